@@ -1,0 +1,129 @@
+//! The command line: one file per command, and the only place that turns an error into words and an exit
+//! code.
+//!
+//! stdout is for results, stderr for logs. 0: fine; 1: failed while running; 2: the command line or
+//! rules.toml is wrong.
+
+mod demo;
+mod log;
+mod run;
+mod send;
+mod state_dir;
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Environment};
+
+/// Follows log files, finds what matters, keeps one live Telegram message per incident.
+#[derive(Debug, Parser)]
+#[command(name = "tailgram", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// The rules file [default: ./rules.toml, then /etc/tailgram/rules.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "TAILGRAM_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where state is kept; `:memory:` goes without [default: /var/lib/tailgram if it exists, else
+    /// $XDG_STATE_HOME/tailgram]
+    #[arg(long, global = true, value_name = "DIR", env = "TAILGRAM_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    /// How much to say on stderr: error, warn, info, debug or trace
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "TAILGRAM_LOG",
+        default_value = "info"
+    )]
+    log_level: log::Level,
+    /// How to say it
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: log::Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Follow, match and alert until SIGTERM or SIGINT
+    Run(run::Args),
+    /// Send one message through the same sender
+    Send(send::Args),
+    /// See the whole pipeline in the terminal, on made-up logs; no token, no network
+    Demo,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The command line or rules.toml is wrong: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Something failed while running: exit code 1.
+    #[error("{0}")]
+    Running(String),
+}
+
+impl Failure {
+    fn running(error: impl std::fmt::Display) -> Self {
+        Self::Running(error.to_string())
+    }
+
+    fn usage(error: impl std::fmt::Display) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+/// Runs the command that the command line names.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be said about a stderr that cannot be written to.
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    log::start(cli.options.log_level, cli.options.log_format);
+    let env = Environment::of_process();
+    let done = match cli.command {
+        Command::Run(args) => run::run(&cli.options, args, &env),
+        Command::Send(args) => send::run(&cli.options, &args, &env),
+        Command::Demo => demo::run(&env),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            log::complain(&failure);
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) {
+                2
+            } else {
+                1
+            })
+        }
+    }
+}
+
+/// Finds and checks rules.toml, and says what it warns about.
+fn settings(options: &Options, env: &Environment) -> Result<config::Settings, Failure> {
+    let path = config::find(options.config.as_deref(), env).map_err(Failure::usage)?;
+    let settings = config::load(&path, env).map_err(Failure::usage)?;
+    for warning in &settings.warnings {
+        tracing::warn!(
+            line = warning.line(),
+            "rules.toml: {}; {}",
+            warning.what(),
+            warning.help()
+        );
+    }
+    Ok(settings)
+}

@@ -1,0 +1,133 @@
+//! `tailgram run`.
+
+use std::sync::Arc;
+
+use crate::config::{self, Environment};
+use crate::engine::{self, Messenger, Plan, Summary};
+use crate::store::{Opened, Store};
+use crate::tail::{Mode, Start};
+use crate::telegram::Client;
+
+use super::state_dir::StateDir;
+use super::terminal::Terminal;
+use super::{Failure, Options};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where to begin in files that exist when a log is read for the first time [default: the log's `start`]
+    #[arg(long, value_enum, value_name = "end|beginning")]
+    from: Option<From>,
+    /// Print the messages, send nothing, store nothing; needs no token
+    #[arg(long)]
+    dry_run: bool,
+    /// Read every file to its present end, deliver what that gives, exit
+    #[arg(long)]
+    once: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum From {
+    End,
+    Beginning,
+}
+
+pub(super) fn run(options: &Options, args: Args, env: &Environment) -> Result<(), Failure> {
+    let mut settings = super::settings(options, env)?;
+    settings.tail.from = args.from.map(|from| match from {
+        From::End => Start::End,
+        From::Beginning => Start::Beginning,
+    });
+    let messenger = messenger(&settings, args.dry_run, env)?;
+    let state_dir = StateDir::choose(options, env)?;
+    settings
+        .tail
+        .never
+        .extend(state_dir.folder().map(std::path::Path::to_owned));
+    let opened = open(&state_dir, args.dry_run)?;
+    let mode = if args.once { Mode::Once } else { Mode::Forever };
+    say_start(&settings, &opened, &state_dir);
+    let plan = Plan {
+        settings,
+        store: opened.store,
+        state: opened.state,
+        messenger,
+        mode,
+        stop: None,
+    };
+    let summary = engine::run(plan).map_err(Failure::running)?;
+    end(&summary, args.once)
+}
+
+fn messenger(
+    settings: &config::Settings,
+    dry_run: bool,
+    env: &Environment,
+) -> Result<Arc<dyn Messenger>, Failure> {
+    if dry_run {
+        return Ok(Arc::new(Terminal::whole_messages()));
+    }
+    let token = settings.token.token(env).map_err(Failure::usage)?;
+    Ok(Arc::new(
+        Client::new(&settings.telegram, token).map_err(Failure::running)?,
+    ))
+}
+
+/// A dry run starts from what is stored and stores nothing.
+fn open(state_dir: &StateDir, dry_run: bool) -> Result<Opened, Failure> {
+    if !dry_run {
+        return state_dir.open();
+    }
+    let mut opened = Store::memory().map_err(Failure::running)?;
+    if let Some(state) = state_dir.peek()? {
+        // The copy in memory is another store: its turns are its own.
+        opened.fresh = state.logs_seen.is_empty();
+        opened.state = crate::model::State {
+            turn: opened.state.turn,
+            store: opened.state.store,
+            ..state
+        };
+    }
+    Ok(opened)
+}
+
+fn say_start(settings: &config::Settings, opened: &Opened, state_dir: &StateDir) {
+    let state = state_dir
+        .folder()
+        .map_or_else(|| ":memory:".to_owned(), |dir| dir.display().to_string());
+    tracing::info!(
+        host = %settings.message.host,
+        rules = settings.incident.rules.len(),
+        logs = settings.logs.len(),
+        chats = settings.telegram.chats.len(),
+        config = %settings.path.display(),
+        state,
+        "started, version {}",
+        env!("CARGO_PKG_VERSION")
+    );
+    if opened.fresh {
+        tracing::warn!(
+            "no state found: files that exist now are followed from where `start` says (the end, by default)"
+        );
+    }
+}
+
+fn end(summary: &Summary, once: bool) -> Result<(), Failure> {
+    let sum =
+        |column: fn(&crate::incident::LedgerLine) -> u64| summary.ledger.iter().map(column).sum::<u64>();
+    let pending = sum(|line| line.pending);
+    tracing::info!(
+        matched = sum(|line| line.account.matched),
+        shown = sum(|line| line.account.shown),
+        counted = sum(|line| line.account.counted),
+        muted = sum(|line| line.account.muted),
+        failed = sum(|line| line.account.failed),
+        pending,
+        "stopped"
+    );
+    if once && !summary.drained {
+        return Err(Failure::Running(format!(
+            "{pending} matches were not delivered in time; they are stored, and the next run delivers them"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! `tailgram send`.
+
+use std::io::Read;
+use std::time::Duration;
+
+use crate::config::{self, Environment};
+use crate::message::{Clean, TextBuilder};
+use crate::model::{ChatTarget, Outcome, State, Timestamp};
+use crate::telegram::{Call, ChatSettings, Client, Request};
+
+use super::state_dir::StateDir;
+use super::{Failure, Options};
+
+/// How long a closed gate is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The chat, as rules.toml names it [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    chat: Option<String>,
+    /// What to send; `-` reads stdin
+    text: String,
+}
+
+pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(), Failure> {
+    let settings = super::settings(options, env)?;
+    let chat = chat(&settings, args.chat.as_deref())?;
+    let text = text(&args.text)?;
+    let token = settings.token.token(env).map_err(Failure::usage)?;
+    let client = Client::new(&settings.telegram, token).map_err(Failure::running)?;
+    let state = StateDir::choose(options, env)
+        .and_then(|dir| dir.peek())
+        .ok()
+        .flatten();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::running)?;
+    runtime.block_on(deliver(&client, chat, &text, state.as_ref()))
+}
+
+fn chat<'s>(settings: &'s config::Settings, name: Option<&str>) -> Result<&'s ChatSettings, Failure> {
+    let chats = &settings.telegram.chats;
+    let names = || {
+        chats
+            .iter()
+            .map(|chat| chat.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match (name, chats.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => Err(Failure::Usage(format!(
+            "there are several chats; name one with --chat: {}",
+            names()
+        ))),
+        (Some(name), _) => {
+            let found = chats.iter().find(|chat| chat.name.as_str() == name);
+            found
+                .ok_or_else(|| Failure::Usage(format!("rules.toml has no chat {name:?}; it has {}", names())))
+        }
+    }
+}
+
+fn text(argument: &str) -> Result<String, Failure> {
+    let mut text = argument.to_owned();
+    if argument == "-" {
+        text.clear();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| Failure::Running(format!("stdin: {error}")))?;
+    }
+    if text.trim().is_empty() {
+        return Err(Failure::Usage(
+            "there is nothing to send: the text is empty".to_owned(),
+        ));
+    }
+    Ok(text)
+}
+
+async fn deliver(
+    client: &Client,
+    chat: &ChatSettings,
+    text: &str,
+    state: Option<&State>,
+) -> Result<(), Failure> {
+    let mut left = PATIENCE;
+    let gate = state.map_or(Duration::ZERO, |state| gate(state, chat));
+    let mut pause = Some(gate).filter(|gate| !gate.is_zero());
+    loop {
+        if let Some(wait) = pause {
+            if wait > left {
+                let seconds = wait.as_secs();
+                return Err(Failure::Running(format!(
+                    "{} takes messages again in {seconds} s; not sent",
+                    chat.name
+                )));
+            }
+            tracing::warn!(chat = %chat.name, seconds = wait.as_secs_f32(), "waiting until the chat takes messages again");
+            tokio::time::sleep(wait).await;
+            left -= wait;
+        }
+        match client.deliver(&request(chat, text, state)).await {
+            Outcome::Sent { message_id } => {
+                tracing::info!(chat = %chat.name, message_id, "sent");
+                return Ok(());
+            }
+            Outcome::Wait {
+                after, flood: true, ..
+            } => pause = Some(after.unwrap_or(Duration::from_secs(1))),
+            Outcome::Wait { why, .. } => return Err(Failure::Running(format!("not sent: {why}"))),
+            Outcome::Unsure { why } => {
+                return Err(Failure::Running(format!("it may or may not have arrived: {why}")));
+            }
+            Outcome::Moved { to } => {
+                return Err(Failure::Running(format!(
+                    "the group became a supergroup: put id = {to} into rules.toml"
+                )));
+            }
+            Outcome::Refused(refusal) => {
+                return Err(Failure::Running(format!("Telegram refused: {}", refusal.why)));
+            }
+        }
+    }
+}
+
+/// The words as they are, shortened to what Telegram takes.
+fn request(chat: &ChatSettings, text: &str, state: Option<&State>) -> Request {
+    let moved = state.and_then(|state| state.chats.iter().find(|known| known.name == chat.name)?.moved_to);
+    let mut builder = TextBuilder::new();
+    builder.say(Clean::block(text).as_str());
+    Request {
+        chat: moved.map_or_else(|| chat.target.clone(), ChatTarget::Id),
+        topic: chat.topic,
+        text: builder.finish(),
+        plain: false,
+        silent: false,
+        call: Call::Send { reply_to: None },
+    }
+}
+
+/// How long the chat, or the whole bot, is known to be closed.
+fn gate(state: &State, chat: &ChatSettings) -> Duration {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let wall = Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    let now = crate::model::Now {
+        moment: crate::model::Moment(0),
+        wall,
+    };
+    let chat = state.chats.iter().find(|known| known.name == chat.name);
+    let own = chat.and_then(|known| Some(known.gate?.resume(known.saved, now)));
+    let bot = state
+        .token_gate
+        .until
+        .map(|until| until.resume(state.token_gate.saved, now));
+    own.into_iter()
+        .chain(bot)
+        .map(|gate| gate.remaining(now.moment))
+        .max()
+        .unwrap_or_default()
+}

@@ -1,0 +1,114 @@
+//! The mirror of rules.toml -> settings.
+//!
+//! Every check goes on after a problem with a stand-in value, so that one run tells everything. What comes
+//! out is only good if nothing was reported; [`parse`](super::parse) looks at that, not these functions.
+
+mod chats;
+mod logs;
+mod rules;
+mod telegram;
+mod word;
+
+use std::path::Path;
+
+use super::problem::Report;
+use super::table::Word;
+use super::{Environment, LogRules, Settings, raw};
+use crate::{incident, message, scan, tail};
+
+/// Characters of `host` at most: it stands in every message.
+const MAX_HOST: usize = 64;
+
+/// Checks everything.
+pub(super) fn settings(
+    path: &Path,
+    file: &raw::File,
+    env: &Environment,
+    report: &mut Report<'_>,
+) -> Settings {
+    let (telegram, token) = telegram::check(file, env, report);
+    let logs = logs::check(&file.logs, report);
+    let rules = rules::check(file, report);
+    let mut per_log = Vec::new();
+    let mut tails = Vec::new();
+    for log in logs {
+        let looking = rules
+            .iter()
+            .filter(|rule| rule.looks_at(&log.tail.name))
+            .map(|rule| rule.scan.clone());
+        let scan = scan::Settings {
+            ignore: log.ignore,
+            rules: looking.collect(),
+        };
+        per_log.push(LogRules {
+            name: log.tail.name.clone(),
+            event: log.event,
+            scan,
+        });
+        tails.push(log.tail);
+    }
+    Settings {
+        tail: tail::Settings {
+            logs: tails,
+            from: None,
+            sweep: tail::Settings::SWEEP,
+            hold: tail::Settings::HOLD,
+            never: Vec::new(),
+        },
+        logs: per_log,
+        incident: incident::Settings {
+            rules: rules.into_iter().map(|rule| rule.incident).collect(),
+            chats: telegram.chats.iter().map(|chat| chat.name.clone()).collect(),
+        },
+        message: message::Settings {
+            host: host(file.host.as_ref(), env, report),
+            zone: zone(env, report),
+        },
+        telegram,
+        token,
+        warnings: Vec::new(),
+        path: path.into(),
+    }
+}
+
+/// The key, else `TAILGRAM_HOST`, else the machine's name.
+fn host(key: Option<&Word>, env: &Environment, report: &mut Report<'_>) -> String {
+    if let Some(key) = key {
+        let name = key.value.trim();
+        if let Err(what) = host_name(name) {
+            report.problem(
+                &key.at,
+                format!("`host` {what}"),
+                "write a short name: host = \"web-1\"; without the key it is the machine's name",
+            );
+        }
+        return name.to_owned();
+    }
+    let name = env
+        .filled("TAILGRAM_HOST")
+        .or(env.hostname())
+        .unwrap_or("localhost");
+    name.chars().filter(|c| !c.is_control()).take(MAX_HOST).collect()
+}
+
+fn host_name(name: &str) -> Result<(), &'static str> {
+    match name {
+        "" => Err("is empty"),
+        _ if name.chars().any(char::is_control) => Err("holds control characters"),
+        _ if name.chars().count() > MAX_HOST => Err("is longer than 64 characters"),
+        _ => Ok(()),
+    }
+}
+
+fn zone(env: &Environment, report: &mut Report<'_>) -> jiff::tz::TimeZone {
+    let (zone, wrong) = env.zone();
+    if let Some(name) = wrong {
+        let what = format!("the environment variable TZ is {name:?}, which is no time zone");
+        report.warn(
+            None,
+            what,
+            "times are shown in the machine's zone; set TZ to a name such as Asia/Seoul",
+        );
+    }
+    zone
+}

@@ -1,0 +1,127 @@
+//! `[chats]`.
+
+use std::time::Duration;
+
+use super::word;
+use crate::config::problem::Report;
+use crate::config::raw;
+use crate::config::table::{NumberOrText, Spot, Word};
+use crate::model::{ChatName, ChatTarget, Rate};
+use crate::telegram::ChatSettings;
+
+/// What a chat takes per minute if nobody says otherwise; the sender's own defaults.
+const GROUP: u32 = 18;
+const PRIVATE: u32 = 45;
+
+/// Below this nothing would be left for edits, since some places a minute are kept for rings.
+const LEAST: u32 = 4;
+
+/// Ids of the Bot API fit in 52 bits.
+const ID_BITS: u32 = 52;
+
+/// The topic every forum group has; Telegram refuses its id and wants none.
+const GENERAL_TOPIC: i64 = 1;
+
+const ID_HELP: &str = "an id is a number such as 53395910 (a person), -1001234567890 (a group), or \"@name\" of a public channel";
+
+/// Checks all of them.
+pub(super) fn check(chats: &[raw::Chat], report: &mut Report<'_>) -> Vec<ChatSettings> {
+    chats.iter().map(|chat| check_one(chat, report)).collect()
+}
+
+fn check_one(chat: &raw::Chat, report: &mut Report<'_>) -> ChatSettings {
+    word::name(&chat.name, report);
+    let target = chat
+        .id
+        .as_ref()
+        .and_then(|id| target(id, report))
+        .unwrap_or(ChatTarget::Id(0));
+    ChatSettings {
+        name: ChatName::new(&chat.name.value),
+        topic: chat.topic.as_ref().and_then(|id| topic(id, report)),
+        limit: chat.limit.as_ref().and_then(|word| limit(word, &target, report)),
+        target,
+    }
+}
+
+/// Where it is. A number may stand in quotes, since only strings can hold `${VAR}`.
+fn target(id: &Spot<NumberOrText>, report: &mut Report<'_>) -> Option<ChatTarget> {
+    let number = match &id.value {
+        NumberOrText::Number(number) => *number,
+        NumberOrText::Text(text) => match text.trim().parse() {
+            Ok(number) => number,
+            Err(_) if is_username(text.trim()) => return Some(ChatTarget::Username(text.trim().to_owned())),
+            Err(_) => {
+                report.problem(&id.at, format!("{text:?} is not a chat's id"), ID_HELP);
+                return None;
+            }
+        },
+    };
+    if number == 0 || number.unsigned_abs() >= 1 << ID_BITS {
+        report.problem(&id.at, format!("{number} is not a chat's id"), ID_HELP);
+        return None;
+    }
+    if number.to_string().len() == 13 && number.to_string().starts_with("100") {
+        let help = format!("ids of supergroups and channels begin with -100: did you mean -{number}?");
+        report.warn(
+            Some(&id.at),
+            format!("{number} looks like a group's id without its minus sign"),
+            help,
+        );
+    }
+    Some(ChatTarget::Id(number))
+}
+
+fn is_username(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('@') else {
+        return false;
+    };
+    (4..=32).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn topic(id: &Spot<i64>, report: &mut Report<'_>) -> Option<i64> {
+    if !(1..=i64::from(i32::MAX)).contains(&id.value) {
+        report.problem(
+            &id.at,
+            format!("{} is not a topic's id", id.value),
+            "it is the number after the group's in a link to the topic: t.me/c/1234567890/42",
+        );
+    }
+    Some(id.value).filter(|id| *id != GENERAL_TOPIC)
+}
+
+/// Per minute, whatever unit it was written in.
+fn limit(word: &Word, target: &ChatTarget, report: &mut Report<'_>) -> Option<Rate> {
+    let rate = word::rate(Some(word), report)?;
+    let per_minute = u64::from(rate.count) * 60 / rate.per.as_secs().max(1);
+    let per_minute = u32::try_from(per_minute).unwrap_or(u32::MAX);
+    let (default, kind) = match target {
+        ChatTarget::Id(id) if *id > 0 => (PRIVATE, "private chats"),
+        _ => (GROUP, "groups and channels"),
+    };
+    if per_minute < LEAST {
+        report.problem(
+            &word.at,
+            format!("{:?} leaves no room for messages and their edits", word.value),
+            format!("write \"{LEAST}/min\" or more"),
+        );
+        return None;
+    }
+    if per_minute > default {
+        let what = format!(
+            "{:?} is more than Telegram is known to take from a bot",
+            word.value
+        );
+        report.warn(
+            Some(&word.at),
+            what,
+            format!("expect delays (429); the default for {kind} is \"{default}/min\""),
+        );
+    }
+    Some(Rate {
+        count: per_minute,
+        per: Duration::from_mins(1),
+    })
+}

@@ -1,0 +1,159 @@
+//! `[[logs]]`.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::word;
+use crate::config::pattern::{self, Role};
+use crate::config::problem::Report;
+use crate::config::raw;
+use crate::config::table::{Word, Words};
+use crate::event::{self, Format, Multiline};
+use crate::model::LogName;
+use crate::scan::Pattern;
+use crate::tail::{Glob, LogSettings, Start, Watch};
+
+/// The default of `partial`.
+pub(in crate::config) const PARTIAL: Duration = Duration::from_secs(5);
+
+const PARTIAL_BOUNDS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
+const MAX_LINE_BOUNDS: RangeInclusive<usize> = 256..=1024 * 1024;
+
+/// One log, for each room that deals with it.
+pub(super) struct Log {
+    pub(super) tail: LogSettings,
+    pub(super) event: event::Settings,
+    pub(super) ignore: Vec<Pattern>,
+}
+
+/// Checks all of them.
+pub(super) fn check(logs: &[raw::Log], report: &mut Report<'_>) -> Vec<Log> {
+    word::unique("log", logs.iter().filter_map(|log| log.name.as_ref()), report);
+    logs.iter().map(|log| check_one(log, report)).collect()
+}
+
+fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
+    if let Some(name) = &log.name {
+        log_name(name, report);
+    }
+    word::only(
+        log.format.as_ref(),
+        "format",
+        "plain",
+        &["auto", "json", "logfmt", "docker", "cri"],
+        report,
+    );
+    word::only(
+        log.multiline.as_ref(),
+        "multiline",
+        "off",
+        &["auto", "python", "java", "go", "rust", "node", "ruby", "php"],
+        report,
+    );
+    word::only(log.encoding.as_ref(), "encoding", "utf-8", &[], report);
+    let max_line = word::size(log.max_line.as_ref(), "max_line", &MAX_LINE_BOUNDS, report)
+        .unwrap_or(event::Settings::MAX_LINE);
+    let partial = word::duration(log.partial.as_ref(), "partial", &PARTIAL_BOUNDS, report).unwrap_or(PARTIAL);
+    Log {
+        tail: LogSettings {
+            name: LogName::new(log.name.as_ref().map_or("", |name| &name.value)),
+            files: globs(log.files.as_ref(), true, report),
+            exclude: globs(log.exclude.as_ref(), false, report),
+            start: start(log.start.as_ref(), report),
+            max_line,
+            partial,
+            watch: watch(log.watch.as_ref(), report),
+        },
+        event: event::Settings {
+            format: Format::Plain,
+            multiline: Multiline::Off,
+            max_line,
+        },
+        ignore: pattern::compile(log.ignore.as_ref(), Role::Ignore, report),
+    }
+}
+
+/// A log's name is not a number, so that commands can tell names from numbers.
+fn log_name(name: &Word, report: &mut Report<'_>) {
+    word::name(name, report);
+    if !name.value.is_empty() && name.value.chars().all(|c| c.is_ascii_digit()) {
+        report.problem(
+            &name.at,
+            "a log's name cannot be a number".into(),
+            format!("put a letter in front: \"log{}\"", name.value),
+        );
+    }
+}
+
+fn start(word: Option<&Word>, report: &mut Report<'_>) -> Start {
+    let choices = [("end", Start::End), ("beginning", Start::Beginning)];
+    word::choice(
+        word,
+        "start",
+        &choices,
+        &[("begin", "beginning"), ("start", "beginning"), ("tail", "end")],
+        report,
+    )
+    .unwrap_or_default()
+}
+
+fn watch(word: Option<&Word>, report: &mut Report<'_>) -> Watch {
+    let choices = [
+        ("auto", Watch::Auto),
+        ("events", Watch::Events),
+        ("poll", Watch::Poll),
+    ];
+    word::choice(
+        word,
+        "watch",
+        &choices,
+        &[("inotify", "events"), ("polling", "poll")],
+        report,
+    )
+    .unwrap_or_default()
+}
+
+fn globs(words: Option<&Words>, files: bool, report: &mut Report<'_>) -> Vec<Glob> {
+    let words = words.map_or(&[][..], |words| &words.value);
+    words
+        .iter()
+        .filter_map(|word| glob(word, files, report))
+        .collect()
+}
+
+fn glob(word: &Word, files: bool, report: &mut Report<'_>) -> Option<Glob> {
+    let text = word.value.as_str();
+    let refused = match text {
+        "" => Some((
+            "this glob is empty".to_owned(),
+            "name files, such as /var/log/app/*.log".to_owned(),
+        )),
+        "-" if files => Some((
+            "reading stdin (\"-\") is not supported yet".into(),
+            "let the program write to a file, and name that".into(),
+        )),
+        _ if text.starts_with("~/") => Some((
+            "`~` is not filled in here".into(),
+            format!("write ${{HOME}}{}", &text[1..]),
+        )),
+        _ if files && text.ends_with('/') => Some((
+            format!("{text:?} is a folder"),
+            format!("name the files in it: \"{text}*.log\""),
+        )),
+        _ if text.contains('\0') => Some(("no path holds a NUL character".into(), "take it out".into())),
+        _ => None,
+    };
+    if let Some((what, help)) = refused {
+        report.problem(&word.at, what, help);
+        return None;
+    }
+    // Paths that are found have no `.` in front, and a glob is compared with them as text.
+    match Glob::parse(text.trim_start_matches("./")) {
+        Ok(glob) => Some(glob),
+        Err(error) => {
+            let help = "`*` and `?` stop at a slash, `**` does not; [abc] and {a,b} must be closed; a backslash takes the next character literally";
+            report.problem(&word.at, format!("{text:?} is not a glob: {error}"), help);
+            None
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! `[[rules]]` and `[defaults]`.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::word;
+use crate::config::pattern::{self, Role};
+use crate::config::problem::Report;
+use crate::config::raw::{self, Shared};
+use crate::config::table::{Word, Words};
+use crate::incident::{self, Ring};
+use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
+use crate::scan::{self, Pattern};
+
+const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_mins(10);
+const EVERY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24);
+const QUIET: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
+
+/// Names in `by` that are no captures.
+const BUILT_IN: [&str; 3] = ["file", "host", "log"];
+
+/// How many names `by` takes: each is a line of every message.
+const MAX_BY: usize = 8;
+
+/// One rule, for each room that deals with it.
+pub(super) struct Rule {
+    pub(super) incident: incident::RuleSettings,
+    pub(super) scan: scan::RuleSettings,
+    /// The logs it looks at; absent: all.
+    logs: Option<Vec<LogName>>,
+}
+
+impl Rule {
+    pub(super) fn looks_at(&self, log: &LogName) -> bool {
+        self.logs.as_ref().is_none_or(|logs| logs.contains(log))
+    }
+}
+
+/// Checks all of them.
+pub(super) fn check(file: &raw::File, report: &mut Report<'_>) -> Vec<Rule> {
+    word::unique(
+        "rule",
+        file.rules.iter().filter_map(|rule| rule.name.as_ref()),
+        report,
+    );
+    let defaults = Values::read(&file.defaults, file, report);
+    file.rules
+        .iter()
+        .map(|rule| check_one(rule, &defaults, file, report))
+        .collect()
+}
+
+/// The keys that rules and `[defaults]` share, checked; absent where the table is silent.
+#[derive(Default)]
+struct Values {
+    severity: Option<Severity>,
+    chats: Option<Vec<ChatName>>,
+    logs: Option<Vec<LogName>>,
+    unless: Option<Vec<Pattern>>,
+    /// Checked against the captures of each rule later.
+    by: Option<Words>,
+    wait: Option<Duration>,
+    every: Option<Duration>,
+    quiet: Option<Duration>,
+    ring: Option<Ring>,
+    limit: Option<Rate>,
+}
+
+impl Values {
+    fn read(shared: &Shared, file: &raw::File, report: &mut Report<'_>) -> Self {
+        Self {
+            severity: severity(shared.severity.as_ref(), report),
+            chats: shared.chats.as_ref().map(|words| chats(words, file, report)),
+            logs: shared.logs.as_ref().map(|words| logs(words, file, report)),
+            unless: shared
+                .unless
+                .as_ref()
+                .map(|words| pattern::compile(Some(words), Role::Unless, report)),
+            by: shared.by.clone(),
+            wait: word::duration(shared.wait.as_ref(), "wait", &WAIT, report),
+            every: word::duration(shared.every.as_ref(), "every", &EVERY, report),
+            quiet: word::duration(shared.quiet.as_ref(), "quiet", &QUIET, report),
+            ring: ring(shared.ring.as_ref(), report),
+            limit: word::rate(shared.limit.as_ref(), report),
+        }
+    }
+
+    /// These, and where they are silent, those of `[defaults]`.
+    fn or(self, defaults: &Values) -> Self {
+        Self {
+            severity: self.severity.or(defaults.severity),
+            chats: self.chats.or_else(|| defaults.chats.clone()),
+            logs: self.logs.or_else(|| defaults.logs.clone()),
+            unless: self.unless.or_else(|| defaults.unless.clone()),
+            by: self.by.or_else(|| defaults.by.clone()),
+            wait: self.wait.or(defaults.wait),
+            every: self.every.or(defaults.every),
+            quiet: self.quiet.or(defaults.quiet),
+            ring: self.ring.or(defaults.ring),
+            limit: self.limit.or(defaults.limit),
+        }
+    }
+}
+
+fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut Report<'_>) -> Rule {
+    if let Some(name) = &rule.name {
+        word::name(name, report);
+    }
+    let values = Values::read(&rule.shared, file, report).or(defaults);
+    let matches = pattern::compile(rule.matches.as_ref(), Role::Match, report);
+    let all = pattern::compile(rule.all.as_ref(), Role::All, report);
+    let resolve = pattern::compile(rule.resolve.as_ref(), Role::Resolve, report);
+    let captures: BTreeSet<&str> = matches.iter().chain(&all).flat_map(Pattern::captures).collect();
+    // With a pattern that does not compile nobody knows which captures there are.
+    let written = [&rule.matches, &rule.all]
+        .into_iter()
+        .flatten()
+        .map(|words| words.value.len())
+        .sum::<usize>();
+    let certain = written == matches.len() + all.len();
+    let by = values
+        .by
+        .as_ref()
+        .map(|words| by(words, &captures, certain, rule, report))
+        .unwrap_or_default();
+    stray_resolve(rule, &resolve, &by, report);
+    let ring = values.ring.unwrap_or_default();
+    let name = RuleName::new(rule.name.as_ref().map_or("", |name| &name.value));
+    let incident = incident::RuleSettings {
+        name: name.clone(),
+        severity: values.severity.unwrap_or_default(),
+        chats: values.chats.unwrap_or_else(|| only_chat(rule, file, report)),
+        by: by.clone(),
+        wait: values.wait.unwrap_or(incident::RuleSettings::WAIT),
+        every: values.every.unwrap_or(incident::RuleSettings::EVERY),
+        quiet: values.quiet.unwrap_or(incident::RuleSettings::QUIET),
+        ring,
+        limit: values
+            .limit
+            .or((ring != Ring::All).then_some(incident::RuleSettings::LIMIT)),
+    };
+    short_quiet(rule, &incident, report);
+    let scan = scan::RuleSettings {
+        name,
+        matches,
+        all,
+        unless: values.unless.unwrap_or_default(),
+        resolve,
+        by,
+    };
+    Rule {
+        incident,
+        scan,
+        logs: values.logs,
+    }
+}
+
+fn severity(word: Option<&Word>, report: &mut Report<'_>) -> Option<Severity> {
+    let choices = [
+        Severity::Info,
+        Severity::Warning,
+        Severity::Error,
+        Severity::Critical,
+    ]
+    .map(|severity| (severity.as_str(), severity));
+    let others = [
+        ("warn", "warning"),
+        ("err", "error"),
+        ("fatal", "critical"),
+        ("crit", "critical"),
+        ("high", "critical"),
+        ("low", "info"),
+        ("debug", "info"),
+    ];
+    word::choice(word, "severity", &choices, &others, report)
+}
+
+fn ring(word: Option<&Word>, report: &mut Report<'_>) -> Option<Ring> {
+    let choices = [("new", Ring::New), ("first", Ring::First), ("all", Ring::All)];
+    word::choice(
+        word,
+        "ring",
+        &choices,
+        &[("once", "first"), ("every", "all"), ("each", "all")],
+        report,
+    )
+}
+
+fn chats(words: &Words, file: &raw::File, report: &mut Report<'_>) -> Vec<ChatName> {
+    let names: Vec<_> = file.chats.iter().map(|chat| chat.name.value.as_str()).collect();
+    references(words, "chat", &names, report)
+        .into_iter()
+        .map(ChatName::new)
+        .collect()
+}
+
+fn logs(words: &Words, file: &raw::File, report: &mut Report<'_>) -> Vec<LogName> {
+    let names: Vec<_> = file
+        .logs
+        .iter()
+        .filter_map(|log| log.name.as_ref())
+        .map(|name| name.value.as_str())
+        .collect();
+    references(words, "log", &names, report)
+        .into_iter()
+        .map(LogName::new)
+        .collect()
+}
+
+/// The names in a list, each known and there once.
+fn references<'w>(words: &'w Words, kind: &str, names: &[&str], report: &mut Report<'_>) -> Vec<&'w str> {
+    let mut found: Vec<&'w str> = Vec::new();
+    for word in &words.value {
+        if found.contains(&word.value.as_str()) {
+            report.problem(
+                &word.at,
+                format!("the {kind} {:?} stands here twice", word.value),
+                "take one away",
+            );
+        } else if word::known(word, kind, names, report) {
+            found.push(&word.value);
+        }
+    }
+    found
+}
+
+/// The chat of a rule that names none: the only one there is.
+fn only_chat(rule: &raw::Rule, file: &raw::File, report: &mut Report<'_>) -> Vec<ChatName> {
+    // What is wrong with chats that are named was said where they are named.
+    if rule.shared.chats.is_none() && file.defaults.chats.is_none() && file.chats.len() > 1 {
+        let names: Vec<_> = file
+            .chats
+            .iter()
+            .map(|chat| format!("\"{}\"", chat.name.value))
+            .collect();
+        let help = format!(
+            "write chats = [{}] with those it is for, here or once below [defaults]",
+            names.join(", ")
+        );
+        report.missing(
+            &rule.at,
+            "this rule must say which chats it tells, as there are several".into(),
+            help,
+        );
+    }
+    file.chats
+        .iter()
+        .take(1)
+        .map(|chat| ChatName::new(&chat.name.value))
+        .collect()
+}
+
+fn by(
+    words: &Words,
+    captures: &BTreeSet<&str>,
+    certain: bool,
+    rule: &raw::Rule,
+    report: &mut Report<'_>,
+) -> Vec<String> {
+    let rule_name = rule.name.as_ref().map_or("", |name| &name.value);
+    if words.value.len() > MAX_BY {
+        report.problem(
+            &words.at,
+            format!("`by` has more than {MAX_BY} names"),
+            "keep those that tell incidents apart",
+        );
+    }
+    let mut names: Vec<String> = Vec::new();
+    for word in &words.value {
+        let name = word.value.as_str();
+        let built_in = BUILT_IN.contains(&name);
+        if names.iter().any(|other| other == name) {
+            report.problem(
+                &word.at,
+                format!("{name:?} stands in `by` twice"),
+                "take one away",
+            );
+        } else if built_in && captures.contains(name) {
+            let what =
+                format!("{name:?} in `by` of rule {rule_name:?} could be the built-in name or the capture");
+            report.problem(
+                &word.at,
+                what,
+                format!("give the capture another name, such as (?P<{name}_name>…)"),
+            );
+        } else if !built_in && certain && !captures.contains(name) {
+            let what = format!("rule {rule_name:?} has no capture named {name:?}");
+            report.missing(&word.at, what, by_help(name, captures));
+        }
+        names.push(name.to_owned());
+    }
+    names
+}
+
+fn by_help(name: &str, captures: &BTreeSet<&str>) -> String {
+    let known: Vec<_> = captures.iter().copied().chain(BUILT_IN).collect();
+    let like = crate::config::keys::nearest(name, known.iter().copied());
+    let like = like.map_or(String::new(), |like| format!("did you mean {like:?}? "));
+    format!(
+        "{like}`by` takes captures of `match` and `all`, written (?P<{name}>…), and \"file\", \"host\", \"log\"; here: {}",
+        known.join(", ")
+    )
+}
+
+/// A named capture in `resolve` is there to end one incident of several. If `by` does not have it, the line
+/// ends them all.
+fn stray_resolve(rule: &raw::Rule, resolve: &[Pattern], by: &[String], report: &mut Report<'_>) {
+    let Some(words) = rule.resolve.as_ref().filter(|_| !by.is_empty()) else {
+        return;
+    };
+    let stray = resolve
+        .iter()
+        .flat_map(Pattern::captures)
+        .find(|name| !by.iter().any(|by| by == name));
+    if let Some(name) = stray {
+        let what = format!(
+            "the capture {name:?} of `resolve` is not in `by`, so it does not choose which incidents end"
+        );
+        report.warn(
+            Some(&words.at),
+            what,
+            format!("name it as in `by`: {}", by.join(", ")),
+        );
+    }
+}
+
+fn short_quiet(rule: &raw::Rule, settings: &incident::RuleSettings, report: &mut Report<'_>) {
+    if settings.quiet < settings.wait {
+        let what = "`quiet` is shorter than `wait`, so incidents are over before anybody is told".to_owned();
+        let at = rule
+            .shared
+            .quiet
+            .as_ref()
+            .or(rule.shared.wait.as_ref())
+            .map_or(&rule.at, |word| &word.at);
+        report.warn(Some(at), what, "make `quiet` the longer of the two");
+    }
+}

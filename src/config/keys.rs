@@ -1,0 +1,303 @@
+//! The keys of rules.toml: those that work, and those that are promised but not built yet.
+//!
+//! A key of the second kind is refused, never ignored: a rule that silently loses its `where` would ring for
+//! the wrong lines. To build one, move its row from `REFUSED` to `allowed`.
+
+/// A table of rules.toml.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    Top,
+    Telegram,
+    Chat,
+    Log,
+    Rule,
+    Defaults,
+}
+
+impl Table {
+    pub(super) const ALL: [Table; 6] = [
+        Table::Top,
+        Table::Telegram,
+        Table::Chat,
+        Table::Log,
+        Table::Rule,
+        Table::Defaults,
+    ];
+
+    /// How its header is written.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Table::Top => "the top level",
+            Table::Telegram => "[telegram]",
+            Table::Chat => "[chats.NAME]",
+            Table::Log => "[[logs]]",
+            Table::Rule => "[[rules]]",
+            Table::Defaults => "[defaults]",
+        }
+    }
+
+    /// The keys that work in it.
+    pub(super) fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Table::Top => &["host", "telegram", "chats", "logs", "rules", "defaults"],
+            Table::Telegram => &["token_file", "token", "api_url", "proxy", "updates"],
+            Table::Chat => &["id", "topic", "limit"],
+            Table::Log => &[
+                "name",
+                "files",
+                "exclude",
+                "start",
+                "max_line",
+                "partial",
+                "watch",
+                "ignore",
+                "format",
+                "multiline",
+                "encoding",
+            ],
+            Table::Rule => &[
+                "name", "logs", "match", "all", "unless", "severity", "chats", "by", "wait", "every",
+                "quiet", "ring", "resolve", "limit",
+            ],
+            Table::Defaults => &[
+                "severity", "chats", "logs", "unless", "by", "wait", "every", "quiet", "ring", "limit",
+            ],
+        }
+    }
+
+    /// What to do instead of a key that is not supported yet; absent if the key is not one of those.
+    pub(super) fn refused(self, key: &str) -> Option<&'static str> {
+        let table = if self == Table::Defaults {
+            Table::Rule
+        } else {
+            self
+        };
+        REFUSED
+            .iter()
+            .find(|(place, name, _)| *place == table && *name == key)
+            .map(|(_, _, instead)| *instead)
+    }
+}
+
+/// Promised keys that are not built yet, with what to do until they are.
+pub(super) const REFUSED: &[(Table, &str, &str)] = &[
+    (Table::Top, "hub", "take the table out"),
+    (Table::Top, "health", "take the table out"),
+    (Table::Top, "retention", "take the line out"),
+    (
+        Table::Telegram,
+        "admins",
+        "take the line out: the bot does not listen to anybody yet",
+    ),
+    (
+        Table::Telegram,
+        "webhook",
+        "take the table out: the bot does not listen to anybody yet",
+    ),
+    (Table::Chat, "invite", "give the chat's `id` instead"),
+    (
+        Table::Chat,
+        "silent_hours",
+        "take the line out; a rule with severity = \"warning\" never sounds",
+    ),
+    (
+        Table::Chat,
+        "timezone",
+        "set the TZ environment variable: it is the zone of all times",
+    ),
+    (
+        Table::Chat,
+        "show_level",
+        "name this chat only in the `chats` of rules that it should get",
+    ),
+    (Table::Chat, "notices", "take the line out"),
+    (
+        Table::Log,
+        "flush",
+        "take the line out: every line is an event for now",
+    ),
+    (
+        Table::Rule,
+        "where",
+        "look for the field's text with `match` and `all` instead",
+    ),
+    (
+        Table::Rule,
+        "remind",
+        "take the line out; a new shape rings again as it is",
+    ),
+    (
+        Table::Rule,
+        "at_least",
+        "take the line out; `severity = \"warning\"` keeps a rule silent that finds too much",
+    ),
+    (Table::Rule, "absent", "take the rule out"),
+    (Table::Rule, "context", "take the line out"),
+    (Table::Rule, "template", "take the line out"),
+    (Table::Rule, "buttons", "take the line out"),
+    (
+        Table::Rule,
+        "redact",
+        "take the line out; keep lines with secrets away with the log's `ignore`",
+    ),
+    (Table::Rule, "tests", "take the line out"),
+];
+
+/// What people write who come from other programs, and the key here.
+const SYNONYMS: &[(Table, &str, &str)] = &[
+    (Table::Top, "chat", "chats"),
+    (Table::Top, "default", "defaults"),
+    (Table::Top, "hostname", "host"),
+    (Table::Telegram, "bot_token", "token_file"),
+    (Table::Telegram, "url", "api_url"),
+    (Table::Chat, "chat_id", "id"),
+    (Table::Chat, "thread", "topic"),
+    (Table::Chat, "message_thread_id", "topic"),
+    (Table::Log, "path", "files"),
+    (Table::Log, "paths", "files"),
+    (Table::Log, "glob", "files"),
+    (Table::Log, "from", "start"),
+    (Table::Rule, "pattern", "match"),
+    (Table::Rule, "patterns", "match"),
+    (Table::Rule, "regex", "match"),
+    (Table::Rule, "keyword", "match"),
+    (Table::Rule, "ignore", "unless"),
+    (Table::Rule, "exclude", "unless"),
+    (Table::Rule, "not", "unless"),
+    (Table::Rule, "level", "severity"),
+    (Table::Rule, "priority", "severity"),
+    (Table::Rule, "group_by", "by"),
+    (Table::Rule, "cooldown", "every"),
+    (Table::Rule, "interval", "every"),
+    (Table::Rule, "throttle", "limit"),
+];
+
+/// How similar a name must be to be offered; 1.0 is the same. It values a common beginning, so `severe` is
+/// nearer to `severity` than to `every`.
+const SIMILAR: f64 = 0.85;
+
+/// How each key is written, for whoever gave it a value of the wrong type.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("host", "host = \"web-1\""),
+    ("token_file", "token_file = \"/run/secrets/telegram\""),
+    ("token", "token = \"…\""),
+    ("api_url", "api_url = \"https://api.telegram.org\""),
+    ("proxy", "proxy = \"socks5h://proxy:1080\""),
+    ("updates", "updates = \"off\""),
+    ("id", "id = -1001234567890, or \"@name\" of a public channel"),
+    ("topic", "topic = 42"),
+    ("limit", "limit = \"12/h\""),
+    ("name", "name = \"app\""),
+    ("files", "files = [\"/var/log/app/*.log\"]"),
+    ("exclude", "exclude = [\"*.gz\"]"),
+    ("start", "start = \"end\""),
+    ("max_line", "max_line = \"64KiB\""),
+    ("partial", "partial = \"5s\""),
+    ("watch", "watch = \"auto\""),
+    ("ignore", "ignore = ['healthcheck']"),
+    ("format", "format = \"plain\""),
+    ("multiline", "multiline = \"off\""),
+    ("encoding", "encoding = \"utf-8\""),
+    ("logs", "logs = [\"app\"]"),
+    ("match", "match = 'panicked at'"),
+    ("all", "all = ['payments', 'timeout']"),
+    ("unless", "unless = ['KeyboardInterrupt']"),
+    ("severity", "severity = \"critical\""),
+    ("chats", "chats = [\"ops\"]"),
+    ("by", "by = [\"host\"]"),
+    ("wait", "wait = \"2s\""),
+    ("every", "every = \"30s\""),
+    ("quiet", "quiet = \"10m\""),
+    ("ring", "ring = \"new\""),
+    ("resolve", "resolve = 'connection restored'"),
+];
+
+/// How a key is written. The name of a chat is a key too; it takes an id.
+pub(super) fn example(key: &str) -> String {
+    let found = EXAMPLES.iter().find(|(name, _)| *name == key);
+    found.map_or_else(
+        || format!("{key} = 53395910"),
+        |(_, example)| (*example).to_owned(),
+    )
+}
+
+/// What to say about a key that does not exist in this table.
+pub(super) fn unknown(table: Table, key: &str) -> String {
+    let allowed = table.allowed();
+    let synonym = SYNONYMS
+        .iter()
+        .find(|(place, other, _)| *place == table && *other == key)
+        .map(|(_, _, ours)| *ours);
+    if let Some(like) = synonym.or_else(|| nearest(key, allowed.iter().copied())) {
+        return format!("did you mean `{like}`?");
+    }
+    match Table::ALL.iter().find(|other| other.allowed().contains(&key)) {
+        Some(Table::Rule) if table == Table::Defaults => {
+            format!("`{key}` is for each [[rules]] entry by itself; move it there")
+        }
+        Some(other) => format!("`{key}` belongs into {}", other.title()),
+        None => format!("allowed in {}: {}", table.title(), allowed.join(", ")),
+    }
+}
+
+/// The name that was probably meant: the most similar one, if it is similar enough to be worth offering.
+pub(super) fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let small = name.to_lowercase();
+    let scored = among.map(|other| (strsim::jaro_winkler(&small, &other.to_lowercase()), other));
+    let best = scored
+        .filter(|(score, _)| *score >= SIMILAR)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.map(|(_, other)| other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_is_both_allowed_and_refused() {
+        for (table, key, _) in REFUSED {
+            assert!(!table.allowed().contains(key), "{key}");
+        }
+        for table in Table::ALL {
+            let mut keys = table.allowed().to_vec();
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!(keys.len(), table.allowed().len());
+        }
+    }
+
+    #[test]
+    fn every_synonym_leads_to_a_key_that_works() {
+        for (table, other, ours) in SYNONYMS {
+            assert!(
+                table.allowed().contains(ours) && !table.allowed().contains(other),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_near_name_is_offered_and_a_far_one_is_not() {
+        let names = ["severity", "every", "by", "ops"];
+        assert_eq!(nearest("sevrity", names.into_iter()), Some("severity"));
+        assert_eq!(nearest("EVERY", names.into_iter()), Some("every"));
+        assert_eq!(nearest("op", names.into_iter()), Some("ops"));
+        assert_eq!(nearest("severe", names.into_iter()), Some("severity"));
+        assert_eq!(nearest("zebra", names.into_iter()), None);
+        assert_eq!(nearest("x", names.into_iter()), None);
+    }
+
+    #[test]
+    fn every_key_that_takes_a_value_has_an_example_of_it() {
+        let tables = Table::ALL.iter().filter(|table| **table != Table::Top);
+        for key in tables.flat_map(|table| table.allowed()).chain(&["host"]) {
+            assert!(
+                EXAMPLES
+                    .iter()
+                    .any(|(name, example)| name == key && example.starts_with(&format!("{key} = "))),
+                "{key}"
+            );
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! rules.toml -> settings that the rooms below can trust.
+//!
+//! Two steps: `raw` mirrors the text, `check` turns the mirror into the `Settings` of each room. Both
+//! go on after a problem, so a user sees everything that is wrong at once, each with its place and its cure.
+//! After [`parse`] nothing can be missing, contradictory or uncompiled.
+//!
+//! Not here: defaults that a room owns (they are constants of its `Settings`), the command line, reloading.
+//!
+//! The trap: `${VAR}` is expanded *after* TOML was parsed and only inside string values. Whoever moves that
+//! to the text before parsing lets an environment variable write rules.
+
+mod check;
+mod environment;
+mod expand;
+mod find;
+mod keys;
+mod pattern;
+mod problem;
+mod raw;
+mod secret;
+mod table;
+mod token;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub use environment::Environment;
+pub use find::{ConfigError, find};
+pub use problem::{Problem, Problems};
+pub use token::{TokenSource, TokenSourceError};
+
+use crate::model::LogName;
+use crate::{event, incident, message, scan, tail, telegram};
+use problem::{Report, Source};
+
+/// The largest rules.toml that is read, in bytes.
+pub const MAX_FILE: usize = 1024 * 1024;
+
+/// Everything rules.toml says, checked, sorted by the room it is for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What to follow. `from` and `never` are for the caller to fill.
+    pub tail: tail::Settings,
+    /// How the bytes of each log are read and what is looked for in them; same order as `tail.logs`.
+    pub logs: Vec<LogRules>,
+    /// How incidents live.
+    pub incident: incident::Settings,
+    /// What every message says.
+    pub message: message::Settings,
+    /// How to reach Telegram.
+    pub telegram: telegram::Settings,
+    /// Where the token is.
+    pub token: TokenSource,
+    /// What is allowed but probably not meant, in the order of the file.
+    pub warnings: Vec<Problem>,
+    /// The file these settings were read from.
+    pub path: PathBuf,
+}
+
+/// What the reader needs to know about one log beyond where it is.
+#[derive(Clone, Debug)]
+pub struct LogRules {
+    /// Which log.
+    pub name: LogName,
+    /// How its bytes form events.
+    pub event: event::Settings,
+    /// What to look for in them: the rules that look at this log, in the order of rules.toml.
+    pub scan: scan::Settings,
+}
+
+/// Reads and checks a file. A file that cannot be read is a problem like any other, without a line.
+pub fn load(path: &Path, env: &Environment) -> Result<Settings, Problems> {
+    let bytes = read(path).map_err(|(what, cure)| Problems::of_file(path, what, cure))?;
+    match str::from_utf8(&bytes) {
+        Ok(text) => parse(path, text, env),
+        Err(error) => Err(not_text(path, &bytes, error.valid_up_to())),
+    }
+}
+
+/// Checks the text of a rules.toml. `path` is only for messages.
+pub fn parse(path: &Path, text: &str, env: &Environment) -> Result<Settings, Problems> {
+    if text.len() > MAX_FILE {
+        let (what, cure) = too_large();
+        return Err(Problems::of_file(path, what, cure));
+    }
+    let source = Source { path, text };
+    let mut report = Report::new(source);
+    let mirror = raw::File::read(text, env, &mut report);
+    let settings = check::settings(path, &mirror, env, &mut report);
+    let (problems, warnings) = report.finish();
+    if problems.is_empty() {
+        Ok(Settings { warnings, ..settings })
+    } else {
+        Err(problems)
+    }
+}
+
+/// All bytes of the file, or what is wrong and its cure. Reading stops one byte past the bound, so that a
+/// pipe or a huge file named by mistake costs little.
+fn read(path: &Path) -> Result<Vec<u8>, (String, String)> {
+    let file = File::open(path).map_err(|error| cannot_read(&error))?;
+    if file.metadata().is_ok_and(|about| about.is_dir()) {
+        return Err((
+            "this is a directory".into(),
+            "name the file in it, such as rules.toml".into(),
+        ));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| cannot_read(&error))?;
+    if bytes.len() > MAX_FILE {
+        Err(too_large())
+    } else {
+        Ok(bytes)
+    }
+}
+
+fn cannot_read(error: &std::io::Error) -> (String, String) {
+    let cure = match error.kind() {
+        std::io::ErrorKind::NotFound => "check the path; in a container, check that the folder is mounted",
+        std::io::ErrorKind::PermissionDenied => {
+            "let the user that runs tailgram read it: chmod a+r, or chown"
+        }
+        _ => "check the path and the disk it is on",
+    };
+    (format!("cannot be read: {error}"), cure.into())
+}
+
+fn too_large() -> (String, String) {
+    let what = format!("is larger than {} KiB", MAX_FILE / 1024);
+    (what, "this is hardly a rules.toml; check the path".into())
+}
+
+/// The file holds bytes that are not UTF-8, from `at` on.
+fn not_text(path: &Path, bytes: &[u8], at: usize) -> Problems {
+    let cure = if bytes.contains(&0) {
+        "this looks like a binary file or UTF-16; rules.toml is UTF-8 text"
+    } else {
+        "save the file as UTF-8"
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let mut report = Report::new(Source { path, text: &text });
+    // Up to the bad byte both texts are the same, so the offset holds in the lossy one too.
+    report.problem(
+        &(at..at + char::REPLACEMENT_CHARACTER.len_utf8()),
+        "this is not UTF-8".into(),
+        cure,
+    );
+    report.finish().0
+}

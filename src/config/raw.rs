@@ -1,0 +1,364 @@
+//! rules.toml as it is written: every key of the file in the type it has there, and where it stands.
+//!
+//! Nothing is judged here but types, unknown keys and keys that must be there; what values mean is `check`'s.
+//! Every list may be written as a single string.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Environment;
+use super::keys::Table;
+use super::problem::Report;
+use super::table::{NumberOrText, Reader, Spot, Word, Words};
+
+/// The whole file.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    /// The name shown in every message, where the machine's own says little ("7f3a9c" in a container).
+    pub(super) host: Option<Word>,
+    pub(super) telegram: Telegram,
+    /// In the order of the file.
+    pub(super) chats: Vec<Chat>,
+    pub(super) logs: Vec<Log>,
+    pub(super) rules: Vec<Rule>,
+    /// What rules say that do not say it themselves.
+    pub(super) defaults: Shared,
+}
+
+/// `[telegram]`.
+#[derive(Debug, Default)]
+pub(super) struct Telegram {
+    /// For a Docker secret or any file with the right mode.
+    pub(super) token_file: Option<Word>,
+    /// For a first try; a file that is shown to others should not hold it.
+    pub(super) token: Option<Word>,
+    /// For those who run their own Bot API server.
+    pub(super) api_url: Option<Word>,
+    /// For networks where Telegram is reached only through one.
+    pub(super) proxy: Option<Word>,
+    pub(super) updates: Option<Word>,
+}
+
+/// `[chats.NAME]`, or `NAME = ID` in `[chats]`.
+#[derive(Debug)]
+pub(super) struct Chat {
+    pub(super) name: Word,
+    pub(super) id: Option<Spot<NumberOrText>>,
+    /// For forum groups.
+    pub(super) topic: Option<Spot<i64>>,
+    /// For chats that several programs write to.
+    pub(super) limit: Option<Word>,
+}
+
+/// One `[[logs]]` entry.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) name: Option<Word>,
+    pub(super) files: Option<Words>,
+    /// For rotated copies and noise among the files.
+    pub(super) exclude: Option<Words>,
+    pub(super) start: Option<Word>,
+    /// For programs that write megabytes into one line.
+    pub(super) max_line: Option<Word>,
+    /// For programs that write a line in pieces, minutes apart.
+    pub(super) partial: Option<Word>,
+    /// For network file systems, where the kernel tells nothing.
+    pub(super) watch: Option<Word>,
+    /// For health checks.
+    pub(super) ignore: Option<Words>,
+    pub(super) format: Option<Word>,
+    pub(super) multiline: Option<Word>,
+    pub(super) encoding: Option<Word>,
+}
+
+/// One `[[rules]]` entry.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) name: Option<Word>,
+    pub(super) matches: Option<Words>,
+    pub(super) all: Option<Words>,
+    /// For programs that say when the trouble is over.
+    pub(super) resolve: Option<Words>,
+    pub(super) shared: Shared,
+    pub(super) at: Range<usize>,
+}
+
+/// The keys that a rule and `[defaults]` have in common. A rule's value replaces the default's.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) severity: Option<Word>,
+    pub(super) chats: Option<Words>,
+    pub(super) logs: Option<Words>,
+    pub(super) unless: Option<Words>,
+    /// For one incident per service, per user, per file.
+    pub(super) by: Option<Words>,
+    pub(super) wait: Option<Word>,
+    pub(super) every: Option<Word>,
+    pub(super) quiet: Option<Word>,
+    pub(super) ring: Option<Word>,
+    pub(super) limit: Option<Word>,
+}
+
+impl File {
+    /// Reads the text, reporting what is not TOML and going on behind it.
+    pub(super) fn read(text: &str, env: &Environment, report: &mut Report<'_>) -> Self {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let at = error.span().unwrap_or(0..0);
+            // The parser means single quotes, but says it in a way that only its author reads so.
+            let message = error.message().trim_end_matches(", expected literal string");
+            report.syntax(
+                &at,
+                format!("this is not TOML: {message}"),
+                syntax_help(text, &at, error.message()),
+            );
+        }
+        let top = Reader::open(document.get_ref(), document.span(), Table::Top, env, report);
+        anything(&top, report);
+        Self {
+            host: top.word("host", report),
+            telegram: table(&top, "telegram", Table::Telegram, env, report)
+                .map(|table| Telegram::read(&table, report))
+                .unwrap_or_default(),
+            chats: chats(&top, env, report),
+            logs: entries(&top, "logs", Table::Log, env, report, Log::read),
+            rules: entries(&top, "rules", Table::Rule, env, report, Rule::read),
+            defaults: table(&top, "defaults", Table::Defaults, env, report)
+                .map(|table| Shared::read(&table, report))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl Telegram {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        Self {
+            token_file: table.word("token_file", report),
+            token: table.word("token", report),
+            api_url: table.word("api_url", report),
+            proxy: table.word("proxy", report),
+            updates: table.word("updates", report),
+        }
+    }
+}
+
+impl Log {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        table.require("name", "give the log a name: name = \"app\"", report);
+        table.require(
+            "files",
+            "say which files to follow: files = [\"/var/log/app/*.log\"]",
+            report,
+        );
+        Self {
+            name: table.word("name", report),
+            files: table.some_words("files", report),
+            exclude: table.words("exclude", report),
+            start: table.word("start", report),
+            max_line: table.word("max_line", report),
+            partial: table.word("partial", report),
+            watch: table.word("watch", report),
+            ignore: table.words("ignore", report),
+            format: table.word("format", report),
+            multiline: table.word("multiline", report),
+            encoding: table.word("encoding", report),
+        }
+    }
+}
+
+impl Rule {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        table.require("name", "give the rule a name: name = \"panic\"", report);
+        let matches = table.some_words("match", report);
+        let all = table.words("all", report);
+        if !table.has("match") && all.as_ref().map_or(!table.has("all"), |all| all.value.is_empty()) {
+            report.missing(
+                &table.at,
+                "this rule looks for nothing".into(),
+                "say what to look for: match = 'panicked at'",
+            );
+        }
+        Self {
+            name: table.word("name", report),
+            matches,
+            all,
+            resolve: table.words("resolve", report),
+            shared: Shared::read(table, report),
+            at: table.at.clone(),
+        }
+    }
+}
+
+impl Shared {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        Self {
+            severity: table.word("severity", report),
+            chats: table.some_words("chats", report),
+            logs: table.some_words("logs", report),
+            unless: table.words("unless", report),
+            by: table.words("by", report),
+            wait: table.word("wait", report),
+            every: table.word("every", report),
+            quiet: table.word("quiet", report),
+            ring: table.word("ring", report),
+            limit: table.word("limit", report),
+        }
+    }
+}
+
+/// A file without chats, logs or rules does nothing.
+fn anything(top: &Reader<'_, '_>, report: &mut Report<'_>) {
+    let end = report.text().trim_end().len();
+    let parts = [
+        (
+            "chats",
+            "say who is told: [chats] and below it me = 53395910, your chat's id",
+        ),
+        (
+            "logs",
+            "say what to follow: [[logs]] and below it name = \"app\" and files = [\"/var/log/app/*.log\"]",
+        ),
+        (
+            "rules",
+            "say what to look for: [[rules]] and below it name = \"panic\" and match = 'panicked at'",
+        ),
+    ];
+    for (part, help) in parts {
+        let empty = top.get(part).is_none_or(|value| match value.get_ref() {
+            DeValue::Array(items) => items.is_empty(),
+            DeValue::Table(entries) => entries.is_empty(),
+            _ => false,
+        });
+        if empty {
+            report.missing(&(end..end), format!("there are no {part} in this file"), help);
+        }
+    }
+}
+
+/// A table such as `[telegram]`.
+fn table<'a, 'i>(
+    top: &Reader<'a, 'i>,
+    key: &str,
+    kind: Table,
+    env: &'a Environment,
+    report: &mut Report<'_>,
+) -> Option<Reader<'a, 'i>> {
+    let value = top.get(key)?;
+    let Some(entries) = value.get_ref().as_table() else {
+        report.problem(
+            &value.span(),
+            format!("`{key}` must be a table"),
+            format!("write its keys below a line [{key}]"),
+        );
+        return None;
+    };
+    Some(Reader::open(entries, value.span(), kind, env, report))
+}
+
+/// A list of tables such as `[[logs]]`.
+fn entries<'a, 'i, T>(
+    top: &Reader<'a, 'i>,
+    key: &str,
+    kind: Table,
+    env: &'a Environment,
+    report: &mut Report<'_>,
+    read: impl Fn(&Reader<'a, 'i>, &mut Report<'_>) -> T,
+) -> Vec<T> {
+    let Some(value) = top.get(key) else {
+        return Vec::new();
+    };
+    let help = format!("write each entry below a line [[{key}]], with two brackets");
+    let Some(items) = value.get_ref().as_array() else {
+        report.problem(&value.span(), format!("`{key}` must be a list of tables"), help);
+        return Vec::new();
+    };
+    let mut list = Vec::new();
+    for item in items {
+        match item.get_ref().as_table() {
+            Some(entry) => list.push(read(&Reader::open(entry, item.span(), kind, env, report), report)),
+            None => report.problem(
+                &item.span(),
+                format!("`{key}` must be a list of tables"),
+                help.clone(),
+            ),
+        }
+    }
+    list
+}
+
+/// `[chats]` with its short forms and its tables, in the order of the file.
+fn chats(top: &Reader<'_, '_>, env: &Environment, report: &mut Report<'_>) -> Vec<Chat> {
+    let Some(value) = top.get("chats") else {
+        return Vec::new();
+    };
+    let Some(entries) = value.get_ref().as_table() else {
+        let help = "write [chats] and below it a line per chat: me = 53395910; or a table [chats.NAME]";
+        report.problem(&value.span(), "`chats` must be a table".into(), help);
+        return Vec::new();
+    };
+    let mut chats: Vec<_> = entries
+        .iter()
+        .map(|(name, value)| chat(top, name, value, env, report))
+        .collect();
+    // The parser sorts keys by name.
+    chats.sort_by_key(|chat| chat.name.at.start);
+    chats
+}
+
+fn chat<N: AsRef<str>>(
+    top: &Reader<'_, '_>,
+    name: &Spanned<N>,
+    value: &Spanned<DeValue<'_>>,
+    env: &Environment,
+    report: &mut Report<'_>,
+) -> Chat {
+    let text = name.get_ref().as_ref();
+    let name = Spot {
+        value: text.to_owned(),
+        at: name.span(),
+    };
+    let Some(entries) = value.get_ref().as_table() else {
+        return Chat {
+            id: top.number_or_text(value, text, report),
+            name,
+            topic: None,
+            limit: None,
+        };
+    };
+    let table = Reader::open(entries, value.span(), Table::Chat, env, report);
+    // `invite` stands in place of an id; that it is not supported was said already.
+    if !table.has("invite") {
+        table.require(
+            "id",
+            "give the chat's id: id = -1001234567890, or \"@name\" of a public channel",
+            report,
+        );
+    }
+    Chat {
+        name,
+        id: table
+            .get("id")
+            .and_then(|id| table.number_or_text(id, "id", report)),
+        topic: table.number("topic", report),
+        limit: table.word("limit", report),
+    }
+}
+
+/// The cure of a syntax error, by what usually causes it.
+fn syntax_help(text: &str, at: &Range<usize>, message: &str) -> &'static str {
+    let before = text.get(..at.start).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    if message.contains("escape") {
+        "write a pattern between single quotes, where a backslash stands for itself: match = '\\d+'"
+    } else if message.contains("duplicate key") {
+        "this key stood in this table before; keep one of them, or write a list: match = ['a', 'b']"
+    } else if message.contains("quoted") || line.trim_end().ends_with('=') {
+        "put the value into quotes: key = \"value\"; a pattern into single quotes: match = 'a\\d+'"
+    } else if message.contains("string") || message.contains("quote") {
+        "a string ends on its own line, with the quote it began with; a ' inside needs \"…\" or '''…'''"
+    } else {
+        "a line is [table], [[table]], key = value or # comment"
+    }
+}

@@ -1,0 +1,1201 @@
+//! One test per way to write rules.toml wrong. The snapshots are what the user reads: a friend's help, or
+//! the test is not done. `¦` marks where each problem must point.
+#![allow(
+    clippy::needless_raw_string_hashes,
+    reason = "the sources are all written alike"
+)]
+
+use std::path::Path;
+
+use super::{BASE, Environment, parse, plain, wrong, wrong_rule};
+
+#[test]
+fn an_unknown_key_offers_the_near_one() {
+    let told = wrong_rule(
+        r#"match = 'x'
+¦sevrity = "error""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:1: there is no key `sevrity` in [[rules]]
+      |
+    9 | sevrity = "error"
+      | ^^^^^^^
+      = help: did you mean `severity`?
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_key_of_another_program_offers_ours() {
+    let told = wrong_rule(
+        r#"¦pattern = 'x'
+all = 'x'"#,
+    );
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:1: there is no key `pattern` in [[rules]]
+      |
+    8 | pattern = 'x'
+      | ^^^^^^^
+      = help: did you mean `match`?
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_key_in_the_wrong_table_is_sent_to_its_own() {
+    let told = wrong_rule(
+        r#"match = 'x'
+¦token_file = "/t""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:1: there is no key `token_file` in [[rules]]
+      |
+    9 | token_file = "/t"
+      | ^^^^^^^^^^
+      = help: `token_file` belongs into [telegram]
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_key_that_is_like_no_other_lists_what_is_allowed() {
+    let told = wrong_rule(
+        r#"match = 'x'
+¦zebra = 1"#,
+    );
+    insta::assert_snapshot!(told, @r"
+    rules.toml:9:1: there is no key `zebra` in [[rules]]
+      |
+    9 | zebra = 1
+      | ^^^^^
+      = help: allowed in [[rules]]: name, logs, match, all, unless, severity, chats, by, wait, every, quiet, ring, resolve, limit
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_key_that_is_not_built_yet_is_refused() {
+    let told = wrong_rule(
+        r#"match = 'x'
+¦remind = "4h""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:1: `remind` is not supported yet
+      |
+    9 | remind = "4h"
+      | ^^^^^^
+      = help: take the line out; a new shape rings again as it is
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_rule_that_looks_for_nothing_is_refused() {
+    let told = wrong(&format!(
+        r#"{BASE}¦[[rules]]
+name = "a"
+"#
+    ));
+    insta::assert_snapshot!(told, @r"
+    rules.toml:6:1: this rule looks for nothing
+      |
+    6 | [[rules]]
+      | ^^^^^^^^^
+      = help: say what to look for: match = 'panicked at'
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_rule_without_a_name_is_refused() {
+    let told = wrong(&format!(
+        r#"{BASE}¦[[rules]]
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:6:1: `name` is missing
+      |
+    6 | [[rules]]
+      | ^^^^^^^^^
+      = help: give the rule a name: name = "panic"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_unclosed_group_is_shown_inside_the_pattern() {
+    let told = wrong_rule(r#"match = 'panicked ¦(at'"#);
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:19: not a regular expression: unclosed group
+      |
+    8 | match = 'panicked (at'
+      |                   ^
+      = help: close the group with `)`; a literal parenthesis is written \(
+
+    1 problem
+    ");
+}
+
+#[test]
+fn look_ahead_is_sent_to_unless() {
+    let told = wrong_rule(r#"match = ['fine', 'error ¦(?!expected)']"#);
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:25: not a regular expression: look-around, including look-ahead and look-behind, is not supported
+      |
+    8 | match = ['fine', 'error (?!expected)']
+      |                         ^^^
+      = help: look-around is not available in this engine, which never slows down on long lines; put what must not be there into `unless`, what must be there too into `all`
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_backreference_is_refused_with_a_way_out() {
+    let told = wrong_rule(r#"match = '(\w+) ¦\1'"#);
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:16: not a regular expression: backreferences are not supported
+      |
+    8 | match = '(\w+) \1'
+      |                ^^
+      = help: backreferences are not available in this engine, which never slows down on long lines; write out the cases, or use `all`
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_pattern_with_escapes_is_shown_as_it_is_understood() {
+    let told = wrong_rule(r#"match = ¦"a\\d+ (b\tc""#);
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:8:9: not a regular expression: unclosed group
+      |
+    8 | match = "a\\d+ (b\tc"
+      |         ^^^^^^^^^^^^^
+      = help: close the group with `)`; a literal parenthesis is written \(
+        the pattern, with escapes and variables resolved:
+          a\d+ (b c
+               ^
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_pattern_in_korean_keeps_its_caret_in_place() {
+    let told = wrong_rule(r#"match = '오류 발생 ¦[a'"#);
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:16: not a regular expression: unclosed character class
+      |
+    8 | match = '오류 발생 [a'
+      |                    ^
+      = help: close the class with `]`; a literal bracket is written \[
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_pattern_that_is_too_large_is_refused() {
+    let told = wrong_rule(r#"match = '¦\w{1000}{1000}'"#);
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:10: not a regular expression: Compiled regex exceeds size limit of 10485760 bytes
+      |
+    8 | match = '\w{1000}{1000}'
+      |          ^^^^^^^^^^^^^^
+      = help: the pattern is too large; make its repetitions {n,m} smaller, or write a list of patterns
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_pattern_in_double_quotes_gets_the_hint_with_single_ones() {
+    let told = wrong_rule(r#"match = "\¦d+""#);
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:8:11: this is not TOML: missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\`, `"`, `x`, `u`, `U`
+      |
+    8 | match = "\d+"
+      |           ^
+      = help: write a pattern between single quotes, where a backslash stands for itself: match = '\d+'
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_value_without_quotes_is_told_once() {
+    let told = wrong_rule(r#"match = ¦panic"#);
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:8:9: this is not TOML: string values must be quoted
+      |
+    8 | match = panic
+      |         ^^^^^
+      = help: put the value into quotes: key = "value"; a pattern into single quotes: match = 'a\d+'
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_string_that_does_not_end_is_told() {
+    let told = wrong_rule(r#"match = 'x¦"#);
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:8:11: this is not TOML: invalid literal string, expected `'`
+      |
+    8 | match = 'x
+      |           ^
+      = help: a string ends on its own line, with the quote it began with; a ' inside needs "…" or '''…'''
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_key_written_twice_is_told() {
+    let told = wrong_rule(
+        r#"match = 'x'
+¦match = 'y'"#,
+    );
+    insta::assert_snapshot!(told, @r"
+    rules.toml:9:1: this is not TOML: duplicate key
+      |
+    9 | match = 'y'
+      | ^^^^^
+      = help: this key stood in this table before; keep one of them, or write a list: match = ['a', 'b']
+
+    1 problem
+    ");
+}
+
+#[test]
+fn two_torn_lines_and_a_wrong_value_are_all_told() {
+    let told = wrong_rule(
+        r#"match = ¦panic
+wait = ¦2s
+ring = ¦"loud""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:8:9: this is not TOML: string values must be quoted
+      |
+    8 | match = panic
+      |         ^^^^^
+      = help: put the value into quotes: key = "value"; a pattern into single quotes: match = 'a\d+'
+
+    rules.toml:9:8: this is not TOML: string values must be quoted
+      |
+    9 | wait = 2s
+      |        ^^
+      = help: put the value into quotes: key = "value"; a pattern into single quotes: match = 'a\d+'
+
+    rules.toml:10:8: "loud" is not a value of `ring`
+       |
+    10 | ring = "loud"
+       |        ^^^^^^
+       = help: allowed: "new", "first", "all"
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn a_length_of_time_in_words_is_refused() {
+    let told = wrong_rule(
+        r#"match = 'x'
+quiet = ¦"10 minutes""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:9: "10 minutes" is not a length of time
+      |
+    9 | quiet = "10 minutes"
+      |         ^^^^^^^^^^^^
+      = help: write one number and one unit: "500ms", "30s", "10m", "4h" or "2d"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_bare_number_is_no_length_of_time() {
+    let told = wrong_rule(
+        r#"match = 'x'
+wait = ¦5"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:8: `wait` must be a string in quotes
+      |
+    9 | wait = 5
+      |        ^
+      = help: this is a number; write wait = "2s"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_length_of_time_out_of_bounds_names_them() {
+    let told = wrong_rule(
+        r#"match = 'x'
+wait = ¦"11m"
+quiet = ¦"0s""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:8: "11m" is out of bounds for `wait`
+      |
+    9 | wait = "11m"
+      |        ^^^^^
+      = help: write a value between "0s" and "10m"
+
+    rules.toml:10:9: "0s" is out of bounds for `quiet`
+       |
+    10 | quiet = "0s"
+       |         ^^^^
+       = help: write a value between "1s" and "30d"
+
+    2 problems
+    "#);
+}
+
+#[test]
+fn a_rate_of_nothing_is_refused() {
+    let told = wrong_rule(
+        r#"match = 'x'
+limit = ¦"0/h""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:9: "0/h" is not a rate
+      |
+    9 | limit = "0/h"
+      |         ^^^^^
+      = help: write a number from 1 up and a unit: "1/s", "18/min", "12/h" or "5/d"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_unknown_severity_offers_the_word_that_is_meant() {
+    let told = wrong_rule(
+        r#"match = 'x'
+severity = ¦"fatal""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:12: "fatal" is not a value of `severity`
+      |
+    9 | severity = "fatal"
+      |            ^^^^^^^
+      = help: did you mean "critical"? Allowed: "info", "warning", "error", "critical"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_unknown_ring_lists_what_is_allowed() {
+    let told = wrong_rule(
+        r#"match = 'x'
+ring = ¦"loud""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:8: "loud" is not a value of `ring`
+      |
+    9 | ring = "loud"
+      |        ^^^^^^
+      = help: allowed: "new", "first", "all"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_unknown_chat_offers_the_near_one() {
+    let told = wrong(
+        r#"[chats]
+ops = -5
+me = 7
+[[logs]]
+name = "app"
+files = "a"
+[[rules]]
+name = "a"
+match = 'x'
+chats = ["me", ¦"opps"]
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:16: there is no chat named "opps"
+       |
+    10 | chats = ["me", "opps"]
+       |                ^^^^^^
+       = help: did you mean "ops"?
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_unknown_log_lists_those_there_are() {
+    let told = wrong_rule(
+        r#"match = 'x'
+logs = [¦"syslog"]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:9: there is no log named "syslog"
+      |
+    9 | logs = ["syslog"]
+      |         ^^^^^^^^
+      = help: the logs of this file: app
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_chat_named_twice_is_refused() {
+    let told = wrong_rule(
+        r#"match = 'x'
+chats = ["me", ¦"me"]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:16: the chat "me" stands here twice
+      |
+    9 | chats = ["me", "me"]
+      |                ^^^^
+      = help: take one away
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_empty_list_is_refused() {
+    let told = wrong_rule(r#"match = ¦[]"#);
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:9: `match` is an empty list
+      |
+    8 | match = []
+      |         ^^
+      = help: name at least one, such as match = 'panicked at', or take `match` out
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_list_of_other_things_than_strings_is_refused() {
+    let told = wrong_rule(r#"match = ['x', ¦5]"#);
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:15: `match` must be a string or a list of strings
+      |
+    8 | match = ['x', 5]
+      |               ^
+      = help: this is a number; write match = 'panicked at'
+
+    1 problem
+    ");
+}
+
+#[test]
+fn with_several_chats_a_rule_must_name_its_own() {
+    let told = wrong(
+        r#"[chats]
+ops = -5
+me = 7
+[[logs]]
+name = "app"
+files = "a"
+¦[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:7:1: this rule must say which chats it tells, as there are several
+      |
+    7 | [[rules]]
+      | ^^^^^^^^^
+      = help: write chats = ["ops", "me"] with those it is for, here or once below [defaults]
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn by_takes_only_captures_and_built_in_names() {
+    let told = wrong_rule(
+        r#"match = 'user=(?P<user>\w+)'
+by = ["host", ¦"usr"]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:15: rule "a" has no capture named "usr"
+      |
+    9 | by = ["host", "usr"]
+      |               ^^^^^
+      = help: did you mean "user"? `by` takes captures of `match` and `all`, written (?P<usr>…), and "file", "host", "log"; here: user, file, host, log
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_by_of_defaults_must_fit_every_rule() {
+    let told = wrong(&format!(
+        r#"{BASE}[defaults]
+by = ¦"user"
+[[rules]]
+name = "a"
+match = '(?P<user>x)'
+[[rules]]
+name = "b"
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:7:6: rule "b" has no capture named "user"
+      |
+    7 | by = "user"
+      |      ^^^^^^
+      = help: `by` takes captures of `match` and `all`, written (?P<user>…), and "file", "host", "log"; here: file, host, log
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_capture_named_as_a_built_in_name_is_not_guessed_at() {
+    let told = wrong_rule(
+        r#"match = 'in (?P<file>\S+)'
+by = [¦"file"]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:7: "file" in `by` of rule "a" could be the built-in name or the capture
+      |
+    9 | by = ["file"]
+      |       ^^^^^^
+      = help: give the capture another name, such as (?P<file_name>…)
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn two_rules_of_one_name_are_refused() {
+    let told = wrong(&format!(
+        r#"{BASE}[[rules]]
+name = "a"
+match = 'x'
+[[rules]]
+name = ¦"a"
+match = 'y'
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:8: there is a rule named "a" already, in line 7
+       |
+    10 | name = "a"
+       |        ^^^
+       = help: give each rule its own name
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn two_logs_of_one_name_are_refused() {
+    let told = wrong(&format!(
+        r#"{BASE}[[logs]]
+name = ¦"app"
+files = "b"
+[[rules]]
+name = "a"
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:7:8: there is a log named "app" already, in line 4
+      |
+    7 | name = "app"
+      |        ^^^^^
+      = help: give each log its own name
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_name_with_spaces_is_refused() {
+    let told = wrong(&format!(
+        r#"{BASE}[[rules]]
+name = ¦"disk full"
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:7:8: "disk full" cannot be a name
+      |
+    7 | name = "disk full"
+      |        ^^^^^^^^^^^
+      = help: a name is made of letters, digits, '-', '_' and '.'
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_log_named_by_a_number_is_refused() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+[[logs]]
+name = ¦"7"
+files = "b"
+[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:4:8: a log's name cannot be a number
+      |
+    4 | name = "7"
+      |        ^^^
+      = help: put a letter in front: "log7"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_empty_file_says_all_that_it_needs() {
+    let told = wrong(r#"¦¦¦"#);
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:1:1: there are no chats in this file
+      |
+    1 | 
+      | ^
+      = help: say who is told: [chats] and below it me = 53395910, your chat's id
+
+    rules.toml:1:1: there are no logs in this file
+      |
+    1 | 
+      | ^
+      = help: say what to follow: [[logs]] and below it name = "app" and files = ["/var/log/app/*.log"]
+
+    rules.toml:1:1: there are no rules in this file
+      |
+    1 | 
+      | ^
+      = help: say what to look for: [[rules]] and below it name = "panic" and match = 'panicked at'
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn a_table_with_one_bracket_too_few_is_told() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+[[logs]]
+name = "app"
+files = "b"
+¦[rules]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r"
+    rules.toml:6:1: `rules` must be a list of tables
+      |
+    6 | [rules]
+      | ^^^^^^^
+      = help: write each entry below a line [[rules]], with two brackets
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_table_with_a_misspelt_name_is_told() {
+    let told = wrong(&format!(
+        r#"{BASE}[[rules]]
+name = "a"
+match = 'x'
+[[¦rule]]
+name = "b"
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r"
+    rules.toml:9:3: there is no key `rule` in the top level
+      |
+    9 | [[rule]]
+      |   ^^^^
+      = help: did you mean `rules`?
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_log_without_files_is_refused() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+¦[[logs]]
+name = "app"
+[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:3:1: `files` is missing
+      |
+    3 | [[logs]]
+      | ^^^^^^^^
+      = help: say which files to follow: files = ["/var/log/app/*.log"]
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn globs_that_can_find_nothing_are_refused() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+[[logs]]
+name = "app"
+files = [¦"/var/log/", ¦"~/app.log", ¦"/logs/[a.log", ¦"-"]
+[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:5:10: "/var/log/" is a folder
+      |
+    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "-"]
+      |          ^^^^^^^^^^^
+      = help: name the files in it: "/var/log/*.log"
+
+    rules.toml:5:23: `~` is not filled in here
+      |
+    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "-"]
+      |                       ^^^^^^^^^^^
+      = help: write ${HOME}/app.log
+
+    rules.toml:5:36: "/logs/[a.log" is not a glob: unclosed character class; missing ']'
+      |
+    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "-"]
+      |                                    ^^^^^^^^^^^^^^
+      = help: `*` and `?` stop at a slash, `**` does not; [abc] and {a,b} must be closed; a backslash takes the next character literally
+
+    rules.toml:5:52: reading stdin ("-") is not supported yet
+      |
+    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "-"]
+      |                                                    ^^^
+      = help: let the program write to a file, and name that
+
+    4 problems
+    "#);
+}
+
+#[test]
+fn formats_and_presets_that_are_not_built_yet_are_refused() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+[[logs]]
+name = "app"
+files = "a"
+format = ¦"docker"
+multiline = ¦"python"
+encoding = ¦"euc-kr"
+[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:6:10: format = "docker" is not supported yet
+      |
+    6 | format = "docker"
+      |          ^^^^^^^^
+      = help: write "plain", or take the line out, which means the same
+
+    rules.toml:7:13: multiline = "python" is not supported yet
+      |
+    7 | multiline = "python"
+      |             ^^^^^^^^
+      = help: write "off", or take the line out, which means the same
+
+    rules.toml:8:12: encoding = "euc-kr" is not supported yet
+      |
+    8 | encoding = "euc-kr"
+      |            ^^^^^^^^
+      = help: write "utf-8", or take the line out, which means the same
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn a_size_without_a_unit_and_one_out_of_bounds_are_refused() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+[[logs]]
+name = "app"
+files = "a"
+max_line = ¦"65536"
+[[logs]]
+name = "b"
+files = "b"
+max_line = ¦"2MiB"
+[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:6:12: "65536" is not a size
+      |
+    6 | max_line = "65536"
+      |            ^^^^^^^
+      = help: write one number and one unit: "500B", "64KiB" or "1MiB"
+
+    rules.toml:10:12: "2MiB" is out of bounds for `max_line`
+       |
+    10 | max_line = "2MiB"
+       |            ^^^^^^
+       = help: write a value between "256B" and "1MiB"
+
+    2 problems
+    "#);
+}
+
+#[test]
+fn ids_that_are_no_chats_are_refused() {
+    let told = wrong(
+        r#"[chats]
+a = ¦0
+b = ¦"ops"
+c = ¦4503599627370496
+d = ¦true
+[[logs]]
+name = "app"
+files = "a"
+[[rules]]
+name = "a"
+match = 'x'
+chats = "a"
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:2:5: 0 is not a chat's id
+      |
+    2 | a = 0
+      |     ^
+      = help: an id is a number such as 53395910 (a person), -1001234567890 (a group), or "@name" of a public channel
+
+    rules.toml:3:5: "ops" is not a chat's id
+      |
+    3 | b = "ops"
+      |     ^^^^^
+      = help: an id is a number such as 53395910 (a person), -1001234567890 (a group), or "@name" of a public channel
+
+    rules.toml:4:5: 4503599627370496 is not a chat's id
+      |
+    4 | c = 4503599627370496
+      |     ^^^^^^^^^^^^^^^^
+      = help: an id is a number such as 53395910 (a person), -1001234567890 (a group), or "@name" of a public channel
+
+    rules.toml:5:5: `d` must be a whole number or a string
+      |
+    5 | d = true
+      |     ^^^^
+      = help: this is true or false; write d = 53395910
+
+    4 problems
+    "#);
+}
+
+#[test]
+fn a_chat_without_an_id_or_with_a_wrong_topic_or_limit_is_refused() {
+    let told = wrong(
+        r#"¦[chats.ops]
+topic = ¦0
+limit = ¦"3/min"
+[[logs]]
+name = "app"
+files = "a"
+[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:1:1: `id` is missing
+      |
+    1 | [chats.ops]
+      | ^^^^^^^^^^^
+      = help: give the chat's id: id = -1001234567890, or "@name" of a public channel
+
+    rules.toml:2:9: 0 is not a topic's id
+      |
+    2 | topic = 0
+      |         ^
+      = help: it is the number after the group's in a link to the topic: t.me/c/1234567890/42
+
+    rules.toml:3:9: "3/min" leaves no room for messages and their edits
+      |
+    3 | limit = "3/min"
+      |         ^^^^^^^
+      = help: write "4/min" or more
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn an_api_url_with_more_than_a_base_is_refused() {
+    let told = wrong(&format!(
+        r#"[telegram]
+api_url = ¦"https://me:pw@api.telegram.org"
+proxy = ¦"proxy:1080"
+updates = ¦"poll"
+{BASE}[[rules]]
+name = "a"
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:2:11: `api_url` holds a user name or password
+      |
+    2 | api_url = "https://*****@api.telegram.org"
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: write the server's base URL: "https://api.telegram.org"
+
+    rules.toml:3:9: `proxy` does not begin with a scheme
+      |
+    3 | proxy = "proxy:1080"
+      |         ^^^^^^^^^^^^
+      = help: write scheme, host and port: "socks5h://proxy:1080"; schemes: http, https, socks5, socks5h (names are resolved by the proxy)
+
+    rules.toml:4:11: updates = "poll" is not supported yet
+      |
+    4 | updates = "poll"
+      |           ^^^^^^
+      = help: write "off", or take the line out, which means the same
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn a_token_that_is_none_is_refused_and_not_shown() {
+    let told = wrong(&format!(
+        r#"[telegram]
+token = ¦"hunter2"
+{BASE}[[rules]]
+name = "a"
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r"
+    rules.toml:2:9: this is not a bot token: a token looks like 123456789:AA… (digits, a colon, then letters, digits, '_' or '-')
+      |
+    2 | token = *********
+      |         ^^^^^^^^^
+      = help: copy it again from @BotFather
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_torn_line_with_a_token_does_not_show_it() {
+    let told = wrong(&format!(
+        r#"[telegram]
+token = ¦123456:hunter2
+{BASE}[[rules]]
+name = "a"
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:2:9: this is not TOML: invalid time, expected minute
+      |
+    2 | token = **************
+      |         ^^^^^^^^^^^^^^
+      = help: put the value into quotes: key = "value"; a pattern into single quotes: match = 'a\d+'
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_unset_variable_is_told_where_it_stands() {
+    let told = wrong(&format!(
+        r#"host = "web-¦${{REGION}}"
+{BASE}[[rules]]
+name = "a"
+match = 'x'
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:1:13: the environment variable REGION is not set
+      |
+    1 | host = "web-${REGION}"
+      |             ^^^^^^^^^
+      = help: set REGION, or give a default: ${REGION:-default}
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_variable_without_its_brace_is_told() {
+    let told = wrong_rule(r#"match = 'cost ¦${5'"#);
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:15: `${` has no `}`
+      |
+    8 | match = 'cost ${5'
+      |               ^^^
+      = help: write ${VAR} or ${VAR:-default}; to mean the characters themselves, write $${
+
+    1 problem
+    ");
+}
+
+#[test]
+fn everything_wrong_in_a_file_is_told_at_once() {
+    let told = wrong(
+        r#"[chats]
+me = ¦""
+[[logs]]
+name = "app"
+files = "a"
+start = ¦"begin"
+[[rules]]
+name = "a"
+match = '¦*'
+¦severe = true
+chats = [¦"you"]
+every = ¦"soon"
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:2:6: "" is not a chat's id
+      |
+    2 | me = ""
+      |      ^^
+      = help: an id is a number such as 53395910 (a person), -1001234567890 (a group), or "@name" of a public channel
+
+    rules.toml:6:9: "begin" is not a value of `start`
+      |
+    6 | start = "begin"
+      |         ^^^^^^^
+      = help: did you mean "beginning"? Allowed: "end", "beginning"
+
+    rules.toml:9:10: not a regular expression: repetition operator missing expression
+      |
+    9 | match = '*'
+      |          ^
+      = help: put something before it; literal characters are written \* \+ \?
+
+    rules.toml:10:1: there is no key `severe` in [[rules]]
+       |
+    10 | severe = true
+       | ^^^^^^
+       = help: did you mean `severity`?
+
+    rules.toml:11:10: there is no chat named "you"
+       |
+    11 | chats = ["you"]
+       |          ^^^^^
+       = help: the chats of this file: me
+
+    rules.toml:12:9: "soon" is not a length of time
+       |
+    12 | every = "soon"
+       |         ^^^^^^
+       = help: write one number and one unit: "500ms", "30s", "10m", "4h" or "2d"
+
+    6 problems
+    "#);
+}
+
+#[test]
+fn a_long_line_is_shown_around_its_problem() {
+    let told = wrong_rule(&format!("match = '{}¦(y'", "x".repeat(300)));
+    insta::assert_snapshot!(told, @r"
+    rules.toml:8:310: not a regular expression: unclosed group
+      |
+    8 | …xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx(y'
+      |                                                    ^
+      = help: close the group with `)`; a literal parenthesis is written \(
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_rule_with_nothing_but_an_empty_all_looks_for_nothing() {
+    let told = wrong(&format!("{BASE}¦[[rules]]\nname = \"a\"\nall = []\n"));
+    insta::assert_snapshot!(told, @r"
+    rules.toml:6:1: this rule looks for nothing
+      |
+    6 | [[rules]]
+      | ^^^^^^^^^
+      = help: say what to look for: match = 'panicked at'
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_variable_that_speaks_for_a_key_is_named() {
+    let env = Environment::from([("TELEGRAM_API_URL", "api.telegram.org")]);
+    let told = parse(Path::new("rules.toml"), &plain(), &env)
+        .unwrap_err()
+        .to_string();
+    insta::assert_snapshot!(told, @r#"
+    rules.toml: the environment variable TELEGRAM_API_URL does not begin with a scheme
+      = help: write the server's base URL: "https://api.telegram.org"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_preset_written_as_a_table_is_refused() {
+    let told = wrong(&format!(
+        "{BASE}multiline = ¦{{ start = 'x' }}\n[[rules]]\nname = \"a\"\nmatch = 'x'\n"
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:6:13: `multiline` must be a string in quotes
+      |
+    6 | multiline = { start = 'x' }
+      |             ^^^^^^^^^^^^^^^
+      = help: this is a table; write multiline = "off"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn control_characters_of_the_file_never_reach_the_terminal() {
+    let told = wrong_rule("match = 'x'\n¦\"\\u001b[31m\" = 1");
+    assert!(!told.contains('\u{1b}'), "{told}");
+}

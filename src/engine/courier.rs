@@ -1,0 +1,239 @@
+//! The courier: one lane per chat, so that no chat waits for another.
+//!
+//! A lane's loop is: register interest, ask the ledger, wait. In this order, for a change that comes between
+//! the question and the wait must not be slept through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::incident::{Asked, Class, Order, OrderCall, Settled};
+use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, RefusalKind};
+use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, Request, default_limit};
+
+use super::clock::Clock;
+use super::ledger::Ask;
+use super::messenger::Messenger;
+
+/// After a refused token, nothing is sent for this long.
+const TOKEN_PAUSE: Duration = Duration::from_secs(60);
+
+/// The ledger thread is gone; whoever waits for the threads says why.
+#[derive(Debug)]
+pub(super) struct LedgerGone;
+
+/// What all lanes share.
+#[derive(Clone)]
+pub(super) struct Courier {
+    pub(super) asks: Sender<Ask>,
+    pub(super) messenger: Arc<dyn Messenger>,
+    pub(super) bot: Arc<BotLimits>,
+    pub(super) clock: Clock,
+    /// True once the lanes should deliver what is due right now and end.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// One chat's way to Telegram. At most one request is in flight.
+pub(super) struct Lane {
+    courier: Courier,
+    chat: ChatSettings,
+    wake: Arc<Notify>,
+    limits: ChatLimits,
+    backoff: Backoff,
+    /// The trouble that was logged last, so that it is said once.
+    trouble: Option<String>,
+}
+
+impl Lane {
+    pub(super) fn new(
+        courier: Courier,
+        chat: &ChatSettings,
+        wake: Arc<Notify>,
+        known: Option<&ChatState>,
+        draw: &mut fastrand::Rng,
+    ) -> Self {
+        let now = courier.clock.now();
+        Self {
+            limits: ChatLimits::new(
+                chat.limit.unwrap_or_else(|| default_limit(&chat.target)),
+                &ages(known, now),
+            ),
+            backoff: Backoff::new(draw.fork()),
+            courier,
+            chat: chat.clone(),
+            wake,
+            trouble: None,
+        }
+    }
+
+    /// Delivers until it is told to stop; then until nothing is due at once.
+    pub(super) async fn run(mut self) -> Result<(), LedgerGone> {
+        let wake = self.wake.clone();
+        let mut stopping = self.courier.stopping.clone();
+        loop {
+            let changed = wake.notified();
+            let stop = *stopping.borrow_and_update();
+            let until = match self.step().await? {
+                Step::Delivered => continue,
+                Step::Wait(until) => until,
+            };
+            if stop {
+                return Ok(());
+            }
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until(self.courier.clock, until) => {}
+                _ = stopping.changed() => {}
+            }
+        }
+    }
+
+    /// One delivery, if one is due and has its place.
+    async fn step(&mut self) -> Result<Step, LedgerGone> {
+        let chat = self.chat.name.clone();
+        let class = match self.ask(|reply| Ask::Due { chat, reply }).await? {
+            Asked::Hold { until } => return Ok(Step::Wait(until)),
+            Asked::Due { class, .. } => class,
+        };
+        if let Err(wait) = self.place(class) {
+            return Ok(Step::Wait(Some(self.courier.clock.now().moment + wait)));
+        }
+        let chat = self.chat.name.clone();
+        let Some(order) = self.ask(|reply| Ask::Take { chat, class, reply }).await? else {
+            return Ok(Step::Delivered);
+        };
+        self.deliver(order).await?;
+        Ok(Step::Delivered)
+    }
+
+    async fn deliver(&mut self, order: Order) -> Result<(), LedgerGone> {
+        let request = self.request(&order);
+        let outcome = self
+            .courier
+            .messenger
+            .deliver(&self.chat.name, order.kind, &request)
+            .await;
+        let retry = self.retry(&outcome);
+        tracing::debug!(chat = %self.chat.name, kind = ?order.kind, reason = ?order.reason, ?outcome, "delivered");
+        self.say_trouble(&outcome);
+        let (key, attempt) = (order.key, order.attempt);
+        let settled = self
+            .ask(|reply| Ask::Settle {
+                key,
+                attempt,
+                outcome,
+                retry,
+                reply,
+            })
+            .await?;
+        if let Settled::GaveUp { matches } = settled {
+            tracing::error!(chat = %self.chat.name, matches, "Telegram refused a text for good; its matches are counted as failed");
+        }
+        Ok(())
+    }
+
+    fn request(&self, order: &Order) -> Request {
+        Request {
+            chat: order
+                .moved_to
+                .map_or_else(|| self.chat.target.clone(), ChatTarget::Id),
+            topic: self.chat.topic.filter(|_| !order.topic_gone),
+            text: order.text.clone(),
+            plain: order.plain,
+            silent: order.silent,
+            call: match order.call {
+                OrderCall::Send { reply_to } => Call::Send { reply_to },
+                OrderCall::Edit { message_id } => Call::Edit { message_id },
+            },
+        }
+    }
+
+    /// Takes a place in both limits. The bot's is asked first: one that is not used is back in a moment.
+    fn place(&self, class: Class) -> Result<(), Duration> {
+        self.courier.bot.check()?;
+        self.limits.check(if class.is_new_message() {
+            telegram::Class::Ring
+        } else {
+            telegram::Class::Edit
+        })
+    }
+
+    /// When to try again where Telegram does not say.
+    fn retry(&mut self, outcome: &Outcome) -> Duration {
+        match outcome {
+            Outcome::Refused(refusal) if refusal.kind == RefusalKind::TokenWrong => TOKEN_PAUSE,
+            Outcome::Wait { .. } | Outcome::Unsure { .. } => self.backoff.next(),
+            Outcome::Sent { .. } | Outcome::Moved { .. } | Outcome::Refused(_) => {
+                self.backoff.reset();
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// Logs trouble when it begins, when it changes, and when it ends.
+    fn say_trouble(&mut self, outcome: &Outcome) {
+        let trouble = match outcome {
+            Outcome::Sent { .. } => None,
+            Outcome::Wait { why, .. } | Outcome::Unsure { why } => Some(why.clone()),
+            Outcome::Moved { to } => Some(format!(
+                "the group became a supergroup: put id = {to} into rules.toml"
+            )),
+            Outcome::Refused(refusal) => Some(describe(refusal)),
+        };
+        if trouble == self.trouble {
+            return;
+        }
+        match &trouble {
+            Some(trouble) => tracing::warn!(chat = %self.chat.name, "not delivered: {trouble}"),
+            None => tracing::info!(chat = %self.chat.name, "delivering again"),
+        }
+        self.trouble = trouble;
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, LedgerGone> {
+        let (reply, answer) = oneshot::channel();
+        // The queue has room for every lane's one question, so a full one cannot happen, and a closed one
+        // means that the ledger is gone.
+        self.courier.asks.try_send(ask(reply)).map_err(|_| LedgerGone)?;
+        answer.await.map_err(|_| LedgerGone)
+    }
+}
+
+enum Step {
+    Delivered,
+    Wait(Option<Moment>),
+}
+
+fn describe(refusal: &crate::model::Refusal) -> String {
+    let cure = match refusal.kind {
+        RefusalKind::TokenWrong => {
+            "the token is wrong or revoked: get the right one from @BotFather and restart; reading and counting go on"
+        }
+        RefusalKind::ChatGone => {
+            "the chat does not take messages from this bot: add the bot to it (people must send it /start first); \
+             group ids are negative, those of supergroups and channels begin with -100; tried again every hour"
+        }
+        RefusalKind::TopicGone => "the forum topic is gone or closed; messages go to the chat itself",
+        RefusalKind::MessageGone => "the message to edit is gone; the next one replaces it",
+        RefusalKind::Text => "this text was refused",
+    };
+    format!("{} ({cure})", refusal.why)
+}
+
+/// How long ago the requests were made that the store remembers.
+fn ages(known: Option<&ChatState>, now: Now) -> Vec<Duration> {
+    let requests = known.map(|chat| chat.requests.as_slice()).unwrap_or_default();
+    requests
+        .iter()
+        .map(|request| request.length.saturating_sub(request.remaining(now.moment)))
+        .collect()
+}
+
+async fn sleep_until(clock: Clock, until: Option<Moment>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(clock.instant(until).into()).await,
+        None => std::future::pending().await,
+    }
+}

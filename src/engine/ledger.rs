@@ -1,0 +1,302 @@
+//! The ledger thread: the one owner of the incidents and of the store.
+//!
+//! A turn: take what is waiting, apply it to the pure state, **one** commit, reply, wake the lanes. A reply
+//! never leaves before the commit it depends on: that is what makes an attempt found after a crash mean
+//! "may have arrived", and a settled one mean "arrived".
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
+use tokio::sync::{Notify, oneshot};
+
+use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Settled};
+use crate::message;
+use crate::model::{
+    AttemptId, ChatName, DeliveryKey, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Outcome, Position,
+    Row, RuleName, TurnNo,
+};
+use crate::store::{CommitError, Store};
+
+use super::clock::Clock;
+
+/// After a commit the next one waits this long, gathering what arrives. A lone match commits at once.
+const PACE: Duration = Duration::from_millis(50);
+/// How often a commit that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the reader learned in one turn: it stands or falls together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) positions: Vec<Position>,
+    pub(super) forgotten: Vec<FileKey>,
+    pub(super) logs_seen: Vec<LogName>,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) rows: Vec<Row>,
+    pub(super) found: BTreeMap<RuleName, u64>,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.positions.is_empty()
+            && self.forgotten.is_empty()
+            && self.logs_seen.is_empty()
+            && self.gaps.is_empty()
+            && self.rows.is_empty()
+    }
+}
+
+/// What others want of the ledger. Each carries where its answer goes.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// What is this chat owed now?
+    Due {
+        chat: ChatName,
+        reply: oneshot::Sender<Asked>,
+    },
+    /// Begin the most urgent request of this class or a more urgent one.
+    Take {
+        chat: ChatName,
+        class: Class,
+        reply: oneshot::Sender<Option<Order>>,
+    },
+    /// This became of it.
+    Settle {
+        key: DeliveryKey,
+        attempt: AttemptId,
+        outcome: Outcome,
+        retry: Duration,
+        reply: oneshot::Sender<Settled>,
+    },
+    /// Answer when nothing that can be delivered is pending any more.
+    Drained { reply: oneshot::Sender<()> },
+    /// Nothing more will be asked: the ledger ends with its last commit.
+    Stop,
+}
+
+/// Why the ledger thread ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The store refuses what follows from what it said itself.
+    #[error(transparent)]
+    Store(#[from] CommitError),
+}
+
+/// The thread's state.
+pub(super) struct Ledger {
+    pub(super) incidents: Incidents,
+    pub(super) store: Store,
+    pub(super) turn: TurnNo,
+    pub(super) found: BTreeMap<RuleName, u64>,
+    pub(super) message: message::Settings,
+    pub(super) clock: Clock,
+    pub(super) batches: Receiver<Batch>,
+    pub(super) asks: Receiver<Ask>,
+    /// Wakes the lanes: one permit each, so no change is missed by a lane that is busy.
+    pub(super) lanes: Vec<Arc<Notify>>,
+    /// `run --once`: `wait` is cut short as soon as the reader is done.
+    pub(super) once: bool,
+}
+
+/// One turn under construction.
+#[derive(Default)]
+struct Turn {
+    host: HostDelta,
+    /// Sent once the commit is done.
+    takes: Vec<(Option<Order>, oneshot::Sender<Option<Order>>)>,
+    settles: Vec<(Settled, oneshot::Sender<Settled>)>,
+    /// Whether the lanes may find something new.
+    news: bool,
+    stop: bool,
+}
+
+/// What the thread hands back when it ends.
+pub(super) struct Closed {
+    /// The account of every match, from the rows.
+    pub(super) ledger: Vec<LedgerLine>,
+}
+
+impl Ledger {
+    /// Runs until [`Ask::Stop`].
+    pub(super) fn run(mut self) -> Result<Closed, LedgerError> {
+        let mut reading = true;
+        let mut drained: Vec<oneshot::Sender<()>> = Vec::new();
+        let mut last_commit: Option<Instant> = None;
+        // What a restart changed (attempts that may have arrived, removed rules) is the first turn.
+        self.commit(&HostDelta::default())?;
+        loop {
+            let mut turn = Turn::default();
+            self.wait(&mut turn, &mut reading, &mut drained, self.next_tick());
+            let gather_until = last_commit
+                .map(|at| at + PACE)
+                .filter(|until| *until > Instant::now());
+            while let Some(until) = gather_until.filter(|until| !turn.stop && *until > Instant::now()) {
+                self.wait(&mut turn, &mut reading, &mut drained, Some(until));
+            }
+            let before = self.incidents.next_tick();
+            self.incidents.tick(self.clock.now());
+            turn.news |= before != self.incidents.next_tick();
+            let host = std::mem::take(&mut turn.host);
+            if self.commit(&host)? {
+                last_commit = Some(Instant::now());
+            }
+            let stop = turn.stop;
+            self.reply(turn);
+            self.tell_drained(&mut drained, reading);
+            if stop {
+                return Ok(Closed {
+                    ledger: self.incidents.ledger(),
+                });
+            }
+        }
+    }
+
+    /// Waits for the next thing, or the deadline, and takes all that is waiting.
+    fn wait(
+        &mut self,
+        turn: &mut Turn,
+        reading: &mut bool,
+        drained: &mut Vec<oneshot::Sender<()>>,
+        until: Option<Instant>,
+    ) {
+        let mut select = Select::new();
+        let asks = select.recv(&self.asks);
+        if *reading {
+            select.recv(&self.batches);
+        }
+        let ready = match until {
+            Some(until) => select
+                .ready_deadline(until)
+                .map_err(|_| RecvTimeoutError::Timeout),
+            None => Ok(select.ready()),
+        };
+        if ready.is_err() {
+            return;
+        }
+        debug_assert_eq!(asks, 0, "asks were registered first");
+        self.take_batches(turn, reading);
+        self.take_asks(turn, drained);
+    }
+
+    fn take_batches(&mut self, turn: &mut Turn, reading: &mut bool) {
+        while *reading {
+            match self.batches.try_recv() {
+                Ok(batch) => self.apply(turn, batch),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    *reading = false;
+                    if self.once {
+                        self.incidents.cut_wait_short();
+                        turn.news = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply(&mut self, turn: &mut Turn, batch: Batch) {
+        turn.host.positions.extend(batch.positions);
+        turn.host.forgotten.extend(batch.forgotten);
+        turn.host.logs_seen.extend(batch.logs_seen);
+        turn.host.gaps.extend(batch.gaps);
+        for (rule, found) in batch.found {
+            let total = self.found.entry(rule.clone()).or_default();
+            *total += found;
+            turn.host.found.push(FoundCount { rule, found: *total });
+        }
+        turn.news |= !batch.rows.is_empty();
+        self.incidents.apply(batch.rows, self.clock.now());
+    }
+
+    fn take_asks(&mut self, turn: &mut Turn, drained: &mut Vec<oneshot::Sender<()>>) {
+        while let Ok(ask) = self.asks.try_recv() {
+            let now = self.clock.now();
+            match ask {
+                // A lane that went away meanwhile needs no answer; here and below.
+                Ask::Due { chat, reply } => {
+                    let _ = reply.send(self.incidents.ask(&chat, now));
+                }
+                Ask::Take { chat, class, reply } => {
+                    let message = &self.message;
+                    let order = self
+                        .incidents
+                        .take(&chat, class, now, &mut |card| message::render(message, card));
+                    turn.takes.push((order, reply));
+                }
+                Ask::Settle {
+                    key,
+                    attempt,
+                    outcome,
+                    retry,
+                    reply,
+                } => {
+                    let settled = self.incidents.settle(&key, attempt, &outcome, retry, now);
+                    turn.settles.push((settled, reply));
+                }
+                Ask::Drained { reply } => drained.push(reply),
+                Ask::Stop => turn.stop = true,
+            }
+        }
+    }
+
+    /// Writes what changed, and tries the same again for as long as the disk does not take it: reading
+    /// pauses meanwhile, since the batches are not taken. Returns whether there was anything to write.
+    fn commit(&mut self, host: &HostDelta) -> Result<bool, CommitError> {
+        let delta = Delta {
+            host: host.clone(),
+            ledger: self.incidents.changes(self.clock.now()),
+        };
+        if delta == Delta::default() {
+            return Ok(false);
+        }
+        let mut said = false;
+        loop {
+            match self.store.commit(self.turn, &delta) {
+                Ok(turn) => {
+                    if said {
+                        tracing::info!("the state is written again; reading goes on");
+                    }
+                    self.turn = turn;
+                    return Ok(true);
+                }
+                Err(error @ (CommitError::MovedOn { .. } | CommitError::Damaged(_))) => return Err(error),
+                Err(error) => {
+                    if !said {
+                        tracing::error!(%error, "reading pauses until the state can be written");
+                        said = true;
+                    }
+                    std::thread::sleep(RETRY);
+                }
+            }
+        }
+    }
+
+    fn reply(&self, turn: Turn) {
+        for (order, reply) in turn.takes {
+            let _ = reply.send(order);
+        }
+        for (settled, reply) in turn.settles {
+            let _ = reply.send(settled);
+        }
+        if turn.news {
+            for lane in &self.lanes {
+                lane.notify_one();
+            }
+        }
+    }
+
+    fn tell_drained(&self, drained: &mut Vec<oneshot::Sender<()>>, reading: bool) {
+        if !reading && !drained.is_empty() && self.incidents.undelivered(self.clock.now()) == 0 {
+            for reply in drained.drain(..) {
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    fn next_tick(&self) -> Option<Instant> {
+        self.incidents
+            .next_tick()
+            .map(|moment| self.clock.instant(moment))
+    }
+}

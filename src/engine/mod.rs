@@ -1,0 +1,22 @@
+//! The wiring: which thread owns what, and how they are started and stopped.
+//!
+//! ```text
+//! notify callback --hint--> [reader thread] --batches, bounded--> [ledger thread] <--requests-- lanes --> Telegram
+//! sweep ---------------------^  tail, event, scan                  incidents, store  --wake-->
+//! ```
+//!
+//! The reader blocks on files, the ledger on the disk, the lanes wait for the network: two plain threads and
+//! one tokio runtime on the caller's thread. Backpressure points up the road only: a slow disk stops the
+//! reader and the log file is the buffer; a slow Telegram stops nothing, incidents just count.
+
+mod clock;
+mod courier;
+mod ledger;
+mod messenger;
+mod reader;
+mod run;
+mod tally;
+
+pub use ledger::LedgerError;
+pub use messenger::{Delivering, Messenger};
+pub use run::{EngineError, Plan, Summary, run};

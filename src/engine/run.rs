@@ -1,0 +1,311 @@
+//! Starting, and stopping along the road.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::config;
+use crate::incident::{Incidents, LedgerLine};
+use crate::model::State;
+use crate::scan::ScanError;
+use crate::store::Store;
+use crate::tail::{Mode, Waker};
+use crate::telegram::BotLimits;
+
+use super::clock::Clock;
+use super::courier::{Courier, Lane, LedgerGone};
+use super::ledger::{Ask, Batch, Closed, Ledger, LedgerError};
+use super::messenger::Messenger;
+use super::reader::Reader;
+use super::tally::Lens;
+
+/// What is due when the program is told to stop is delivered within this; Docker kills after 10 s.
+const GRACE: Duration = Duration::from_secs(8);
+/// `run --once` gives up after this long.
+const ONCE: Duration = Duration::from_secs(300);
+/// So many turns of the reader may wait for the ledger; then the reader waits, and the log file is the
+/// buffer.
+const BATCHES: usize = 4;
+
+/// Everything [`run`] needs.
+pub struct Plan {
+    /// rules.toml, checked.
+    pub settings: config::Settings,
+    /// Where state is kept.
+    pub store: Store,
+    /// What it held when it was opened.
+    pub state: State,
+    /// Where messages go.
+    pub messenger: Arc<dyn Messenger>,
+    /// Forever, or once.
+    pub mode: Mode,
+    /// Ends the run when it completes, beside the signals; for programs that stop by themselves.
+    pub stop: Option<oneshot::Receiver<()>>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The account of every match.
+    pub ledger: Vec<LedgerLine>,
+    /// `run --once`: whether everything deliverable was delivered in time.
+    pub drained: bool,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The patterns do not compile together.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The ledger gave up.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A thread could not be started, or signals cannot be heard.
+    #[error("the system refused a thread or a signal handler: {0}")]
+    System(#[from] std::io::Error),
+    /// A thread panicked; the panic was logged where it happened.
+    #[error("the {0} thread died; this is a bug in tailgram")]
+    Died(&'static str),
+}
+
+/// Follows, matches and alerts until a signal, the plan's own stop, or the end of its single pass.
+pub fn run(plan: Plan) -> Result<Summary, EngineError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async { Engine::start(plan)?.finish().await })
+}
+
+/// All that runs.
+struct Engine {
+    reader: Thread<()>,
+    ledger: Thread<Result<Closed, LedgerError>>,
+    lanes: JoinSet<Result<(), LedgerGone>>,
+    asks: Sender<Ask>,
+    stopping: watch::Sender<bool>,
+    stop_reading: Arc<AtomicBool>,
+    waker: Waker,
+    once: bool,
+    stop: Option<oneshot::Receiver<()>>,
+}
+
+impl Engine {
+    /// Every thread, task and channel there is.
+    fn start(plan: Plan) -> Result<Self, EngineError> {
+        let Plan {
+            settings,
+            store,
+            state,
+            messenger,
+            mode,
+            stop,
+        } = plan;
+        let clock = Clock::start();
+        let mut draw = fastrand::Rng::new();
+        let (batch_sender, batches): (Sender<Batch>, Receiver<Batch>) = bounded(BATCHES);
+        let chats = &settings.telegram.chats;
+        let (asks, ask_receiver) = bounded(2 * chats.len() + 8);
+        let (stopping, stopping_receiver) = watch::channel(false);
+        let stop_reading = Arc::new(AtomicBool::new(false));
+        let waker = Waker::new();
+        let wakes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
+
+        let lens = Lens::new(&settings.message.host, &settings.logs, &settings.incident)?;
+        let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
+        let courier = Courier {
+            asks: asks.clone(),
+            messenger,
+            bot: Arc::new(BotLimits::new()),
+            clock,
+            stopping: stopping_receiver,
+        };
+        let mut lanes = JoinSet::new();
+        for (chat, wake) in chats.iter().zip(&wakes) {
+            let known = incidents.chats().find(|known| known.name == chat.name);
+            lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), known, &mut draw).run());
+        }
+        let reader = Reader {
+            lens,
+            tail: settings.tail,
+            known: state.positions,
+            seen: state.logs_seen,
+            mode,
+            batches: batch_sender,
+            stop: stop_reading.clone(),
+            waker: waker.clone(),
+            clock,
+            draw: draw.fork(),
+        };
+        let ledger = Ledger {
+            incidents,
+            store,
+            turn: state.turn,
+            found: state
+                .found
+                .into_iter()
+                .map(|count| (count.rule, count.found))
+                .collect(),
+            message: settings.message,
+            clock,
+            batches,
+            asks: ask_receiver,
+            lanes: wakes,
+            once: mode == Mode::Once,
+        };
+        Ok(Self {
+            reader: Thread::spawn("reader", || reader.run())?,
+            ledger: Thread::spawn("ledger", || ledger.run())?,
+            lanes,
+            asks,
+            stopping,
+            stop_reading,
+            waker,
+            once: mode == Mode::Once,
+            stop,
+        })
+    }
+
+    /// Waits for the end and stops along the road: reading first, delivery last.
+    async fn finish(mut self) -> Result<Summary, EngineError> {
+        let mut signals = Signals::listen()?;
+        let early = tokio::select! {
+            () = signals.next() => None,
+            () = wait_for(self.stop.take()) => None,
+            end = self.reader.ended() => Some(end),
+            end = self.ledger.ended() => {
+                end?;
+                return Err(self.ledger.join().err().unwrap_or(EngineError::Died("ledger")));
+            }
+        };
+        let drained = match early {
+            None => true,
+            Some(end) => {
+                end?;
+                if !self.once {
+                    return Err(EngineError::Died("reader"));
+                }
+                tokio::select! {
+                    drained = self.drained() => drained,
+                    () = signals.next() => false,
+                }
+            }
+        };
+        let exit_now = tokio::spawn(async move {
+            signals.next().await;
+            tracing::warn!(
+                "stopped by a second signal; what was not delivered is taken up at the next start"
+            );
+            std::process::exit(1);
+        });
+        let summary = self.stop_along_the_road(drained).await;
+        exit_now.abort();
+        summary
+    }
+
+    async fn drained(&mut self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        if self.asks.try_send(Ask::Drained { reply }).is_err() {
+            return false;
+        }
+        matches!(tokio::time::timeout(ONCE, answer).await, Ok(Ok(())))
+    }
+
+    async fn stop_along_the_road(mut self, drained: bool) -> Result<Summary, EngineError> {
+        self.stop_reading.store(true, Ordering::Release);
+        self.waker.wake();
+        let deadline = tokio::time::Instant::now() + GRACE;
+        let reader = tokio::time::timeout_at(deadline, self.reader.ended()).await;
+        self.stopping.send_replace(true);
+        let all_lanes = async { while self.lanes.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(deadline, all_lanes).await.is_err() {
+            tracing::warn!("a request was still under way; its message may repeat after the next start");
+        }
+        self.lanes.shutdown().await;
+        if let Ok(end) = reader {
+            end?;
+        }
+        // The ledger may be gone; then its end says why.
+        drop(self.asks.send(Ask::Stop));
+        self.ledger.ended().await?;
+        let closed = self.ledger.join()??;
+        Ok(Summary {
+            ledger: closed.ledger,
+            drained,
+        })
+    }
+}
+
+async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
+    let asked = match stop {
+        Some(stop) => stop.await.is_ok(),
+        None => false,
+    };
+    // A sender that was dropped never asks for anything.
+    if !asked {
+        std::future::pending().await
+    }
+}
+
+/// A plain thread whose end can be waited for, a panic included.
+struct Thread<T> {
+    name: &'static str,
+    handle: std::thread::JoinHandle<T>,
+    /// Dropped by the thread when it ends, however it ends.
+    alive: oneshot::Receiver<()>,
+}
+
+impl<T: Send + 'static> Thread<T> {
+    fn spawn(name: &'static str, work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<Self> {
+        let (guard, alive) = oneshot::channel::<()>();
+        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _guard = guard;
+            work()
+        })?;
+        Ok(Self { name, handle, alive })
+    }
+
+    /// Completes when the thread has ended; may be asked again then.
+    async fn ended(&mut self) -> Result<(), EngineError> {
+        if !self.alive.is_terminated() {
+            // The sender never sends: its drop is the message.
+            drop((&mut self.alive).await);
+        }
+        // Unwinding drops the guard a moment before the thread counts as finished.
+        while !self.handle.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    fn join(self) -> Result<T, EngineError> {
+        self.handle.join().map_err(|_| EngineError::Died(self.name))
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

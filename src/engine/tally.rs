@@ -1,0 +1,329 @@
+//! Folds the hits of one turn into rows: a storm leaves here as a few values.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use crate::config::LogRules;
+use crate::event::{self, Event, Events};
+use crate::incident::{self, Ring};
+use crate::model::{
+    By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
+    Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId,
+};
+use crate::scan::{self, Says, ScanError, Scanner, Verdict};
+use crate::tail::{Chunk, Ending, Source};
+
+/// How the bytes of the logs are looked at; shared by all turns.
+pub(super) struct Lens {
+    host: String,
+    logs: Vec<LogLens>,
+}
+
+/// One log's half of the [`Lens`].
+struct LogLens {
+    name: String,
+    events: Events,
+    scanner: Scanner,
+    rules: Vec<RuleLens>,
+}
+
+struct RuleLens {
+    name: RuleName,
+    by: Vec<String>,
+    /// `ring = "all"`: every line is kept.
+    keeps_all: bool,
+}
+
+impl Lens {
+    /// Compiles what the rules look for.
+    pub(super) fn new(
+        host: &str,
+        logs: &[LogRules],
+        incidents: &incident::Settings,
+    ) -> Result<Self, ScanError> {
+        let keeps_all = |name: &RuleName| {
+            incidents
+                .rules
+                .iter()
+                .any(|rule| rule.name == *name && rule.ring == Ring::All)
+        };
+        let log = |log: &LogRules| {
+            let rules = log.scan.rules.iter().map(|rule: &scan::RuleSettings| RuleLens {
+                name: rule.name.clone(),
+                by: rule.by.clone(),
+                keeps_all: keeps_all(&rule.name),
+            });
+            Ok(LogLens {
+                name: log.name.to_string(),
+                events: Events::new(log.event.clone()),
+                scanner: Scanner::new(&log.scan)?,
+                rules: rules.collect(),
+            })
+        };
+        Ok(Self {
+            host: host.to_owned(),
+            logs: logs.iter().map(log).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The rows of one turn under construction.
+pub(super) struct Tally<'l> {
+    lens: &'l Lens,
+    now: Now,
+    rows: Vec<Row>,
+    /// Where the row of a rule and its `by` values is, unless a resolve sealed it.
+    open: HashMap<RuleName, HashMap<By, usize>>,
+    /// How many events each rule found.
+    found: BTreeMap<RuleName, u64>,
+    verdict: Verdict,
+}
+
+impl<'l> Tally<'l> {
+    pub(super) fn new(lens: &'l Lens, now: Now) -> Self {
+        Self {
+            lens,
+            now,
+            rows: Vec::new(),
+            open: HashMap::new(),
+            found: BTreeMap::new(),
+            verdict: Verdict::default(),
+        }
+    }
+
+    /// Looks at a chunk with the rules of every log that reaches its file.
+    pub(super) fn chunk(&mut self, source: &Source, chunk: Chunk<'_>) {
+        let lens = self.lens;
+        // A rule that looks at several of the file's logs still finds an event once.
+        let mut seen: Option<HashSet<(usize, RuleName)>> = (source.logs.len() > 1).then(HashSet::new);
+        for log in source.logs.iter().filter_map(|index| lens.logs.get(*index)) {
+            self.log(log, source, chunk, &mut seen);
+        }
+    }
+
+    /// The rows, and what each rule found.
+    pub(super) fn finish(self) -> (Vec<Row>, BTreeMap<RuleName, u64>) {
+        (self.rows, self.found)
+    }
+
+    /// Candidate first: a line exists as a value only from here on, and only around a hit.
+    fn log(
+        &mut self,
+        log: &LogLens,
+        source: &Source,
+        chunk: Chunk<'_>,
+        seen: &mut Option<HashSet<(usize, RuleName)>>,
+    ) {
+        let mut at = 0;
+        let mut verdict = std::mem::take(&mut self.verdict);
+        while let Some(hit) = chunk.bytes.get(at..).and_then(|rest| log.scanner.candidate(rest)) {
+            let event = log.events.around(chunk.bytes, at + hit, chunk.offset);
+            log.scanner.judge(event.text, &mut verdict);
+            if !verdict.findings.is_empty() {
+                self.event(log, source, chunk, &event, &mut verdict, seen);
+            }
+            at = event.range.end;
+        }
+        self.verdict = verdict;
+    }
+
+    fn event(
+        &mut self,
+        log: &LogLens,
+        source: &Source,
+        chunk: Chunk<'_>,
+        event: &Event<'_>,
+        verdict: &mut Verdict,
+        seen: &mut Option<HashSet<(usize, RuleName)>>,
+    ) {
+        let hit = Hit::new(source, chunk, event, self.now);
+        for finding in verdict.findings.drain(..) {
+            let Some(rule) = log.rules.get(finding.rule) else {
+                continue;
+            };
+            let again = seen
+                .as_mut()
+                .is_some_and(|seen| !seen.insert((event.range.start, rule.name.clone())));
+            if again {
+                continue;
+            }
+            match finding.says {
+                Says::Match { by } => {
+                    let values = self.fill(rule, by, log, source);
+                    let pairs = rule
+                        .by
+                        .iter()
+                        .cloned()
+                        .zip(values.into_iter().map(Option::unwrap_or_default));
+                    self.add(rule, By(pairs.collect()), &hit);
+                }
+                Says::Resolve { by } => {
+                    let by = self.fill(rule, by, log, source);
+                    self.resolve(rule, by, &hit);
+                }
+            }
+        }
+    }
+
+    /// The values of `by` that are no captures.
+    fn fill(
+        &self,
+        rule: &RuleLens,
+        by: Vec<Option<String>>,
+        log: &LogLens,
+        source: &Source,
+    ) -> Vec<Option<String>> {
+        let known = |name: &str| match name {
+            "file" => Some(source.path.to_string()),
+            "host" => Some(self.lens.host.clone()),
+            "log" => Some(log.name.clone()),
+            _ => None,
+        };
+        rule.by
+            .iter()
+            .zip(by)
+            .map(|(name, value)| value.or_else(|| known(name)))
+            .collect()
+    }
+
+    fn add(&mut self, rule: &RuleLens, by: By, hit: &Hit<'_>) {
+        match self.found.get_mut(&rule.name) {
+            Some(found) => *found += 1,
+            None => drop(self.found.insert(rule.name.clone(), 1)),
+        }
+        let open = match self.open.get_mut(&rule.name) {
+            Some(open) => open,
+            None => self.open.entry(rule.name.clone()).or_default(),
+        };
+        let index = match open.get(&by) {
+            Some(index) => *index,
+            None => {
+                self.rows.push(Row::Found(hit.row(rule, by.clone())));
+                open.insert(by, self.rows.len() - 1);
+                self.rows.len() - 1
+            }
+        };
+        if let Some(Row::Found(row)) = self.rows.get_mut(index) {
+            hit.add_to(row, rule.keeps_all);
+        }
+    }
+
+    /// A resolve seals the rule's rows: the next match begins others.
+    fn resolve(&mut self, rule: &RuleLens, by: Vec<Option<String>>, hit: &Hit<'_>) {
+        self.open.remove(&rule.name);
+        let text = hit.text.chars().take(SAMPLE_CHARS).collect();
+        self.rows.push(Row::Resolve(Resolve {
+            rule: rule.name.clone(),
+            by,
+            at: hit.now.wall,
+            text,
+        }));
+    }
+}
+
+/// One event that matters, decoded.
+struct Hit<'e> {
+    text: std::borrow::Cow<'e, str>,
+    cut: bool,
+    shape: ShapeId,
+    origin: Origin,
+    path: &'e Arc<str>,
+    now: Now,
+}
+
+impl<'e> Hit<'e> {
+    fn new(source: &'e Source, chunk: Chunk<'_>, event: &Event<'e>, now: Now) -> Self {
+        let last = event.range.end == chunk.bytes.len();
+        let mut text = event::decode(event.text);
+        let cut = event.cut || (last && chunk.ending == Ending::Cut) || text.len() > KEPT_TEXT;
+        if text.len() > KEPT_TEXT {
+            let end = text.floor_char_boundary(KEPT_TEXT);
+            text = match text {
+                std::borrow::Cow::Borrowed(text) => text[..end].into(),
+                std::borrow::Cow::Owned(text) => text[..end].to_owned().into(),
+            };
+        }
+        if chunk.continued && event.range.start == 0 {
+            text = format!("(continued) {text}").into();
+        }
+        let (shape, _) = scan::shape(&text);
+        let origin = Origin {
+            file: source.key,
+            offset: chunk.offset + event.range.start as u64,
+        };
+        Self {
+            text,
+            cut,
+            shape,
+            origin,
+            path: &source.path,
+            now,
+        }
+    }
+
+    /// An empty row for the first match of its kind.
+    fn row(&self, rule: &RuleLens, by: By) -> Found {
+        Found {
+            rule: rule.name.clone(),
+            by,
+            count: 0,
+            first: self.now.wall,
+            last: self.now.wall,
+            shapes: Vec::new(),
+            other: 0,
+            lines: VecDeque::new(),
+            kept: 0,
+            files: Vec::new(),
+        }
+    }
+
+    fn add_to(&self, row: &mut Found, keeps_all: bool) {
+        row.count += 1;
+        self.count_shape(row);
+        if row.files.last() != Some(self.path) {
+            row.files.retain(|path| path != self.path);
+            row.files.push(self.path.clone());
+            let surplus = row.files.len().saturating_sub(8);
+            row.files.drain(..surplus);
+        }
+        if keeps_all && row.kept + self.text.len() > QUEUE_BYTES {
+            return;
+        }
+        row.kept += self.text.len();
+        row.lines.push_back(self.line(row.count));
+        while !keeps_all && row.lines.len() > 1 && (row.lines.len() > KEPT_LINES || row.kept > KEPT_BYTES) {
+            row.kept -= row.lines.pop_front().map_or(0, |line| line.text.len());
+        }
+    }
+
+    fn count_shape(&self, row: &mut Found) {
+        // The newest shapes stand last and repeat most, so the search begins there.
+        if let Some(known) = row.shapes.iter_mut().rev().find(|known| known.id == self.shape) {
+            known.count += 1;
+            known.last = self.now.wall;
+        } else if row.shapes.len() < KEPT_SHAPES {
+            let sample = self.text.chars().take(SAMPLE_CHARS).collect();
+            row.shapes.push(ShapeCount {
+                id: self.shape,
+                sample,
+                nth: row.count,
+                count: 1,
+                last: self.now.wall,
+            });
+        } else {
+            row.other += 1;
+        }
+    }
+
+    fn line(&self, nth: u64) -> KeptLine {
+        KeptLine {
+            origin: self.origin,
+            path: self.path.clone(),
+            at: self.now.wall,
+            nth,
+            shape: self.shape,
+            text: self.text.clone().into_owned(),
+            cut: self.cut,
+        }
+    }
+}

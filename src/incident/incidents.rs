@@ -1,0 +1,378 @@
+//! The door of the room.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{
+    Account, AccountKey, AttemptId, Card, ChatName, Delivery, DeliveryKey, Ended, Incident, IncidentId,
+    LedgerDelta, Moment, Now, Outcome, Phase, Rendered, Row, RuleName, State,
+};
+
+use super::delivery::{self, Decided, Order, Settled};
+use super::grouper::Grouper;
+use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
+use super::rows::Rows;
+use super::settings::{RuleSettings, Settings};
+use super::{fold, limit};
+
+/// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
+#[derive(Debug)]
+pub struct Incidents {
+    rules: BTreeMap<RuleName, Arc<RuleSettings>>,
+    rows: Rows,
+    grouper: Grouper,
+    draw: fastrand::Rng,
+}
+
+/// What a chat is owed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Something may be sent now.
+    Due {
+        /// How urgent the most urgent of it is.
+        class: Class,
+        /// Why.
+        reason: SendReason,
+    },
+    /// Nothing may be sent now.
+    Hold {
+        /// Ask again then; absent: when something changed.
+        until: Option<Moment>,
+    },
+}
+
+/// One line of the ledger as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerLine {
+    /// Which account.
+    pub key: AccountKey,
+    /// Its columns.
+    pub account: Account,
+    /// Matches whose fate is open: Σ (applied - settled) over the deliveries, and what is folded.
+    pub pending: u64,
+}
+
+impl Incidents {
+    /// Takes up what a store holds. Attempts found in it may have arrived; incidents of rules that are no
+    /// longer in rules.toml end; what chats that are no longer there were owed is failed.
+    pub fn restore(settings: &Settings, state: &State, now: Now, draw: fastrand::Rng) -> Self {
+        let mut rows = Rows::restore(state, now);
+        let grouper = Grouper::restore(&rows);
+        let rules = settings
+            .rules
+            .iter()
+            .map(|rule| (rule.name.clone(), Arc::new(rule.clone())))
+            .collect();
+        let keys: Vec<DeliveryKey> = rows
+            .all_deliveries()
+            .map(|delivery| delivery.key.clone())
+            .collect();
+        let mut incidents = Self {
+            rules,
+            rows: Rows::default(),
+            grouper,
+            draw,
+        };
+        for key in &keys {
+            let rule = rows.delivery(key).map(|delivery| incidents.rule(&delivery.rule));
+            if let Some(rule) = rule {
+                delivery::found_at_start(&mut rows, &rule, key, now);
+            }
+        }
+        incidents.rows = rows;
+        incidents.end_incidents_of_removed_rules(now);
+        incidents.fail_what_removed_chats_were_owed(&settings.chats, &keys);
+        incidents
+    }
+
+    /// Takes the rows of a turn, in order. What is due by then happens first.
+    pub fn apply(&mut self, rows: Vec<Row>, now: Now) {
+        self.tick(now);
+        for row in rows {
+            match row {
+                Row::Found(found) => {
+                    let Some(rule) = self.rules.get(&found.rule) else {
+                        continue;
+                    };
+                    self.grouper
+                        .found(&mut self.rows, rule, found, now, &mut self.draw);
+                }
+                Row::Resolve(resolve) => {
+                    self.grouper.resolve(&mut self.rows, &resolve, now);
+                    self.fold_untold(&resolve.rule);
+                }
+            }
+        }
+    }
+
+    /// Lets time pass: `wait` and `quiet` run out.
+    pub fn tick(&mut self, now: Now) {
+        let moment = now.moment;
+        let opens = |incident: &&Incident| matches!(incident.phase, Phase::Gathering { until } if until.fired(moment));
+        let opened: Vec<IncidentId> = self
+            .rows
+            .incidents()
+            .filter(opens)
+            .map(|incident| incident.id)
+            .collect();
+        self.open(&opened);
+        let ends = |incident: &&Incident| !incident.is_over() && incident.quiet.fired(moment);
+        let ended: Vec<(IncidentId, RuleName)> = self
+            .rows
+            .incidents()
+            .filter(ends)
+            .map(|incident| (incident.id, incident.rule.clone()))
+            .collect();
+        for (id, rule) in ended {
+            self.grouper.end(&mut self.rows, id, Ended::Quiet, now);
+            self.fold_untold(&rule);
+        }
+    }
+
+    /// Cuts every `wait` short (`run --once`, shutdown): what is gathered opens now.
+    pub fn cut_wait_short(&mut self) {
+        let gathering = |incident: &&Incident| matches!(incident.phase, Phase::Gathering { .. });
+        let opened: Vec<IncidentId> = self
+            .rows
+            .incidents()
+            .filter(gathering)
+            .map(|incident| incident.id)
+            .collect();
+        self.open(&opened);
+    }
+
+    /// When [`Incidents::tick`] has something to do next.
+    pub fn next_tick(&self) -> Option<Moment> {
+        let next = |incident: &Incident| match incident.phase {
+            Phase::Gathering { until } => Some(until.due.min(incident.quiet.due)),
+            Phase::Open => Some(incident.quiet.due),
+            Phase::Over { .. } => None,
+        };
+        self.rows.incidents().filter_map(next).min()
+    }
+
+    /// What `chat` is owed now.
+    pub fn ask(&self, chat: &ChatName, now: Now) -> Asked {
+        if let Some(until) = self.gate(chat, now) {
+            return Asked::Hold { until: Some(until) };
+        }
+        match self.best(chat, now) {
+            Ok((_, Decision::Send { class, reason, .. })) => Asked::Due { class, reason },
+            Ok(_) => Asked::Hold { until: None },
+            Err(until) => Asked::Hold { until },
+        }
+    }
+
+    /// Begins the most urgent request that `chat` is owed, if it is of `class` or more urgent. The caller
+    /// commits [`Incidents::changes`] before it sends a new message.
+    pub fn take(
+        &mut self,
+        chat: &ChatName,
+        class: Class,
+        now: Now,
+        render: &mut dyn FnMut(&Card<'_>) -> Rendered,
+    ) -> Option<Order> {
+        if self.gate(chat, now).is_some() {
+            return None;
+        }
+        let (
+            key,
+            Decision::Send {
+                kind,
+                class: best,
+                sounds,
+                reason,
+            },
+        ) = self.best(chat, now).ok()?
+        else {
+            return None;
+        };
+        if best > class {
+            return None;
+        }
+        let rule = self.rule(&self.rows.delivery(&key)?.rule);
+        let decided = Decided { kind, sounds, reason };
+        delivery::begin(&mut self.rows, &rule, &key, decided, now, &mut self.draw, render)
+    }
+
+    /// Books what became of a request. `retry` is how long to wait where Telegram did not say.
+    pub fn settle(
+        &mut self,
+        key: &DeliveryKey,
+        attempt: AttemptId,
+        outcome: &Outcome,
+        retry: Duration,
+        now: Now,
+    ) -> Settled {
+        let Some(delivery) = self.rows.delivery(key) else {
+            return Settled::Stale;
+        };
+        let rule = self.rule(&delivery.rule);
+        let settled = delivery::settle(&mut self.rows, &rule, key, attempt, outcome, retry, now);
+        self.fold_untold(&rule.name);
+        settled
+    }
+
+    /// The rows that changed since the last call, as whole values.
+    pub fn changes(&mut self, now: Now) -> LedgerDelta {
+        self.rows.changes(now)
+    }
+
+    /// The ledger, computed from the rows.
+    pub fn ledger(&self) -> Vec<LedgerLine> {
+        let pending = |key: &AccountKey| {
+            let own = self
+                .rows
+                .deliveries(&key.chat)
+                .filter(|delivery| delivery.rule == key.rule);
+            own.map(Delivery::pending).sum::<u64>()
+        };
+        let line = |row: &crate::model::LedgerRow| LedgerLine {
+            key: row.key.clone(),
+            account: row.account,
+            pending: pending(&row.key) + row.folded(),
+        };
+        self.rows.accounts().map(line).collect()
+    }
+
+    /// All incidents that are open, or over and not told everywhere.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.rows.incidents()
+    }
+
+    /// What is known of the chats.
+    pub fn chats(&self) -> impl Iterator<Item = &crate::model::ChatState> {
+        self.rows.chats()
+    }
+
+    /// How many deliveries have something to tell that does not wait for a place of their rule's `limit`, nor
+    /// for a chat that is gone: what `run --once` waits for.
+    pub fn undelivered(&self, now: Now) -> usize {
+        let parked = |delivery: &Delivery| {
+            self.rows
+                .chat(&delivery.key.chat)
+                .is_some_and(|chat| chat.parked.is_some())
+        };
+        let waits = |delivery: &&Delivery| match self.decide(delivery, now) {
+            Some(Decision::Hold(HoldReason::Limit, _)) | None => false,
+            Some(Decision::Hold(HoldReason::InFlight, _) | Decision::Send { .. }) => !parked(delivery),
+            Some(Decision::Hold(..)) => delivery.pending() > 0 && !parked(delivery),
+        };
+        self.rows.all_deliveries().filter(waits).count()
+    }
+
+    /// When `chat` may be sent to again; absent: now.
+    fn gate(&self, chat: &ChatName, now: Now) -> Option<Moment> {
+        let own = self.rows.chat(chat).and_then(|chat| chat.gate);
+        let closed = [own, self.rows.token_gate().until]
+            .into_iter()
+            .flatten()
+            .filter(|gate| !gate.fired(now.moment));
+        closed.map(|gate| gate.due).max()
+    }
+
+    /// The most urgent thing that `chat` is owed; or when to look again.
+    fn best(&self, chat: &ChatName, now: Now) -> Result<(DeliveryKey, Decision), Option<Moment>> {
+        let mut best: Option<((Class, Option<Moment>, IncidentId), DeliveryKey, Decision)> = None;
+        let mut wake: Option<Moment> = None;
+        for delivery in self.rows.deliveries(chat) {
+            match self.decide(delivery, now) {
+                Some(decision @ Decision::Send { class, .. }) => {
+                    let rank = (class, delivery.owed_since, delivery.key.incident);
+                    if best.as_ref().is_none_or(|(first, ..)| rank < *first) {
+                        best = Some((rank, delivery.key.clone(), decision));
+                    }
+                }
+                Some(Decision::Hold(_, until)) => wake = [wake, until].into_iter().flatten().min(),
+                None => {}
+            }
+        }
+        best.map(|(_, key, decision)| (key, decision)).ok_or(wake)
+    }
+
+    fn decide(&self, delivery: &Delivery, now: Now) -> Option<Decision> {
+        let incident = self.rows.incident(delivery.key.incident)?;
+        let rule = self.rule(&delivery.rule);
+        let account = AccountKey {
+            rule: delivery.rule.clone(),
+            chat: delivery.key.chat.clone(),
+        };
+        let limited_until = limit::limited_until(self.rows.account(&account), rule.limit, now.moment);
+        let queued = self.rows.has_queue(&delivery.key);
+        Some(decide(&View {
+            incident,
+            delivery,
+            rule: &rule,
+            limited_until,
+            queued,
+            now: now.moment,
+        }))
+    }
+
+    /// The settings of a rule; those of a removed one are the defaults, as the last word about its
+    /// incidents still has to be said.
+    fn rule(&self, name: &RuleName) -> Arc<RuleSettings> {
+        let removed = || {
+            Arc::new(RuleSettings {
+                chats: Vec::new(),
+                ..RuleSettings::new(name.as_str(), "")
+            })
+        };
+        self.rules.get(name).cloned().unwrap_or_else(removed)
+    }
+
+    fn open(&mut self, incidents: &[IncidentId]) {
+        for id in incidents {
+            if let Some(incident) = self.rows.incident_mut(*id) {
+                incident.phase = Phase::Open;
+            }
+        }
+    }
+
+    fn fold_untold(&mut self, rule: &RuleName) {
+        let of_rule = self.rows.accounts().filter(|row| row.key.rule == *rule);
+        let accounts: Vec<AccountKey> = of_rule.map(|row| row.key.clone()).collect();
+        for account in accounts {
+            fold::enforce(&mut self.rows, &account);
+        }
+    }
+
+    fn end_incidents_of_removed_rules(&mut self, now: Now) {
+        let removed = |incident: &&Incident| !incident.is_over() && !self.rules.contains_key(&incident.rule);
+        let removed: Vec<IncidentId> = self
+            .rows
+            .incidents()
+            .filter(removed)
+            .map(|incident| incident.id)
+            .collect();
+        for id in removed {
+            self.grouper.end(&mut self.rows, id, Ended::RuleRemoved, now);
+        }
+    }
+
+    fn fail_what_removed_chats_were_owed(&mut self, chats: &[ChatName], keys: &[DeliveryKey]) {
+        for key in keys.iter().filter(|key| !chats.contains(&key.chat)) {
+            let Some(delivery) = self.rows.delivery(key) else {
+                continue;
+            };
+            let (rule, pending) = (delivery.rule.clone(), delivery.pending());
+            let account = AccountKey {
+                rule,
+                chat: key.chat.clone(),
+            };
+            self.rows.columns_mut(&account).failed += pending;
+            self.rows.remove_delivery(key);
+        }
+        let gone = self
+            .rows
+            .accounts()
+            .filter(|row| !chats.contains(&row.key.chat) && row.folded() > 0);
+        let gone: Vec<AccountKey> = gone.map(|row| row.key.clone()).collect();
+        for account in gone {
+            let row = self.rows.account_mut(&account);
+            row.account.failed += row.folded();
+            (row.fold, row.fold_next) = (None, None);
+        }
+    }
+}

@@ -1,0 +1,684 @@
+//! The laws of the room, under any interleaving of matches, time, outcomes and restarts.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::*;
+
+/// What a person's phone holds, and a store that holds what was committed: both know nothing of the code
+/// under test beyond the values it hands out.
+struct World {
+    settings: Settings,
+    incidents: Incidents,
+    disk: State,
+    now: Now,
+    fed: BTreeMap<RuleName, u64>,
+    /// What the last confirmed text of each incident claims, per chat.
+    claims: BTreeMap<(ChatName, IncidentId), u64>,
+    /// How often each attempt that may have arrived was sent again without saying so.
+    unlabelled: u64,
+    maybe_arrived: BTreeSet<DeliveryKey>,
+    next_message: i64,
+    seed: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Matches {
+        rule: usize,
+        by: u8,
+        shapes: Vec<u8>,
+        count: u8,
+    },
+    Resolve {
+        rule: usize,
+        by: Option<u8>,
+    },
+    Pass {
+        seconds: u16,
+    },
+    Deliver {
+        chat: usize,
+        outcome: Answer,
+    },
+    CrashInFlight {
+        chat: usize,
+        committed: bool,
+    },
+    Restart {
+        wall_jump: i32,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Sent,
+    Wait,
+    Flood,
+    Unsure,
+    Moved,
+    Gone,
+    Topic,
+    Message,
+    Token,
+    Text,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let answer = prop_oneof![
+        12 => Just(Answer::Sent),
+        1 => Just(Answer::Wait),
+        1 => Just(Answer::Flood),
+        2 => Just(Answer::Unsure),
+        1 => Just(Answer::Moved),
+        1 => Just(Answer::Gone),
+        1 => Just(Answer::Topic),
+        1 => Just(Answer::Message),
+        1 => Just(Answer::Token),
+        2 => Just(Answer::Text),
+    ];
+    prop_oneof![
+        6 => (0..5usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
+            .prop_map(|(rule, by, shapes, count)| Op::Matches { rule, by, shapes, count }),
+        1 => (0..5usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
+        5 => prop_oneof![0..5u16, 20..90u16, 500..4000u16].prop_map(|seconds| Op::Pass { seconds }),
+        10 => (0..2usize, answer).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
+        1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
+        1 => (-100_000..100_000i32).prop_map(|wall_jump| Op::Restart { wall_jump }),
+    ]
+}
+
+fn settings() -> Settings {
+    let chats = vec![ChatName::new("ops"), ChatName::new("me")];
+    let rule = |name: &str| RuleSettings {
+        chats: chats.clone(),
+        by: vec!["k".into()],
+        ..RuleSettings::new(name, "ops")
+    };
+    let limit = Some(Rate {
+        count: 2,
+        per: Duration::from_secs(120),
+    });
+    Settings {
+        rules: vec![
+            rule("new"),
+            RuleSettings {
+                limit,
+                ..rule("limited")
+            },
+            RuleSettings {
+                ring: Ring::First,
+                wait: Duration::ZERO,
+                every: Duration::ZERO,
+                ..rule("first")
+            },
+            RuleSettings {
+                ring: Ring::All,
+                limit: None,
+                every: Duration::from_secs(1),
+                ..rule("all")
+            },
+            RuleSettings {
+                severity: Severity::Info,
+                limit,
+                quiet: Duration::from_secs(30),
+                ..rule("quiet")
+            },
+        ],
+        chats,
+    }
+}
+
+/// A text that says in numbers what it claims; it shows some shapes and the newest line, and at most
+/// three queued lines.
+fn render(card: &Card<'_>) -> Rendered {
+    let carried = card.carried.map_or(0, |carried| carried.matches);
+    let incident = card.incident;
+    let (claim, covers) = match &card.kind {
+        CardKind::Live => {
+            let shapes: Vec<&ShapeCount> = incident.shapes.iter().rev().take(4).collect();
+            let mut shown: Vec<u64> = shapes.iter().map(|shape| shape.nth).collect();
+            shown.extend(incident.lines.back().map(|line| line.nth));
+            shown.sort_unstable();
+            shown.dedup();
+            let shapes = shapes.iter().map(|shape| shape.id).collect();
+            (
+                incident.total - card.told_elsewhere + carried,
+                Covers {
+                    shown,
+                    shapes,
+                    lines: 0,
+                },
+            )
+        }
+        CardKind::FollowUp(shapes) => {
+            let of = |id: &ShapeId| {
+                incident
+                    .shapes
+                    .iter()
+                    .find(|shape| shape.id == *id)
+                    .map(|shape| shape.nth)
+            };
+            let mut shown: Vec<u64> = shapes.iter().filter_map(of).collect();
+            shown.sort_unstable();
+            (
+                0,
+                Covers {
+                    shown,
+                    shapes: shapes.clone(),
+                    lines: 0,
+                },
+            )
+        }
+        CardKind::Resolved => (0, Covers::default()),
+        CardKind::Lines { lines, dropped, .. } => {
+            let fit = lines.len().min(3);
+            (
+                fit as u64 + dropped,
+                Covers {
+                    shown: lines[..fit].iter().map(|l| l.nth).collect(),
+                    shapes: vec![],
+                    lines: fit,
+                },
+            )
+        }
+    };
+    let text = format!("{claim} {}", if card.repeat { "may repeat" } else { "" });
+    Rendered {
+        text: Text {
+            text,
+            entities: vec![],
+        },
+        covers,
+    }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let settings = settings();
+        let disk = State::empty(StoreId(1));
+        let now = Now {
+            moment: Moment(10_000),
+            wall: Timestamp(1_700_000_000_000),
+        };
+        let incidents = Incidents::restore(&settings, &disk, now, fastrand::Rng::with_seed(seed));
+        Self {
+            settings,
+            incidents,
+            disk,
+            now,
+            fed: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            unlabelled: 0,
+            maybe_arrived: BTreeSet::new(),
+            next_message: 1,
+            seed,
+        }
+    }
+
+    fn run(&mut self, op: &Op) {
+        match op {
+            Op::Matches {
+                rule,
+                by,
+                shapes,
+                count,
+            } => self.matches(*rule, *by, shapes, *count),
+            Op::Resolve { rule, by } => {
+                let rule = self.settings.rules[*rule].name.clone();
+                let by = vec![by.map(|by| by.to_string())];
+                let row = Row::Resolve(Resolve {
+                    rule,
+                    by,
+                    at: self.now.wall,
+                    text: "all well".into(),
+                });
+                self.incidents.apply(vec![row], self.now);
+            }
+            Op::Pass { seconds } => self.pass(u64::from(*seconds) * 1_000),
+            Op::Deliver { chat, outcome } => {
+                self.deliver(*chat, *outcome);
+            }
+            Op::CrashInFlight { chat, committed } => self.crash_in_flight(*chat, *committed),
+            Op::Restart { wall_jump } => self.restart(*wall_jump),
+        }
+        self.commit();
+    }
+
+    fn matches(&mut self, rule: usize, by: u8, shapes: &[u8], count: u8) {
+        let rule = self.settings.rules[rule].name.clone();
+        let per_shape = u64::from(count);
+        let total = per_shape * shapes.len() as u64;
+        *self.fed.entry(rule.clone()).or_default() += total;
+        let line = |nth: u64, shape: u8| KeptLine {
+            origin: Origin {
+                file: FileKey(1),
+                offset: nth,
+            },
+            path: "a.log".into(),
+            at: self.now.wall,
+            nth,
+            shape: ShapeId(shape.into()),
+            text: format!("shape {shape} match {nth}"),
+            cut: false,
+        };
+        let mut counts: BTreeMap<u8, ShapeCount> = BTreeMap::new();
+        let mut lines = std::collections::VecDeque::new();
+        for (index, shape) in shapes.iter().enumerate() {
+            for n in 0..per_shape {
+                let nth = index as u64 * per_shape + n + 1;
+                lines.push_back(line(nth, *shape));
+                let sample = || format!("shape {shape}");
+                let last = self.now.wall;
+                let new = || ShapeCount {
+                    id: ShapeId((*shape).into()),
+                    sample: sample(),
+                    nth,
+                    count: 0,
+                    last,
+                };
+                counts.entry(*shape).or_insert_with(new).count += 1;
+            }
+        }
+        let found = Found {
+            rule,
+            by: By(vec![("k".into(), by.to_string())]),
+            count: total,
+            first: self.now.wall,
+            last: self.now.wall,
+            shapes: counts.into_values().collect(),
+            other: 0,
+            kept: 0,
+            lines,
+            files: vec!["a.log".into()],
+        };
+        self.incidents.apply(vec![Row::Found(found)], self.now);
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now.moment.0 += ms;
+        self.now.wall.0 += i64::try_from(ms).unwrap();
+        self.incidents.tick(self.now);
+    }
+
+    /// One request and its answer; false when nothing was due.
+    fn deliver(&mut self, chat: usize, answer: Answer) -> bool {
+        let Some(order) = self.take(chat) else {
+            return false;
+        };
+        let outcome = self.answer(answer);
+        self.remember(&order, &outcome);
+        self.incidents.settle(
+            &order.key,
+            order.attempt,
+            &outcome,
+            Duration::from_secs(5),
+            self.now,
+        );
+        true
+    }
+
+    fn take(&mut self, chat: usize) -> Option<Order> {
+        let chat = self.settings.chats[chat].clone();
+        let Asked::Due { class, .. } = self.incidents.ask(&chat, self.now) else {
+            return None;
+        };
+        let order = self.incidents.take(&chat, class, self.now, &mut render);
+        assert!(order.is_some(), "what is due can be taken");
+        let order = order?;
+        if order.kind.is_new_message() {
+            self.commit();
+            let labelled = order.text.text.contains("may repeat");
+            if self.maybe_arrived.contains(&order.key) && !labelled {
+                self.unlabelled += 1;
+            }
+        }
+        Some(order)
+    }
+
+    fn answer(&mut self, answer: Answer) -> Outcome {
+        let refused = |kind| {
+            Outcome::Refused(Refusal {
+                kind,
+                why: "no".into(),
+            })
+        };
+        match answer {
+            Answer::Sent => {
+                self.next_message += 1;
+                Outcome::Sent {
+                    message_id: self.next_message,
+                }
+            }
+            Answer::Wait => Outcome::Wait {
+                after: None,
+                flood: false,
+                why: "refused".into(),
+            },
+            Answer::Flood => Outcome::Wait {
+                after: Some(Duration::from_secs(30)),
+                flood: true,
+                why: "429".into(),
+            },
+            Answer::Unsure => Outcome::Unsure {
+                why: "timeout".into(),
+            },
+            Answer::Moved => Outcome::Moved { to: -100 },
+            Answer::Gone => refused(RefusalKind::ChatGone),
+            Answer::Topic => refused(RefusalKind::TopicGone),
+            Answer::Message => refused(RefusalKind::MessageGone),
+            Answer::Token => refused(RefusalKind::TokenWrong),
+            Answer::Text => refused(RefusalKind::Text),
+        }
+    }
+
+    fn remember(&mut self, order: &Order, outcome: &Outcome) {
+        match outcome {
+            Outcome::Sent { .. } => {
+                if order.kind.is_new_message() {
+                    self.maybe_arrived.remove(&order.key);
+                }
+                let claim: u64 = order.text.text.split(' ').next().unwrap().parse().unwrap();
+                let place = self
+                    .claims
+                    .entry((order.key.chat.clone(), order.key.incident))
+                    .or_default();
+                let all = self
+                    .incidents
+                    .incidents()
+                    .any(|i| i.id == order.key.incident && i.rule.as_str() == "all");
+                match (all, order.kind) {
+                    (true, AttemptKind::Open | AttemptKind::Batch) => *place += claim,
+                    (false, AttemptKind::Open | AttemptKind::Edit | AttemptKind::End) => *place = claim,
+                    _ => {}
+                }
+            }
+            Outcome::Unsure { .. } if order.kind.is_new_message() => {
+                self.maybe_arrived.insert(order.key.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// The process dies between the request and the settle. An edit was not committed before.
+    fn crash_in_flight(&mut self, chat: usize, committed: bool) {
+        if let Some(order) = self.take(chat) {
+            if order.kind.is_new_message() {
+                self.maybe_arrived.insert(order.key.clone());
+            } else if committed {
+                self.commit();
+            }
+        }
+        self.reload(0);
+    }
+
+    fn restart(&mut self, wall_jump: i32) {
+        self.commit();
+        self.reload(wall_jump);
+    }
+
+    fn reload(&mut self, wall_jump: i32) {
+        self.seed += 1;
+        self.now.moment = Moment(self.now.moment.0 % 977);
+        self.now.wall.0 += i64::from(wall_jump);
+        let text = serde_json::to_string(&self.disk.deliveries).unwrap();
+        self.disk.deliveries = serde_json::from_str(&text).unwrap();
+        self.incidents = Incidents::restore(
+            &self.settings,
+            &self.disk,
+            self.now,
+            fastrand::Rng::with_seed(self.seed),
+        );
+    }
+
+    fn commit(&mut self) {
+        let delta = self.incidents.changes(self.now);
+        let disk = &mut self.disk;
+        for incident in delta.incidents {
+            disk.incidents.retain(|row| row.id != incident.id);
+            disk.incidents.push(incident);
+        }
+        disk.incidents
+            .retain(|row| !delta.incidents_gone.contains(&row.id));
+        for delivery in delta.deliveries {
+            disk.deliveries.retain(|row| row.key != delivery.key);
+            disk.deliveries.push(delivery);
+        }
+        disk.deliveries
+            .retain(|row| !delta.deliveries_gone.contains(&row.key));
+        disk.lines.extend(delta.lines);
+        disk.lines.retain(|(key, _)| !delta.lines_gone.contains(key));
+        disk.lines.sort_by(|a, b| a.0.cmp(&b.0));
+        for account in delta.accounts {
+            disk.accounts.retain(|row| row.key != account.key);
+            disk.accounts.push(account);
+        }
+        for chat in delta.chats {
+            disk.chats.retain(|row| row.name != chat.name);
+            disk.chats.push(chat);
+        }
+        if let Some(gate) = delta.token_gate {
+            disk.token_gate = gate;
+        }
+    }
+
+    /// matched = shown + counted + muted + failed + Σ (applied - settled), from the rows on disk alone;
+    /// and matched is what was fed.
+    fn check_ledger(&self) -> Result<(), TestCaseError> {
+        for row in &self.disk.accounts {
+            let a = row.account;
+            let own = self
+                .disk
+                .deliveries
+                .iter()
+                .filter(|d| d.rule == row.key.rule && d.key.chat == row.key.chat);
+            let mut pending = 0;
+            for delivery in own {
+                prop_assert!(delivery.settled <= delivery.applied);
+                pending += delivery.applied - delivery.settled;
+            }
+            let folded: u64 = row
+                .fold
+                .iter()
+                .chain(&row.fold_next)
+                .map(|fold| fold.matches)
+                .sum();
+            prop_assert_eq!(
+                a.matched,
+                a.shown + a.counted + a.muted + a.failed + pending + folded,
+                "{:?}",
+                row.key
+            );
+            prop_assert_eq!(a.matched, self.fed[&row.key.rule], "{:?}", row.key);
+        }
+        Ok(())
+    }
+
+    /// Telegram works again and time passes: everything that can be told is told.
+    fn drain(&mut self) {
+        for _ in 0..4_000 {
+            let mut idle = true;
+            for chat in 0..self.settings.chats.len() {
+                while self.deliver(chat, Answer::Sent) {
+                    idle = false;
+                    self.commit();
+                }
+            }
+            if idle && self.incidents.ledger().iter().all(|line| line.pending == 0) {
+                return;
+            }
+            self.pass(20_000);
+            self.commit();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_ledger_adds_up_and_everything_is_told_in_the_end(ops in prop::collection::vec(op(), 1..150), seed in 0..u64::MAX / 2) {
+        let mut world = World::new(seed);
+        for op in &ops {
+            world.run(op);
+            world.check_ledger()?;
+        }
+        world.drain();
+        world.check_ledger()?;
+        let ledger = world.incidents.ledger();
+        for line in &ledger {
+            prop_assert_eq!(line.pending, 0, "still pending after the drain: {:?}", line);
+        }
+        prop_assert_eq!(world.unlabelled, 0, "a repeat without its label");
+        // Where nothing failed, the last texts of a chat claim exactly what was matched. A failed text says
+        // nothing, and a later one of the same incident claims its matches too.
+        for chat in &world.settings.chats {
+            let of_chat = || ledger.iter().filter(|line| line.key.chat == *chat);
+            if of_chat().all(|line| line.account.failed == 0) {
+                let matched: u64 = of_chat().map(|line| line.account.matched).sum();
+                let claimed: u64 = world.claims.iter().filter(|((name, _), _)| name == chat).map(|(_, claim)| claim).sum();
+                prop_assert_eq!(claimed, matched);
+            }
+        }
+    }
+}
+
+/// A world with one rule, for laws that are easier to read as a story.
+fn world_with(rule: RuleSettings) -> World {
+    let mut world = World::new(1);
+    world.settings = Settings {
+        chats: rule.chats.clone(),
+        rules: vec![rule],
+    };
+    world.reload(0);
+    world
+}
+
+fn kinds(world: &mut World, seconds: u64) -> Vec<(u64, AttemptKind)> {
+    let mut seen = Vec::new();
+    for second in 0..seconds {
+        world.pass(1_000);
+        while let Some(order) = world.take(0) {
+            let outcome = world.answer(Answer::Sent);
+            world.incidents.settle(
+                &order.key,
+                order.attempt,
+                &outcome,
+                Duration::from_secs(1),
+                world.now,
+            );
+            seen.push((second + 1, order.kind));
+        }
+    }
+    seen
+}
+
+#[test]
+fn one_burst_is_one_ring_and_one_end() {
+    let mut world = world_with(RuleSettings {
+        by: vec!["k".into()],
+        ..RuleSettings::new("new", "ops")
+    });
+    world.matches(0, 0, &[1], 200);
+    world.matches(0, 0, &[1], 200);
+    assert_eq!(
+        kinds(&mut world, 700),
+        [(2, AttemptKind::Open), (600, AttemptKind::End)]
+    );
+}
+
+#[test]
+fn a_repeat_edits_and_a_new_shape_rings() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(kinds(&mut world, 10), [(2, AttemptKind::Open)]);
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(kinds(&mut world, 60), [(22, AttemptKind::Edit)]);
+    world.matches(0, 0, &[2], 1);
+    assert_eq!(
+        kinds(&mut world, 60),
+        [(1, AttemptKind::Reply), (31, AttemptKind::Edit)]
+    );
+}
+
+#[test]
+fn follow_up_rings_come_at_doubling_pauses() {
+    let mut world = world_with(RuleSettings {
+        limit: None,
+        ..RuleSettings::new("new", "ops")
+    });
+    world.matches(0, 0, &[0], 1);
+    let mut rings = Vec::new();
+    for shape in 1..200u8 {
+        world.matches(0, 0, &[shape], 1);
+        let seen = kinds(&mut world, 30);
+        rings.extend(
+            seen.iter()
+                .filter(|(_, kind)| *kind == AttemptKind::Reply)
+                .map(|(at, _)| u64::from(shape) * 30 + at),
+        );
+    }
+    let pauses: Vec<u64> = rings.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(
+        pauses.windows(2).all(|pair| pair[0] <= pair[1] + 60),
+        "{pauses:?}"
+    );
+    assert!(pauses.iter().all(|pause| *pause <= 1_860), "{pauses:?}");
+    assert!(rings.len() <= 9, "{rings:?}");
+}
+
+#[test]
+fn past_the_limit_incidents_wait_for_the_rules_next_message() {
+    let limit = Some(Rate {
+        count: 2,
+        per: Duration::from_secs(3600),
+    });
+    let mut world = world_with(RuleSettings {
+        limit,
+        by: vec!["k".into()],
+        ..RuleSettings::new("new", "ops")
+    });
+    for by in 0..6 {
+        world.matches(0, by, &[1], 3);
+    }
+    let rings: Vec<_> = kinds(&mut world, 900)
+        .into_iter()
+        .filter(|(_, kind)| kind.is_new_message())
+        .collect();
+    assert_eq!(rings.len(), 2, "{rings:?}");
+    let line = &world.incidents.ledger()[0];
+    assert_eq!(
+        (line.account.matched, line.pending),
+        (18, 0),
+        "the second message told of the other four"
+    );
+}
+
+#[test]
+fn a_line_that_resolves_ends_the_incident_and_replies() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 5);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    world.run(&Op::Resolve { rule: 0, by: None });
+    assert_eq!(
+        kinds(&mut world, 5),
+        [(1, AttemptKind::Resolved), (1, AttemptKind::End)]
+    );
+    assert_eq!(world.incidents.incidents().count(), 0);
+}
+
+#[test]
+fn a_lost_live_message_is_replaced_in_silence_and_only_if_something_is_owed() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 5);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    world.matches(0, 0, &[1], 5);
+    world.pass(60_000);
+    assert!(world.deliver(0, Answer::Message));
+    let order = world.take(0).unwrap();
+    assert_eq!((order.kind, order.silent), (AttemptKind::Open, true));
+}

@@ -1,0 +1,26 @@
+//! Matches become incidents, and incidents become things to say. Pure: matches, time and outcomes go in,
+//! decisions with their reasons come out. No I/O, no clock; chance only for ids, from a generator that is
+//! handed in.
+//!
+//! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
+//! is owed, `delivery` begins requests and settles their outcomes, `fold` sums up what has to wait, and
+//! `changes` remembers which rows the next commit must write.
+//!
+//! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
+//! are reached for change only through the `*_mut` methods of [`rows::Rows`], which mark them.
+
+mod delivery;
+mod fold;
+mod grouper;
+mod incidents;
+#[cfg(test)]
+mod laws;
+mod limit;
+mod policy;
+mod rows;
+mod settings;
+
+pub use delivery::{Order, OrderCall, Settled};
+pub use incidents::{Asked, Incidents, LedgerLine};
+pub use policy::{Class, HoldReason, SendReason};
+pub use settings::{Ring, RuleSettings, Settings};

@@ -1,0 +1,303 @@
+//! The rows of the ledger in memory, and which of them the next commit has to write.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::model::{
+    Account, AccountKey, ChatName, ChatState, Delivery, DeliveryKey, Incident, IncidentId, KeptLine,
+    LedgerDelta, LedgerRow, LineKey, Now, State, TokenGate,
+};
+
+/// All rows. Reading is free; a row is changed only through a `*_mut` method, which marks it.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    incidents: BTreeMap<IncidentId, Incident>,
+    deliveries: BTreeMap<ChatName, BTreeMap<IncidentId, Delivery>>,
+    /// Lines of `ring = "all"`, in order; a queue without lines has no entry.
+    queues: BTreeMap<DeliveryKey, Queue>,
+    accounts: BTreeMap<AccountKey, LedgerRow>,
+    chats: BTreeMap<ChatName, ChatState>,
+    token_gate: TokenGate,
+    changed: Changed,
+}
+
+/// Lines that wait for one delivery.
+#[derive(Debug, Default)]
+struct Queue {
+    lines: VecDeque<(u64, KeptLine)>,
+    /// The sum of their texts' lengths.
+    bytes: usize,
+}
+
+impl Queue {
+    fn push(&mut self, seq: u64, line: KeptLine) {
+        self.bytes += line.text.len();
+        self.lines.push_back((seq, line));
+    }
+}
+
+/// Marks since the last commit.
+#[derive(Debug, Default)]
+struct Changed {
+    incidents: BTreeSet<IncidentId>,
+    incidents_gone: BTreeSet<IncidentId>,
+    deliveries: BTreeSet<DeliveryKey>,
+    deliveries_gone: BTreeSet<DeliveryKey>,
+    lines: BTreeMap<LineKey, KeptLine>,
+    lines_gone: BTreeSet<LineKey>,
+    accounts: BTreeSet<AccountKey>,
+    chats: BTreeSet<ChatName>,
+    token_gate: bool,
+}
+
+impl Rows {
+    /// The rows of a store, with their timers resumed. Nothing is marked: every timer counts from the
+    /// moment its row was written, and that stands in the row.
+    pub(super) fn restore(state: &State, now: Now) -> Self {
+        let mut rows = Self {
+            token_gate: state.token_gate,
+            ..Self::default()
+        };
+        if let Some(until) = &mut rows.token_gate.until {
+            *until = until.resume(state.token_gate.saved, now);
+        }
+        for incident in &state.incidents {
+            let mut incident = incident.clone();
+            incident.resume(now);
+            rows.incidents.insert(incident.id, incident);
+        }
+        for delivery in &state.deliveries {
+            let mut delivery = delivery.clone();
+            delivery.resume(now);
+            rows.deliveries
+                .entry(delivery.key.chat.clone())
+                .or_default()
+                .insert(delivery.key.incident, delivery);
+        }
+        for (key, line) in &state.lines {
+            rows.queues
+                .entry(key.delivery.clone())
+                .or_default()
+                .push(key.seq, line.clone());
+        }
+        for row in &state.accounts {
+            let mut row = row.clone();
+            row.resume(now);
+            rows.accounts.insert(row.key.clone(), row);
+        }
+        for chat in &state.chats {
+            let mut chat = chat.clone();
+            chat.resume(now);
+            rows.chats.insert(chat.name.clone(), chat);
+        }
+        rows
+    }
+
+    /// The marked rows, as whole values; the marks are cleared.
+    pub(super) fn changes(&mut self, now: Now) -> LedgerDelta {
+        let changed = std::mem::take(&mut self.changed);
+        let mut delta = LedgerDelta {
+            incidents_gone: changed.incidents_gone.into_iter().collect(),
+            deliveries_gone: changed.deliveries_gone.into_iter().collect(),
+            lines: changed.lines.into_iter().collect(),
+            lines_gone: changed.lines_gone.into_iter().collect(),
+            ..LedgerDelta::default()
+        };
+        for id in &changed.incidents {
+            if let Some(incident) = self.incidents.get_mut(id) {
+                incident.saved = now;
+                delta.incidents.push(incident.clone());
+            }
+        }
+        for key in &changed.deliveries {
+            if let Some(delivery) = self
+                .deliveries
+                .get_mut(&key.chat)
+                .and_then(|chat| chat.get_mut(&key.incident))
+            {
+                delivery.saved = now;
+                delta.deliveries.push(delivery.clone());
+            }
+        }
+        for key in &changed.accounts {
+            if let Some(row) = self.accounts.get_mut(key) {
+                row.saved = now;
+                delta.accounts.push(row.clone());
+            }
+        }
+        for name in &changed.chats {
+            if let Some(chat) = self.chats.get_mut(name) {
+                chat.saved = now;
+                delta.chats.push(chat.clone());
+            }
+        }
+        if changed.token_gate {
+            self.token_gate.saved = now;
+            delta.token_gate = Some(self.token_gate);
+        }
+        delta
+    }
+
+    pub(super) fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
+    }
+
+    pub(super) fn incident(&self, id: IncidentId) -> Option<&Incident> {
+        self.incidents.get(&id)
+    }
+
+    pub(super) fn incident_mut(&mut self, id: IncidentId) -> Option<&mut Incident> {
+        let incident = self.incidents.get_mut(&id)?;
+        self.changed.incidents.insert(id);
+        Some(incident)
+    }
+
+    pub(super) fn add_incident(&mut self, incident: Incident) {
+        self.changed.incidents.insert(incident.id);
+        self.incidents.insert(incident.id, incident);
+    }
+
+    /// The deliveries of one chat.
+    pub(super) fn deliveries(&self, chat: &ChatName) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.get(chat).into_iter().flat_map(BTreeMap::values)
+    }
+
+    pub(super) fn all_deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.values().flat_map(BTreeMap::values)
+    }
+
+    pub(super) fn deliveries_of(&self, incident: IncidentId) -> impl Iterator<Item = &Delivery> {
+        self.deliveries
+            .values()
+            .filter_map(move |chat| chat.get(&incident))
+    }
+
+    pub(super) fn delivery(&self, key: &DeliveryKey) -> Option<&Delivery> {
+        self.deliveries.get(&key.chat)?.get(&key.incident)
+    }
+
+    pub(super) fn delivery_mut(&mut self, key: &DeliveryKey) -> Option<&mut Delivery> {
+        let delivery = self.deliveries.get_mut(&key.chat)?.get_mut(&key.incident)?;
+        self.changed.deliveries.insert(key.clone());
+        Some(delivery)
+    }
+
+    pub(super) fn add_delivery(&mut self, delivery: Delivery) {
+        self.changed.deliveries.insert(delivery.key.clone());
+        self.deliveries
+            .entry(delivery.key.chat.clone())
+            .or_default()
+            .insert(delivery.key.incident, delivery);
+    }
+
+    /// Takes a delivery away, with its queue; the incident goes with its last delivery once it is over.
+    pub(super) fn remove_delivery(&mut self, key: &DeliveryKey) {
+        while self.pop_line(key).is_some() {}
+        if let Some(chat) = self.deliveries.get_mut(&key.chat) {
+            chat.remove(&key.incident);
+        }
+        self.changed.deliveries.remove(key);
+        self.changed.deliveries_gone.insert(key.clone());
+        let alone = self.deliveries_of(key.incident).next().is_none();
+        if alone && self.incident(key.incident).is_some_and(Incident::is_over) {
+            self.incidents.remove(&key.incident);
+            self.changed.incidents.remove(&key.incident);
+            self.changed.incidents_gone.insert(key.incident);
+        }
+    }
+
+    /// The queued lines of a delivery, oldest first.
+    pub(super) fn queue(&self, key: &DeliveryKey) -> impl Iterator<Item = &KeptLine> {
+        self.queues
+            .get(key)
+            .into_iter()
+            .flat_map(|queue| &queue.lines)
+            .map(|(_, line)| line)
+    }
+
+    pub(super) fn has_queue(&self, key: &DeliveryKey) -> bool {
+        self.queues.contains_key(key)
+    }
+
+    pub(super) fn push_line(&mut self, key: &DeliveryKey, seq: u64, line: KeptLine) {
+        self.changed.lines.insert(
+            LineKey {
+                delivery: key.clone(),
+                seq,
+            },
+            line.clone(),
+        );
+        self.queues.entry(key.clone()).or_default().push(seq, line);
+    }
+
+    pub(super) fn pop_line(&mut self, key: &DeliveryKey) -> Option<KeptLine> {
+        let queue = self.queues.get_mut(key)?;
+        let (seq, line) = queue.lines.pop_front()?;
+        queue.bytes -= line.text.len();
+        if queue.lines.is_empty() {
+            self.queues.remove(key);
+        }
+        let key = LineKey {
+            delivery: key.clone(),
+            seq,
+        };
+        // A line that the store never saw needs no deletion there.
+        if self.changed.lines.remove(&key).is_none() {
+            self.changed.lines_gone.insert(key);
+        }
+        Some(line)
+    }
+
+    /// Bytes queued for a rule in a chat.
+    pub(super) fn queued_bytes(&self, key: &AccountKey) -> usize {
+        let of_rule = self
+            .deliveries(&key.chat)
+            .filter(|delivery| delivery.rule == key.rule);
+        of_rule
+            .filter_map(|delivery| self.queues.get(&delivery.key))
+            .map(|queue| queue.bytes)
+            .sum()
+    }
+
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &LedgerRow> {
+        self.accounts.values()
+    }
+
+    pub(super) fn account(&self, key: &AccountKey) -> Option<&LedgerRow> {
+        self.accounts.get(key)
+    }
+
+    pub(super) fn account_mut(&mut self, key: &AccountKey) -> &mut LedgerRow {
+        self.changed.accounts.insert(key.clone());
+        self.accounts
+            .entry(key.clone())
+            .or_insert_with(|| LedgerRow::new(key.clone(), Now::default()))
+    }
+
+    pub(super) fn columns_mut(&mut self, key: &AccountKey) -> &mut Account {
+        &mut self.account_mut(key).account
+    }
+
+    pub(super) fn chats(&self) -> impl Iterator<Item = &ChatState> {
+        self.chats.values()
+    }
+
+    pub(super) fn chat(&self, name: &ChatName) -> Option<&ChatState> {
+        self.chats.get(name)
+    }
+
+    pub(super) fn chat_mut(&mut self, name: &ChatName) -> &mut ChatState {
+        self.changed.chats.insert(name.clone());
+        self.chats
+            .entry(name.clone())
+            .or_insert_with(|| ChatState::new(name.clone(), Now::default()))
+    }
+
+    pub(super) fn token_gate(&self) -> TokenGate {
+        self.token_gate
+    }
+
+    pub(super) fn token_gate_mut(&mut self) -> &mut TokenGate {
+        self.changed.token_gate = true;
+        &mut self.token_gate
+    }
+}

@@ -1,0 +1,78 @@
+//! How a rule's incidents live, checked.
+
+use std::time::Duration;
+
+use crate::model::{ChatName, Rate, RuleName, Severity};
+
+/// Everything the room needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The rules, in the order of rules.toml.
+    pub rules: Vec<RuleSettings>,
+    /// All chats of rules.toml.
+    pub chats: Vec<ChatName>,
+}
+
+/// The incident half of one `[[rules]]` entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSettings {
+    /// Its name.
+    pub name: RuleName,
+    /// How loud it is.
+    pub severity: Severity,
+    /// Who is told; never empty, no chat twice.
+    pub chats: Vec<ChatName>,
+    /// What tells its incidents apart.
+    pub by: Vec<String>,
+    /// How long the first burst is gathered.
+    pub wait: Duration,
+    /// The least time between two requests for one incident in one chat.
+    pub every: Duration,
+    /// How long without a match until it is over.
+    pub quiet: Duration,
+    /// What rings after the opening.
+    pub ring: Ring,
+    /// At most so many rings per chat; absent: no bound.
+    pub limit: Option<Rate>,
+}
+
+impl RuleSettings {
+    /// The default of [`RuleSettings::wait`].
+    pub const WAIT: Duration = Duration::from_secs(2);
+    /// The default of [`RuleSettings::every`].
+    pub const EVERY: Duration = Duration::from_secs(30);
+    /// The default of [`RuleSettings::quiet`].
+    pub const QUIET: Duration = Duration::from_secs(600);
+    /// The default of [`RuleSettings::limit`], which `ring = "all"` does not have.
+    pub const LIMIT: Rate = Rate {
+        count: 12,
+        per: Duration::from_secs(3600),
+    };
+
+    /// A rule with every default, told to `chat`.
+    pub fn new(name: &str, chat: &str) -> Self {
+        Self {
+            name: RuleName::new(name),
+            severity: Severity::default(),
+            chats: vec![ChatName::new(chat)],
+            by: Vec::new(),
+            wait: Self::WAIT,
+            every: Self::EVERY,
+            quiet: Self::QUIET,
+            ring: Ring::default(),
+            limit: Some(Self::LIMIT),
+        }
+    }
+}
+
+/// What rings after the opening.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ring {
+    /// A shape not yet shown in this incident.
+    #[default]
+    New,
+    /// Nothing.
+    First,
+    /// Every match is forwarded, batched, in order.
+    All,
+}

@@ -1,0 +1,158 @@
+//! The head of a message: which incident, how bad, how many, since when.
+//!
+//! What never changes in the life of an incident stands first (rule, host, `by`), what changes after it, so
+//! that a batch of lines can leave room for the changes. Every name has its bound; the sum of the bounds
+//! leaves more than half of a message to the log.
+
+use super::Settings;
+use super::clock::{Clock, between, duration};
+use super::fit;
+use super::sanitise::Clean;
+use super::text::TextBuilder;
+use super::words::{counted, matches, thousands};
+use crate::model::{By, Card, Carried, Ended, Incident, Phase, Severity};
+
+/// Most UTF-16 units of a rule's or host's name, of one `by` value with its name, and of a path.
+const NAME: usize = 80;
+const VALUE: usize = 140;
+const PATH: usize = 100;
+/// So many `by` values are shown.
+const VALUES: usize = 6;
+/// The list of an incident's files ends at this many, so there may be more.
+const MOST_FILES: usize = 8;
+
+/// Writes heads about one incident.
+pub(super) struct Head<'a> {
+    settings: &'a Settings,
+    card: &'a Card<'a>,
+    incident: &'a Incident,
+    clock: Clock,
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn new(settings: &'a Settings, card: &'a Card<'a>) -> Self {
+        let incident = card.incident;
+        Self {
+            settings,
+            card,
+            incident,
+            clock: Clock::new(&settings.zone, incident.last),
+        }
+    }
+
+    /// Rule, host and `by` values: the lines that stay the same.
+    pub(super) fn names(&self, out: &mut TextBuilder, lead: &str) {
+        out.say(mark(self.incident))
+            .say(" ")
+            .say(lead)
+            .code(&name(self.incident.rule.as_str(), NAME));
+        out.say(" on ").code(&name(&self.settings.host, NAME));
+        self.values(out);
+    }
+
+    /// How many, since when: the lines that change.
+    pub(super) fn state(&self, out: &mut TextBuilder) {
+        if self.card.repeat {
+            out.say("\n⚠ ").bold("may repeat").say(" an earlier message");
+        }
+        out.say("\n").bold(&self.sum());
+        if self.card.told_elsewhere > 0 {
+            out.say(&format!(
+                ", of them {} told before",
+                thousands(self.card.told_elsewhere)
+            ));
+        }
+        out.say("\n")
+            .say(&self.clock.span(self.incident.first, self.incident.last));
+    }
+
+    /// The files its matches stood in, at most `most` of them by name, newest last.
+    pub(super) fn files(&self, out: &mut TextBuilder, most: usize) {
+        let files = &self.incident.files;
+        let hidden = files.len().saturating_sub(most);
+        for path in &files[hidden..] {
+            out.say("\n").code(&name(path, PATH));
+        }
+        if files.len() >= MOST_FILES && hidden > 0 {
+            out.say(" and others");
+        } else if hidden > 0 {
+            out.say(&format!(" and {}", counted(hidden as u64, "other", "others")));
+        }
+    }
+
+    /// What it tells of other incidents.
+    pub(super) fn carried(&self, out: &mut TextBuilder) {
+        let Some(carried) = self.card.carried else { return };
+        let span = self.clock.minutes(carried.first, carried.last);
+        let incidents = counted(carried.incidents, "earlier incident", "earlier incidents");
+        let were = if carried.incidents == 1 { "was" } else { "were" };
+        out.say(&format!(
+            "\n{incidents}, {}, {span}, {were} held back",
+            matches(carried.matches)
+        ));
+        largest(out, carried);
+    }
+
+    /// `4,812 matches`, or how it ended.
+    fn sum(&self) -> String {
+        let total = matches(self.incident.total);
+        let Phase::Over { at, ended } = &self.incident.phase else {
+            return total;
+        };
+        let over = format!(
+            "over after {}, {total}",
+            duration(between(self.incident.first, *at))
+        );
+        match ended {
+            Ended::Quiet => over,
+            Ended::Resolved { .. } => format!("resolved: {over}"),
+            Ended::RuleRemoved => format!("rule removed: {over}"),
+        }
+    }
+
+    fn values(&self, out: &mut TextBuilder) {
+        let By(values) = &self.incident.by;
+        for (at, (key, value)) in values.iter().take(VALUES).enumerate() {
+            out.say(if at == 0 { "\n" } else { " " })
+                .code(&name(&format!("{key}={value}"), VALUE));
+        }
+        if values.len() > VALUES {
+            out.say(&format!(" and {} more", values.len() - VALUES));
+        }
+    }
+}
+
+/// The largest of the incidents that were held back; nothing for a rule without `by`, where all are alike.
+fn largest(out: &mut TextBuilder, carried: &Carried) {
+    let named = carried.largest.iter().filter(|(by, _)| !by.0.is_empty());
+    for (at, (by, count)) in named.take(3).enumerate() {
+        let values: Vec<_> = by.0.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        out.say(if at == 0 { "; most in " } else { ", " })
+            .code(&name(&values.join(" "), VALUE));
+        out.say(" ").say(&thousands(*count));
+    }
+}
+
+/// A name on one line, within its bound.
+fn name(text: &str, most: usize) -> Clean {
+    fit::middle(&Clean::line(text), most).text
+}
+
+/// What the eye sees first.
+fn mark(incident: &Incident) -> &'static str {
+    match (&incident.phase, incident.severity) {
+        // Nobody knows whether it is over: only the rule is gone.
+        (
+            Phase::Over {
+                ended: Ended::RuleRemoved,
+                ..
+            },
+            _,
+        ) => "⚪",
+        (Phase::Over { .. }, _) => "✅",
+        (_, Severity::Critical) => "🚨",
+        (_, Severity::Error) => "🔴",
+        (_, Severity::Warning) => "🟡",
+        (_, Severity::Info) => "🔵",
+    }
+}

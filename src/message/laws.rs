@@ -1,0 +1,214 @@
+//! Laws of every message, for random cards.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::sanitise::Clean;
+use super::tests::{at, card, incident, line, shape};
+use super::words::matches;
+use super::{Settings, render};
+use crate::model::{
+    By, Card, CardKind, Carried, Ended, EntityKind, Incident, KeptLine, Phase, Rendered, RuleName, Severity,
+    Text, Timestamp,
+};
+
+/// Text from outside. Its alphabet shares no character with our own words, so it is seen wherever it
+/// leaks: Greek, astral, hidden and combining characters, and what makes links and mentions.
+fn outside(most: usize) -> impl Strategy<Value = String> {
+    let sign = prop_oneof![
+        8 => prop::sample::select(vec!['α', 'β', 'γ', 'Ω', '가', '中']),
+        2 => prop::sample::select(vec!['@', '#', '\\', '<', '{', '🦀', '👩', '\u{301}', '\u{200d}']),
+        1 => prop::sample::select(vec!['\n', '\t', '\r', '\u{1b}', '\u{202e}', '\u{200b}', '\u{e0041}', '\0']),
+    ];
+    prop_oneof![4 => vec(sign.clone(), 0..60), 1 => vec(sign, 0..most)].prop_map(String::from_iter)
+}
+
+fn phase() -> impl Strategy<Value = Phase> {
+    let ended = prop_oneof![
+        Just(Ended::Quiet),
+        Just(Ended::RuleRemoved),
+        outside(6_000).prop_map(|line| Ended::Resolved { line })
+    ];
+    prop_oneof![
+        Just(Phase::Open),
+        ended.prop_map(|ended| Phase::Over {
+            at: at("03:00:00"),
+            ended
+        })
+    ]
+}
+
+prop_compose! {
+    fn kept()(text in outside(9_000), cut: bool, shape in 0_u64..40, twin: bool) -> (String, bool, u64, bool) {
+        (text, cut, shape, twin)
+    }
+}
+
+prop_compose! {
+    fn incidents()(
+        samples in vec((outside(300), 1_u64..5_000), 1..200),
+        kept in vec(kept(), 1..30),
+        other in prop_oneof![Just(0), any::<u32>().prop_map(u64::from)],
+        phase in phase(),
+        names in (outside(200), vec((outside(30), outside(120)), 0..9), vec(outside(400), 0..9)),
+        severity in prop::sample::select(vec![Severity::Info, Severity::Warning, Severity::Error, Severity::Critical]),
+        first in prop_oneof![Just(0_i64), any::<i64>()],
+    ) -> Incident {
+        let shapes: Vec<_> = samples.iter().zip(1..)
+            .map(|((sample, count), id)| shape(id, *count, id, "02:17:41", sample)).collect();
+        let lines: VecDeque<KeptLine> = kept.iter().zip(1_000..).map(|((text, cut, of, twin), nth)| {
+            let sample = &samples[usize::try_from(*of).unwrap() % samples.len()].0;
+            KeptLine { cut: *cut, ..line(nth, *of, if *twin { sample } else { text }) }
+        }).collect();
+        let mut made = incident(shapes, lines[0].clone());
+        made.total = made.total.saturating_add(other);
+        made.rule = RuleName::new(&names.0);
+        made.by = By(names.1);
+        made.files = names.2.iter().map(|name| Arc::from(name.as_str())).collect();
+        Incident { other, phase, severity, lines, first: Timestamp(first), ..made }
+    }
+}
+
+/// The four kinds of card about an incident.
+fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
+    let lines = || incident.lines.iter().collect();
+    vec![
+        CardKind::Live,
+        CardKind::FollowUp(
+            incident
+                .shapes
+                .iter()
+                .rev()
+                .step_by(2)
+                .map(|shape| shape.id)
+                .collect(),
+        ),
+        CardKind::Resolved,
+        CardKind::Lines {
+            lines: lines(),
+            before,
+            dropped: before / 3,
+        },
+    ]
+}
+
+/// Telegram's rules about entities, checked without the builder. Returns the text outside `code` and `pre`.
+fn unshielded(Text { text, entities }: &Text) -> String {
+    let units: Vec<u16> = text.encode_utf16().collect();
+    assert!(!text.trim().is_empty() && units.len() <= 4_096 && text.len() < 32 * 1_024);
+    assert!(entities.len() <= 100);
+    let mut hidden = vec![false; units.len()];
+    let mut end_of_last = 0;
+    for (at, entity) in entities.iter().enumerate() {
+        let end = entity.offset + entity.length;
+        assert!(
+            entity.length > 0 && end <= units.len(),
+            "{entity:?} of {}",
+            units.len()
+        );
+        String::from_utf16(&units[entity.offset..end]).expect("no entity splits a character");
+        let quoted = at > 0 && entities[at - 1].kind == EntityKind::ExpandableBlockquote;
+        if quoted {
+            assert_eq!(entity.kind, EntityKind::Pre);
+            assert_eq!(
+                (entities[at - 1].offset, entities[at - 1].length),
+                (entity.offset, entity.length)
+            );
+        } else {
+            assert!(entity.offset >= end_of_last, "entities overlap");
+        }
+        end_of_last = end;
+        if matches!(entity.kind, EntityKind::Code | EntityKind::Pre) {
+            hidden[entity.offset..end].fill(true);
+        }
+    }
+    // A shielded part is a gap, so that words left and right of it do not grow together.
+    let seen: Vec<u16> = units
+        .iter()
+        .zip(hidden)
+        .map(|(&unit, hidden)| if hidden { 32 } else { unit })
+        .collect();
+    String::from_utf16(&seen).unwrap()
+}
+
+/// Our own words use these characters only; none of them makes a link, mention, tag or command.
+fn is_ours(c: char) -> bool {
+    c.is_ascii_alphanumeric() || " \n,.:;-–…()✅⚪🚨🔴🟡🔵⚠".contains(c)
+}
+
+fn first(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
+/// Whether the beginning of a text from outside stands in the message.
+fn stands(rendered: &Rendered, text: &str) -> bool {
+    [Clean::line(text), Clean::block(text)]
+        .iter()
+        .any(|text| text.is_blank() || rendered.text.text.contains(&first(text.as_str(), 40)))
+}
+
+fn check(rendered: &Rendered, card: &Card<'_>) {
+    let incident = card.incident;
+    let ours = unshielded(&rendered.text);
+    assert!(ours.chars().all(is_ours), "{ours}");
+    let total = ours
+        .find(&matches(incident.total))
+        .expect("the total stands outside");
+    assert!(
+        ours.find(" match").unwrap() < total + 40,
+        "the total comes before every other number of matches"
+    );
+    assert_eq!(ours.contains("may repeat"), card.repeat);
+    assert_eq!(ours.contains("over after"), incident.is_over());
+    let covers = &rendered.covers;
+    assert!(covers.shown.is_sorted_by(|a, b| a < b));
+    for line in incident
+        .lines
+        .iter()
+        .filter(|line| covers.shown.contains(&line.nth))
+    {
+        assert!(stands(rendered, &line.text), "{line:?}");
+    }
+    for shape in incident
+        .shapes
+        .iter()
+        .filter(|shape| covers.shapes.contains(&shape.id))
+    {
+        assert!(stands(rendered, &shape.sample), "{shape:?}");
+    }
+    match card.kind {
+        CardKind::Live => assert!(covers.shown.contains(&incident.lines.back().unwrap().nth)),
+        CardKind::FollowUp(_) => assert!(!covers.shapes.is_empty()),
+        CardKind::Lines { .. } => assert!(covers.lines > 0 && covers.shown.contains(&incident.lines[0].nth)),
+        CardKind::Resolved => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn every_message_keeps_every_law(
+        incident in incidents(),
+        host in outside(200),
+        numbers in (any::<u64>(), 0_u64..u64::MAX / 2, any::<bool>()),
+        largest in vec((vec((outside(20), outside(120)), 0..4), any::<u64>()), 0..4),
+    ) {
+        let (told_elsewhere, before, repeat) = numbers;
+        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
+        let largest = largest.into_iter().map(|(by, count)| (By(by), count)).collect();
+        let (start, end) = (at("01:00:00"), at("02:00:00"));
+        let carried = Carried { incidents: before, matches: told_elsewhere, first: start, last: end, largest };
+        for kind in kinds(&incident, before) {
+            let card = Card { kind, repeat, told_elsewhere, carried: repeat.then_some(&carried), ..card(&incident) };
+            let rendered = render(&settings, &card);
+            check(&rendered, &card);
+            prop_assert_eq!(&rendered, &render(&settings, &card));
+        }
+    }
+}

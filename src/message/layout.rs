@@ -1,0 +1,230 @@
+//! The four kinds of message, each put together from its parts.
+//!
+//! Parts are written from the top, and each part gets the room that is left for it, so no message is ever
+//! too long. Two promises shape the order: the total stands in the head, before anything that grows; and
+//! the newest line of an incident has its room set aside before the shapes get theirs. Batches of lines
+//! have a third: the head may change when the message is edited, the lines may not, so their room does not
+//! depend on the changing part of the head.
+
+use super::Settings;
+use super::fit::{self, Fitted, SHOWN};
+use super::head::Head;
+use super::sanitise::Clean;
+use super::shapes::Shapes;
+use super::text::{LIMIT, TextBuilder};
+use super::words::{counted, thousands};
+use crate::model::{Card, CardKind, Covers, Ended, Incident, KeptLine, Phase, Rendered, ShapeCount, ShapeId};
+
+/// So many files are named.
+const FILES: usize = 3;
+/// Room for the changing part of the head of a batch, at its longest: a mark that is wider, "may repeat",
+/// how it ended, two dates, one path, the numbers of the lines.
+const CHANGES: usize = 480;
+/// The smallest part of what is left that the newest line can have, in percent.
+const NEWEST_PERCENT: usize = 45;
+/// Longer one-line events are folded.
+const UNFOLDED: usize = 320;
+
+/// Renders a card. Pure: the same card gives the same message. Within all limits of Telegram, never empty.
+pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
+    let mut page = Page {
+        head: Head::new(settings, card),
+        out: TextBuilder::new(),
+        covers: Covers::default(),
+    };
+    match &card.kind {
+        CardKind::Live => page.live(card.incident),
+        CardKind::FollowUp(shapes) => page.follow_up(card.incident, shapes),
+        CardKind::Resolved => page.resolved(card.incident),
+        CardKind::Lines {
+            lines,
+            before,
+            dropped,
+        } => page.lines(card.incident, lines, *before, *dropped),
+    }
+    page.finish()
+}
+
+/// A message in the making.
+struct Page<'a> {
+    head: Head<'a>,
+    out: TextBuilder,
+    covers: Covers,
+}
+
+impl Page<'_> {
+    fn live(&mut self, incident: &Incident) {
+        self.head.names(&mut self.out, "");
+        self.head.state(&mut self.out);
+        self.head.files(&mut self.out, FILES);
+        self.head.carried(&mut self.out);
+        match incident.lines.back() {
+            Some(newest) => self.body(incident, newest),
+            None => self.shapes(incident, self.out.room()),
+        }
+    }
+
+    /// The shapes, and the newest line unless one of the shapes already shows all of it.
+    fn body(&mut self, incident: &Incident, newest: &KeptLine) {
+        if let ([only], 0) = (incident.shapes.as_slice(), incident.other)
+            && begins_with(newest, only)
+        {
+            self.event(newest, "\n", self.out.room());
+            return self.shape_stands_in(only);
+        }
+        let all = Shapes::fit(&incident.shapes, incident.other, self.out.room());
+        let twin = incident.shapes.iter().find(|shape| shows_all(newest, shape));
+        if twin.is_some_and(|twin| all.has_whole(twin.id)) {
+            all.write(&mut self.out, &mut self.covers);
+            self.covers.shown.push(newest.nth);
+            return;
+        }
+        let label = "\nlatest:\n";
+        let event = event_text(newest).units() + label.len();
+        let set_aside = event.min(self.out.room() * NEWEST_PERCENT / 100);
+        self.shapes(incident, self.out.room() - set_aside);
+        self.event(newest, label, self.out.room());
+    }
+
+    fn shapes(&mut self, incident: &Incident, room: usize) {
+        Shapes::fit(&incident.shapes, incident.other, room).write(&mut self.out, &mut self.covers);
+    }
+
+    /// One event in full, or shortened from the middle.
+    fn event(&mut self, line: &KeptLine, label: &str, room: usize) {
+        let text = event_text(line);
+        let fitted = fit::middle(&text, room.saturating_sub(label.len()));
+        self.out.say(label);
+        if text.units() > UNFOLDED || text.as_str().contains('\n') {
+            self.out.folded(&fitted.text);
+        } else {
+            self.out.pre(&fitted.text);
+        }
+        if fitted.shown {
+            self.covers.shown.push(line.nth);
+        }
+    }
+
+    fn follow_up(&mut self, incident: &Incident, wanted: &[ShapeId]) {
+        self.head.names(&mut self.out, "new in ");
+        self.head.state(&mut self.out);
+        self.head.carried(&mut self.out);
+        let shapes = incident.shapes.iter().filter(|shape| wanted.contains(&shape.id));
+        Shapes::fit(shapes, 0, self.out.room()).write(&mut self.out, &mut self.covers);
+    }
+
+    fn resolved(&mut self, incident: &Incident) {
+        self.head.names(&mut self.out, "");
+        self.head.state(&mut self.out);
+        self.head.carried(&mut self.out);
+        if let Phase::Over {
+            ended: Ended::Resolved { line },
+            ..
+        } = &incident.phase
+        {
+            self.out
+                .say("\nresolved by:\n")
+                .pre(&fit::middle(&Clean::block(line), LIMIT / 4).text);
+        }
+    }
+
+    fn lines(&mut self, incident: &Incident, lines: &[&KeptLine], before: u64, dropped: u64) {
+        self.head.names(&mut self.out, "");
+        let room = self.out.room().saturating_sub(self.carried_units() + CHANGES);
+        self.head.state(&mut self.out);
+        self.head.files(&mut self.out, 1);
+        self.head.carried(&mut self.out);
+        let fitted = first_lines(lines, room);
+        self.numbers(before, fitted.len() as u64);
+        if dropped > 0 {
+            let more = counted(dropped, "more line was not kept", "more lines were not kept");
+            self.out.say(&format!("\n{more}"));
+        }
+        let texts: Vec<_> = fitted.iter().map(|fitted| fitted.text.as_str()).collect();
+        if !texts.is_empty() {
+            self.out.say("\n").pre(&Clean::joined(&[&texts.join("\n")]));
+        }
+        self.covers.lines = fitted.len();
+        for (line, _) in lines.iter().zip(&fitted).filter(|(_, fitted)| fitted.shown) {
+            self.covers.shown.push(line.nth);
+            let shape = incident.shapes.iter().find(|shape| shape.id == line.shape);
+            self.covers.shapes.extend(
+                shape
+                    .filter(|shape| begins_with(line, shape))
+                    .map(|shape| shape.id),
+            );
+        }
+    }
+
+    /// What every edit says again about other incidents takes the same room every time.
+    fn carried_units(&self) -> usize {
+        let mut aside = TextBuilder::new();
+        self.head.carried(&mut aside);
+        aside.units()
+    }
+
+    /// `lines 41-80`.
+    fn numbers(&mut self, before: u64, count: u64) {
+        let first = thousands(before.saturating_add(1));
+        let last = thousands(before.saturating_add(count));
+        if count == 1 {
+            self.out.say(&format!("\nline {first}"));
+        } else if count > 1 {
+            self.out.say(&format!("\nlines {first}-{last}"));
+        }
+    }
+
+    fn shape_stands_in(&mut self, shape: &ShapeCount) {
+        if !self.covers.shown.is_empty() {
+            self.covers.shapes.push(shape.id);
+            self.covers.shown.push(shape.nth);
+        }
+    }
+
+    fn finish(mut self) -> Rendered {
+        self.covers.shown.sort_unstable();
+        self.covers.shown.dedup();
+        self.covers.shapes.sort_unstable();
+        self.covers.shapes.dedup();
+        Rendered {
+            text: self.out.finish(),
+            covers: self.covers,
+        }
+    }
+}
+
+/// As many lines from the front as fit; the first is shortened rather than left out.
+fn first_lines(lines: &[&KeptLine], room: usize) -> Vec<Fitted> {
+    let mut left = room;
+    let mut out: Vec<Fitted> = Vec::new();
+    for line in lines {
+        let text = event_text(line);
+        if !out.is_empty() && text.units() + 1 > left {
+            break;
+        }
+        let fitted = fit::middle(&text, left);
+        left = left.saturating_sub(fitted.text.units() + 1);
+        out.push(fitted);
+    }
+    out
+}
+
+fn event_text(line: &KeptLine) -> Clean {
+    let text = Clean::block(&line.text);
+    if line.cut {
+        Clean::joined(&[text.as_str(), " … cut here"])
+    } else {
+        text
+    }
+}
+
+/// Whether the sample, as one line, shows all of the event.
+fn shows_all(line: &KeptLine, shape: &ShapeCount) -> bool {
+    !line.cut && line.text == shape.sample && !line.text.contains('\n')
+}
+
+/// Whether an event shows what the sample shows.
+fn begins_with(line: &KeptLine, shape: &ShapeCount) -> bool {
+    line.text == shape.sample
+        || (line.text.starts_with(&shape.sample) && shape.sample.chars().count() >= SHOWN)
+}

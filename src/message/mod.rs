@@ -1,0 +1,33 @@
+//! What one incident looks like on a phone: text plus entities, made from a [`Card`].
+//!
+//! [`render`] is pure and always succeeds: whatever a log holds, the message is within Telegram's limits,
+//! holds the total, and holds log text only inside `code` and `pre`. Beside the text it says what the text
+//! covers, so that the ledger counts as shown only what can be read. It does not decide when to speak, and
+//! it does not send. The trap: the opening of a rule with `ring = "all"` is edited later, and must show the
+//! same lines then; see `layout`.
+//!
+//! The files: `sanitise` makes text from outside harmless, `text` builds texts with entities, `fit`
+//! shortens, `head` and `shapes` write their parts, `layout` puts the parts together.
+
+mod clock;
+mod fit;
+mod head;
+mod layout;
+mod sanitise;
+mod settings;
+mod shapes;
+mod text;
+mod words;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
+pub use layout::render;
+pub use sanitise::Clean;
+pub use settings::Settings;
+pub use text::TextBuilder;
+
+#[cfg(doc)]
+use crate::model::Card;

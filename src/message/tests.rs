@@ -1,0 +1,424 @@
+//! Typical cards, as they read on a phone. `⟪…⟫` marks code, `┃` a block, `▸` a folded block, `*…*` bold.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Settings, render};
+use crate::model::{
+    By, Card, CardKind, Carried, Ended, EntityKind, FileKey, Incident, IncidentId, KeptLine, Moment, Now,
+    Origin, Phase, Rendered, RuleName, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp,
+};
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        host: "web-1".into(),
+        zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
+pub(super) fn at(text: &str) -> Timestamp {
+    Timestamp(
+        format!("2026-11-21T{text}Z")
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+            .as_millisecond(),
+    )
+}
+
+pub(super) fn line(nth: u64, shape: u64, text: &str) -> KeptLine {
+    KeptLine {
+        origin: Origin {
+            file: FileKey(1),
+            offset: nth,
+        },
+        path: "/logs/app/api.log".into(),
+        at: at("02:10:04"),
+        nth,
+        shape: ShapeId(shape),
+        text: text.into(),
+        cut: false,
+    }
+}
+
+pub(super) fn shape(id: u64, count: u64, nth: u64, last: &str, sample: &str) -> ShapeCount {
+    ShapeCount {
+        id: ShapeId(id),
+        sample: sample.chars().take(300).collect(),
+        nth,
+        count,
+        last: at(last),
+    }
+}
+
+pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
+    let timer = Timer::start(Moment(0), Duration::from_mins(10));
+    Incident {
+        id: IncidentId(7),
+        rule: RuleName::new("exception"),
+        by: By(vec![("service".into(), "payments".into())]),
+        severity: Severity::Error,
+        phase: Phase::Open,
+        quiet: timer,
+        first: at("02:10:04"),
+        last: at("02:17:41"),
+        total: shapes.iter().map(|shape| shape.count).sum(),
+        shapes,
+        other: 0,
+        lines: VecDeque::from([newest]),
+        files: vec![Arc::from("/logs/app/api.log")],
+        saved: Now::default(),
+    }
+}
+
+pub(super) fn card(incident: &Incident) -> Card<'_> {
+    Card {
+        incident,
+        kind: CardKind::Live,
+        repeat: false,
+        told_elsewhere: 0,
+        carried: None,
+    }
+}
+
+fn over(mut incident: Incident, ended: Ended) -> Incident {
+    incident.phase = Phase::Over {
+        at: at("02:22:10"),
+        ended,
+    };
+    incident
+}
+
+/// The message as plain text with its entities drawn in.
+fn drawn(Text { text, entities }: &Text) -> String {
+    let mut out = String::new();
+    let mut unit = 0;
+    let mut block = "";
+    for c in text.chars() {
+        for entity in entities.iter().filter(|entity| entity.offset == unit) {
+            match entity.kind {
+                EntityKind::Bold => out.push('*'),
+                EntityKind::Code => out.push('⟪'),
+                EntityKind::ExpandableBlockquote => block = "▸",
+                EntityKind::Pre => {
+                    block = if block.is_empty() { "┃" } else { block };
+                    out.push_str(block);
+                }
+            }
+        }
+        unit += c.len_utf16();
+        out.push(c);
+        if c == '\n' {
+            out.push_str(block);
+        }
+        for entity in entities
+            .iter()
+            .filter(|entity| entity.offset + entity.length == unit)
+        {
+            match entity.kind {
+                EntityKind::Bold => out.push('*'),
+                EntityKind::Code => out.push('⟫'),
+                EntityKind::Pre => block = "",
+                EntityKind::ExpandableBlockquote => {}
+            }
+        }
+    }
+    out
+}
+
+fn shown(card: &Card<'_>) -> String {
+    drawn(&render(&settings(), card).text)
+}
+
+fn one() -> Incident {
+    let mut incident = incident(
+        vec![shape(1, 1, 1, "02:10:04", "ValueError: x")],
+        line(1, 1, "ValueError: x"),
+    );
+    incident.last = incident.first;
+    incident
+}
+
+fn storm() -> Incident {
+    incident(
+        vec![
+            shape(1, 4_800, 1, "02:17:40", "ERROR pool timeout after 30s"),
+            shape(2, 12, 9, "02:17:41", "ERROR upstream 502 from 10.0.0.7"),
+        ],
+        line(4_812, 2, "ERROR upstream 502 from 10.0.0.9"),
+    )
+}
+
+#[test]
+fn one_match() {
+    insta::assert_snapshot!(shown(&card(&one())), @r"
+    🔴 ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *1 match*
+    02:10:04
+    ⟪/logs/app/api.log⟫
+    ┃ValueError: x
+    ");
+}
+
+#[test]
+fn a_storm_of_two_shapes() {
+    insta::assert_snapshot!(shown(&card(&storm())), @r"
+    🔴 ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ⟪/logs/app/api.log⟫
+    ┃4,800× ERROR pool timeout after 30s
+    ┃   12× ERROR upstream 502 from 10.0.0.7
+    latest:
+    ┃ERROR upstream 502 from 10.0.0.9
+    ");
+}
+
+#[test]
+fn over_after_a_while() {
+    insta::assert_snapshot!(shown(&card(&over(storm(), Ended::Quiet))), @r"
+    ✅ ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *over after 12 min, 4,812 matches*
+    02:10:04 – 02:17:41
+    ⟪/logs/app/api.log⟫
+    ┃4,800× ERROR pool timeout after 30s
+    ┃   12× ERROR upstream 502 from 10.0.0.7
+    latest:
+    ┃ERROR upstream 502 from 10.0.0.9
+    ");
+}
+
+#[test]
+fn the_rule_left() {
+    insta::assert_snapshot!(shown(&card(&over(one(), Ended::RuleRemoved))), @r"
+    ⚪ ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *rule removed: over after 12 min, 1 match*
+    02:10:04
+    ⟪/logs/app/api.log⟫
+    ┃ValueError: x
+    ");
+}
+
+#[test]
+fn a_stack_trace_is_folded() {
+    let trace = "Traceback (most recent call last):\n  File \"app.py\", line 7\n\tpay()\nValueError: x";
+    let incident = incident(vec![shape(1, 3, 1, "02:17:41", trace)], line(3, 1, trace));
+    insta::assert_snapshot!(shown(&card(&incident)), @r#"
+    🔴 ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *3 matches*
+    02:10:04 – 02:17:41
+    ⟪/logs/app/api.log⟫
+    ▸Traceback (most recent call last):
+    ▸  File "app.py", line 7
+    ▸    pay()
+    ▸ValueError: x
+    "#);
+}
+
+#[test]
+fn a_follow_up_shows_the_new_shape() {
+    let incident = storm();
+    let card = Card {
+        kind: CardKind::FollowUp(vec![ShapeId(2)]),
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&card), @r"
+    🔴 new in ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ┃12× ERROR upstream 502 from 10.0.0.7
+    ");
+}
+
+#[test]
+fn the_line_that_resolved_it() {
+    let incident = over(
+        storm(),
+        Ended::Resolved {
+            line: "INFO connection restored".into(),
+        },
+    );
+    let card = Card {
+        kind: CardKind::Resolved,
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&card), @r"
+    ✅ ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *resolved: over after 12 min, 4,812 matches*
+    02:10:04 – 02:17:41
+    resolved by:
+    ┃INFO connection restored
+    ");
+}
+
+#[test]
+fn a_batch_of_lines() {
+    let incident = storm();
+    let lines = [
+        line(41, 2, "ERROR upstream 502 from 10.0.0.7"),
+        line(42, 1, "ERROR pool timeout after 30s"),
+    ];
+    let kind = CardKind::Lines {
+        lines: lines.iter().collect(),
+        before: 40,
+        dropped: 1_204,
+    };
+    insta::assert_snapshot!(shown(&Card { kind, ..card(&incident) }), @r"
+    🔴 ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ⟪/logs/app/api.log⟫
+    lines 41-42
+    1,204 more lines were not kept
+    ┃ERROR upstream 502 from 10.0.0.7
+    ┃ERROR pool timeout after 30s
+    ");
+}
+
+#[test]
+fn a_message_that_carries_others_and_may_repeat() {
+    let mut incident = storm();
+    incident.severity = Severity::Critical;
+    incident.first = Timestamp(at("23:50:00").0 - 86_400_000);
+    let by = |value: &str| By(vec![("service".into(), value.into())]);
+    let carried = Carried {
+        incidents: 7,
+        matches: 1_204,
+        first: at("02:10:00"),
+        last: at("07:40:00"),
+        largest: vec![(by("auth"), 900), (by("@all #x"), 200), (by("/start"), 4)],
+    };
+    let card = Card {
+        repeat: true,
+        told_elsewhere: 800,
+        carried: Some(&carried),
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&card), @r"
+    🚨 ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    ⚠ *may repeat* an earlier message
+    *4,812 matches*, of them 800 told before
+    Nov 20 23:50:00 – 02:17:41
+    ⟪/logs/app/api.log⟫
+    7 earlier incidents, 1,204 matches, 02:10-07:40, were held back; most in ⟪service=auth⟫ 900, ⟪service=@all #x⟫ 200, ⟪service=/start⟫ 4
+    ┃4,800× ERROR pool timeout after 30s
+    ┃   12× ERROR upstream 502 from 10.0.0.7
+    latest:
+    ┃ERROR upstream 502 from 10.0.0.9
+    ");
+}
+
+#[test]
+fn more_files_than_are_named_and_matches_without_a_shape() {
+    let mut incident = storm();
+    incident.files = ["a", "b", "c", "d", "e"]
+        .map(|name| Arc::from(format!("/logs/{name}.log")))
+        .into();
+    (incident.other, incident.total) = (5, 4_817);
+    insta::assert_snapshot!(shown(&card(&incident)), @r"
+    🔴 ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,817 matches*
+    02:10:04 – 02:17:41
+    ⟪/logs/c.log⟫
+    ⟪/logs/d.log⟫
+    ⟪/logs/e.log⟫ and 2 others
+    … 5 matches of other shapes
+    ┃4,800× ERROR pool timeout after 30s
+    ┃   12× ERROR upstream 502 from 10.0.0.7
+    latest:
+    ┃ERROR upstream 502 from 10.0.0.9
+    ");
+}
+
+#[test]
+fn hostile_text_is_only_text() {
+    let text = "\u{1b}[31m<b>x</b> @admin #tag /start http://evil.example \u{202e}gnp.exe\u{1b}]0;pwn\u{7}";
+    let mut incident = incident(vec![shape(1, 2, 1, "02:17:41", "old text")], line(2, 1, text));
+    incident.by = By(vec![("user".into(), "@bob\n🔴 forged".into())]);
+    insta::assert_snapshot!(shown(&card(&incident)), @r"
+    🔴 ⟪exception⟫ on ⟪web-1⟫
+    ⟪user=@bob␊🔴 forged⟫
+    *2 matches*
+    02:10:04 – 02:17:41
+    ⟪/logs/app/api.log⟫
+    ┃2× old text
+    latest:
+    ┃<b>x</b> @admin #tag /start http://evil.example ⟨U+202E⟩gnp.exe␛]0;pwn␇
+    ");
+}
+
+#[test]
+fn the_oldest_of_many_shapes_give_way() {
+    let sample = |n: u64| format!("{n:03} {}", "long text of a shape ".repeat(12));
+    let shapes: Vec<_> = (1..=200)
+        .map(|n| shape(n, n, n, "02:17:41", &sample(n)))
+        .collect();
+    let incident = incident(
+        shapes,
+        line(20_100, 200, &"trace of the newest line, ".repeat(600)),
+    );
+    let rendered: Rendered = render(&settings(), &card(&incident));
+    let text = &rendered.text.text;
+    assert!(
+        text.contains("20,100 matches") && text.contains("more shapes, "),
+        "{text}"
+    );
+    assert!(
+        text.contains("200× 200 long") && !text.contains("  1× 001 long"),
+        "{text}"
+    );
+    assert!(text.contains("trace of the newest line, trace of the"), "{text}");
+    assert!(rendered.covers.shown.contains(&20_100) && rendered.covers.shapes.contains(&ShapeId(200)));
+    assert!(
+        rendered.text.text.encode_utf16().count() > 3_900,
+        "the room is used"
+    );
+}
+
+#[test]
+fn an_edit_of_a_batch_shows_the_same_lines_whatever_became_of_its_head() {
+    let mut incident = storm();
+    let lines: Vec<_> = (1..200)
+        .map(|n| line(n, 1, &format!("line {n} {}", "x".repeat(40))))
+        .collect();
+    let batch = |lines: Vec<_>| CardKind::Lines {
+        lines,
+        before: 0,
+        dropped: 0,
+    };
+    let opening = render(
+        &settings(),
+        &Card {
+            kind: batch(lines.iter().collect()),
+            ..card(&incident)
+        },
+    );
+    let kept = &lines[..opening.covers.lines];
+    incident.total = u64::MAX;
+    incident.first = Timestamp(0);
+    incident.files = (0..8)
+        .map(|n| Arc::from(format!("/logs/{n}/{}", "d".repeat(200))))
+        .collect();
+    incident = over(incident, Ended::RuleRemoved);
+    let edit = Card {
+        repeat: true,
+        told_elsewhere: u64::MAX,
+        kind: batch(kept.iter().collect()),
+        ..card(&incident)
+    };
+    let edited = render(&settings(), &edit);
+    assert_eq!(edited.covers, opening.covers);
+    assert!(kept.iter().all(|line| edited.text.text.contains(&line.text)));
+}

@@ -1,0 +1,128 @@
+//! What one turn changes, and what a store holds.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId, KeptLine, LedgerRow,
+    LogName, Now, Position, StoreId, Timer,
+};
+
+/// Counts the commits of a store. A commit names the turn it follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TurnNo(pub u64);
+
+/// Everything that stands or falls together: one value, one transaction. Rows are whole values, so applying
+/// a delta is deterministic and needs no clock.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delta {
+    /// What the reader learned.
+    pub host: HostDelta,
+    /// What follows from it, and from Telegram's answers.
+    pub ledger: LedgerDelta,
+}
+
+/// The reader's half of a [`Delta`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostDelta {
+    /// Positions that moved.
+    pub positions: Vec<Position>,
+    /// Generations that can never come back.
+    pub forgotten: Vec<FileKey>,
+    /// Logs that were read for the first time with this store.
+    pub logs_seen: Vec<LogName>,
+    /// New totals of what rules found.
+    pub found: Vec<FoundCount>,
+    /// Bytes destroyed before they were read.
+    pub gaps: Vec<Gap>,
+}
+
+/// The ledger's half of a [`Delta`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LedgerDelta {
+    /// Incidents that changed.
+    pub incidents: Vec<Incident>,
+    /// Incidents that are over and told.
+    pub incidents_gone: Vec<IncidentId>,
+    /// Deliveries that changed.
+    pub deliveries: Vec<Delivery>,
+    /// Deliveries that have nothing left to tell.
+    pub deliveries_gone: Vec<DeliveryKey>,
+    /// Lines queued for a rule with `ring = "all"`.
+    pub lines: Vec<(LineKey, KeptLine)>,
+    /// Lines whose message was confirmed, or that fell over the bound.
+    pub lines_gone: Vec<LineKey>,
+    /// Accounts that changed.
+    pub accounts: Vec<LedgerRow>,
+    /// Chats that changed.
+    pub chats: Vec<ChatState>,
+    /// The gate of the whole bot, if it changed.
+    pub token_gate: Option<TokenGate>,
+}
+
+/// When the bot may send again, to any chat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenGate {
+    /// Fires when it opens; absent while it is open.
+    pub until: Option<Timer>,
+    /// When this row was last written.
+    pub saved: Now,
+}
+
+/// Which queued line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LineKey {
+    /// Whose line, for whom.
+    pub delivery: DeliveryKey,
+    /// Its place in the queue, from 0.
+    pub seq: u64,
+}
+
+/// Everything a store holds, as read at start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The store's id.
+    pub store: StoreId,
+    /// Its last turn.
+    pub turn: TurnNo,
+    /// Positions of all known generations.
+    pub positions: Vec<Position>,
+    /// Logs that were read before with this store: `start` no longer speaks of their files.
+    pub logs_seen: Vec<LogName>,
+    /// What rules found.
+    pub found: Vec<FoundCount>,
+    /// The newest gaps.
+    pub gaps: Vec<Gap>,
+    /// Incidents that are open, or over and not told everywhere.
+    pub incidents: Vec<Incident>,
+    /// Their deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// Queued lines, ordered by key.
+    pub lines: Vec<(LineKey, KeptLine)>,
+    /// Accounts.
+    pub accounts: Vec<LedgerRow>,
+    /// Chats.
+    pub chats: Vec<ChatState>,
+    /// The gate of the whole bot.
+    pub token_gate: TokenGate,
+}
+
+impl State {
+    /// What a store holds when it is created.
+    pub fn empty(store: StoreId) -> Self {
+        Self {
+            store,
+            turn: TurnNo::default(),
+            positions: Vec::new(),
+            logs_seen: Vec::new(),
+            found: Vec::new(),
+            gaps: Vec::new(),
+            incidents: Vec::new(),
+            deliveries: Vec::new(),
+            lines: Vec::new(),
+            accounts: Vec::new(),
+            chats: Vec::new(),
+            token_gate: TokenGate::default(),
+        }
+    }
+}

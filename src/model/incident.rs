@@ -1,0 +1,120 @@
+//! An incident: the open group of a rule's matches with the same `by` values.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{IncidentId, KeptLine, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
+
+/// The `by` values of an incident, as (name, value), in the order of the rule's `by`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct By(pub Vec<(String, String)>);
+
+impl By {
+    /// The values that the incident for "all further values" has once a rule is at its bound of open
+    /// incidents.
+    pub fn others(names: &[String]) -> Self {
+        Self(
+            names
+                .iter()
+                .map(|name| (name.clone(), "others".to_owned()))
+                .collect(),
+        )
+    }
+
+    /// Whether a line that resolves, with these values, means this incident; a missing value agrees with
+    /// all.
+    pub fn agrees(&self, values: &[Option<String>]) -> bool {
+        self.0
+            .iter()
+            .zip(values)
+            .all(|((_, mine), theirs)| theirs.as_ref().is_none_or(|theirs| theirs == mine))
+    }
+}
+
+/// Where an incident is in its life. It passes each phase once, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The first burst is gathered; everything in it belongs to the opening.
+    Gathering {
+        /// `wait` after the first match.
+        until: Timer,
+    },
+    /// It goes on.
+    Open,
+    /// It ended.
+    Over {
+        /// When.
+        at: Timestamp,
+        /// How.
+        ended: Ended,
+    },
+}
+
+/// How an incident ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// Nothing matched for `quiet`.
+    Quiet,
+    /// A line matched the rule's `resolve`.
+    Resolved {
+        /// That line.
+        line: String,
+    },
+    /// The rule left rules.toml.
+    RuleRemoved,
+}
+
+/// One incident. One life: opened, ended and counted once, whatever the number of chats that hear of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its random id.
+    pub id: IncidentId,
+    /// The rule that opened it.
+    pub rule: RuleName,
+    /// The `by` values that tell it from the rule's other incidents.
+    pub by: By,
+    /// The severity of the rule.
+    pub severity: Severity,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Fires when nothing matched for `quiet`; started again by every match.
+    pub quiet: Timer,
+    /// When the first match was read.
+    pub first: Timestamp,
+    /// When the last match was read.
+    pub last: Timestamp,
+    /// How many matches it has. Only grows.
+    pub total: u64,
+    /// Its shapes in order of first appearance; counts and `other` add up to `total`.
+    pub shapes: Vec<ShapeCount>,
+    /// Matches whose shape had no place among the kept ones.
+    pub other: u64,
+    /// The newest lines, oldest first; bounded by [`KEPT_LINES`](super::KEPT_LINES) and
+    /// [`KEPT_BYTES`](super::KEPT_BYTES), and never empty.
+    pub lines: VecDeque<KeptLine>,
+    /// The paths its matches stood in, newest last; at most eight.
+    pub files: Vec<Arc<str>>,
+    /// When this row was last written; what its timers are resumed with.
+    pub saved: Now,
+}
+
+impl Incident {
+    /// Whether it ended.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over { .. })
+    }
+
+    /// Turns the timers of a stored row into timers of this process.
+    pub fn resume(&mut self, now: Now) {
+        self.quiet = self.quiet.resume(self.saved, now);
+        if let Phase::Gathering { until } = &mut self.phase {
+            *until = until.resume(self.saved, now);
+        }
+        self.saved = now;
+    }
+}

@@ -1,0 +1,139 @@
+//! The account of every match, per rule and chat.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, ChatName, Now, RuleName, Timer, Timestamp};
+
+/// Which account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AccountKey {
+    /// The rule that matched.
+    pub rule: RuleName,
+    /// The chat the match was routed to.
+    pub chat: ChatName,
+}
+
+/// The columns of one account. None is derived from the others, so that
+/// matched = shown + counted + muted + failed + pending is a law that can be broken, and is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Matches routed to the chat.
+    pub matched: u64,
+    /// Their own text stood in a confirmed message.
+    pub shown: u64,
+    /// Part of a confirmed total, without their own text.
+    pub counted: u64,
+    /// A mute covered them.
+    pub muted: u64,
+    /// Refused for good.
+    pub failed: u64,
+}
+
+/// Everything kept per rule and chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// Which account.
+    pub key: AccountKey,
+    /// Its columns.
+    pub account: Account,
+    /// The rings inside the window of the rule's `limit`; each fires when it leaves the window.
+    pub rings: Vec<Timer>,
+    /// Ended incidents that never got a message, folded; their matches are pending.
+    pub fold: Option<Carried>,
+    /// What was folded while a message that tells of `fold` is in flight; pending too.
+    pub fold_next: Option<Carried>,
+    /// When this row was last written; what its timers are resumed with.
+    pub saved: Now,
+}
+
+impl LedgerRow {
+    /// An empty account.
+    pub fn new(key: AccountKey, now: Now) -> Self {
+        Self {
+            key,
+            account: Account::default(),
+            rings: Vec::new(),
+            fold: None,
+            fold_next: None,
+            saved: now,
+        }
+    }
+
+    /// Matches that are folded, and pending.
+    pub fn folded(&self) -> u64 {
+        self.fold
+            .iter()
+            .chain(&self.fold_next)
+            .map(|fold| fold.matches)
+            .sum()
+    }
+
+    /// Turns the timers of a stored row into timers of this process.
+    pub fn resume(&mut self, now: Now) {
+        for timer in &mut self.rings {
+            *timer = timer.resume(self.saved, now);
+        }
+        self.saved = now;
+    }
+}
+
+/// What is known of a chat beyond rules.toml.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatState {
+    /// The chat's name.
+    pub name: ChatName,
+    /// The supergroup that its group became.
+    pub moved_to: Option<i64>,
+    /// Nothing is sent before this fires: a 429, or the pause after a failure.
+    pub gate: Option<Timer>,
+    /// Why nothing is sent, if the chat is gone. `gate` is then the time of the next probe.
+    pub parked: Option<Parked>,
+    /// The forum topic is gone: messages go to the chat itself.
+    pub topic_gone: bool,
+    /// The requests of the last minute; each fires a minute after it was made. Replayed into the limiter
+    /// at start.
+    pub requests: Vec<Timer>,
+    /// When this row was last written; what its timers are resumed with.
+    pub saved: Now,
+}
+
+impl ChatState {
+    /// A chat of which nothing is known.
+    pub fn new(name: ChatName, now: Now) -> Self {
+        Self {
+            name,
+            moved_to: None,
+            gate: None,
+            parked: None,
+            topic_gone: false,
+            requests: Vec::new(),
+            saved: now,
+        }
+    }
+
+    /// Turns the timers of a stored row into timers of this process.
+    pub fn resume(&mut self, now: Now) {
+        for timer in self.gate.iter_mut().chain(&mut self.requests) {
+            *timer = timer.resume(self.saved, now);
+        }
+        self.saved = now;
+    }
+}
+
+/// Why a chat gets nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Telegram's words.
+    pub why: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What a rule found, before mutes and thresholds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundCount {
+    /// The rule.
+    pub rule: RuleName,
+    /// Events that passed `match`/`all` and that `unless` did not drop.
+    pub found: u64,
+}

@@ -1,0 +1,37 @@
+//! The words every room shares: plain values, no I/O, no clock, no TOML.
+//!
+//! What stands here crosses rooms or threads, or goes to disk. A value that only one room needs lives in
+//! that room.
+
+mod card;
+mod delivery;
+mod delta;
+mod file;
+mod found;
+mod id;
+mod incident;
+mod ledger;
+mod name;
+mod outcome;
+mod rate;
+mod severity;
+mod text;
+mod time;
+
+pub use card::{Card, CardKind, Rendered};
+pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey};
+pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, State, TokenGate, TurnNo};
+pub use file::{Gap, GapKind, Head, Identity, Position};
+pub use found::{
+    Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve, Row,
+    SAMPLE_CHARS, ShapeCount, ShapeId,
+};
+pub use id::{AttemptId, FileKey, IncidentId, StoreId};
+pub use incident::{By, Ended, Incident, Phase};
+pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked};
+pub use name::{ChatName, LogName, RuleName};
+pub use outcome::{ChatTarget, Outcome, Refusal, RefusalKind};
+pub use rate::Rate;
+pub use severity::Severity;
+pub use text::{Entity, EntityKind, Text};
+pub use time::{Moment, Now, Timer, Timestamp};

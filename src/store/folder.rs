@@ -1,0 +1,147 @@
+//! The state folder: whether we may write in it, and what to say when we may not.
+//!
+//! The usual trouble is a container: a volume that belongs to root while the program runs as another
+//! user, or no volume at all. The texts here are written for the person who meets that.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+use super::damage::with;
+use super::lock::no_follow;
+use super::open::OpenError;
+use super::{FILE, WAL};
+
+/// The folder with symbolic links resolved, made (0700) if only its last part was missing.
+pub(super) fn prepare(dir: &Path) -> Result<PathBuf, OpenError> {
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(OpenError::NoFolder {
+                dir: dir.to_owned(),
+                uid: uid(),
+            });
+        }
+        Err(error) => return Err(refused(dir, error)),
+    }
+    let dir = dir.canonicalize().map_err(|error| refused(dir, error))?;
+    if !dir.is_dir() {
+        return Err(OpenError::NotAFolder { dir });
+    }
+    // Asked at once, since later it would show as SQLite's "unable to open database file": files that we may
+    // write in a folder where we may not make its log.
+    access(&dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| refused(&dir, error.into()))?;
+    Ok(dir)
+}
+
+/// Makes an empty database if there is none, so that it never exists with other rights than 0600, and
+/// checks that ours is a file we can write. `SQLite` gives its log the rights of the database.
+pub(super) fn make_file(dir: &Path) -> Result<Made, OpenError> {
+    only_files(dir)?;
+    let path = with(dir, "");
+    let made = match open(&path, true) {
+        Ok(file) => {
+            file.sync_all()
+                .and_then(|()| sync(dir))
+                .map_err(|error| refused(dir, error))?;
+            return Ok(Made::New);
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open(&path, false),
+        Err(error) => Err(error),
+    };
+    let file = made.map_err(|error| refused(&path, error))?;
+    // Rights that someone widened are narrowed; a file of another user that we may write stays as it is.
+    let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
+    let length = file.metadata().map_err(|error| refused(&path, error))?.len();
+    Ok(if length == 0 { Made::Empty } else { Made::Found })
+}
+
+/// What [`make_file`] met.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// There was none.
+    New,
+    /// There was one without a byte in it.
+    Empty,
+    /// There was one.
+    Found,
+}
+
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(create)
+        .mode(0o600)
+        .custom_flags(no_follow())
+        .open(path)
+}
+
+/// Refuses links, pipes and devices in place of our files: someone else may have planted them.
+pub(super) fn only_files(dir: &Path) -> Result<(), OpenError> {
+    for suffix in ["", WAL] {
+        let path = with(dir, suffix);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() => {}
+            Ok(_) => return Err(OpenError::NotAFile { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(refused(&path, error)),
+        }
+    }
+    Ok(())
+}
+
+/// Writes the folder itself to disk: without it a new or renamed file may be gone after a power cut.
+pub(super) fn sync(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// The error for a path that the system did not let us use.
+pub(super) fn refused(path: &Path, source: io::Error) -> OpenError {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full {
+            path: path.to_owned(),
+        },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::Denied {
+            path: path.to_owned(),
+            uid: uid(),
+            owner: owner(path),
+            source,
+        },
+        _ => OpenError::Io {
+            path: path.to_owned(),
+            why: source.to_string(),
+        },
+    }
+}
+
+/// "owned by uid 0, mode 755", of the path or, if it does not exist, of the folder it would lie in.
+fn owner(path: &Path) -> String {
+    path.ancestors()
+        .find_map(|path| fs::metadata(path).ok().map(|found| (path, found)))
+        .map_or_else(
+            || "of unknown owner".to_owned(),
+            |(path, found)| {
+                format!(
+                    "{} is owned by uid {}, mode {:o}",
+                    path.display(),
+                    found.uid(),
+                    found.mode() & 0o7777
+                )
+            },
+        )
+}
+
+/// The user whose rights count.
+pub(super) fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Whether a database lies in the folder at all.
+pub(super) fn has_file(dir: &Path) -> bool {
+    dir.join(FILE).symlink_metadata().is_ok()
+}

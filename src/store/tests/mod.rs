@@ -1,0 +1,286 @@
+//! Laws of the store, on real files. Here: the samples they share; the laws are in the files beside.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::used_underscore_binding
+)]
+
+mod commit;
+mod damage;
+mod place;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::damage::{Damage, with};
+use super::row::{self, Row};
+use super::{CommitError, FILE, OpenError, Opened, Store, WAL, schema};
+use crate::model::{
+    Account, AccountKey, Attempt, AttemptId, AttemptKind, By, Carried, ChatName, ChatState, Delivery,
+    DeliveryKey, Delta, Ended, FileKey, FoundCount, Gap, GapKind, Head, HostDelta, Identity, Incident,
+    IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Moment, Now, Origin, Parked, Phase,
+    Position, RuleName, Severity, ShapeCount, ShapeId, State, StoreId, Timer, Timestamp, TokenGate, TurnNo,
+};
+
+fn now() -> Now {
+    Now {
+        moment: Moment(7),
+        wall: Timestamp(1_700_000_000_000),
+    }
+}
+
+fn timer() -> Timer {
+    Timer::start(Moment(9), Duration::from_secs(30))
+}
+
+fn position(key: u128, offset: u64) -> Position {
+    Position {
+        key: FileKey(key),
+        identity: Identity {
+            dev: 1,
+            ino: u64::MAX,
+            head: Head::of(b"first line\n"),
+        },
+        path: "/logs/\"a\"\nb.log".to_owned(),
+        log: LogName::new("app"),
+        offset,
+        before: Head::of(b"last line\n"),
+        finished: offset % 2 == 1,
+        inside_line: true,
+        at: Timestamp(-1),
+    }
+}
+
+fn kept(nth: u64, text: &str) -> KeptLine {
+    KeptLine {
+        origin: Origin {
+            file: FileKey(3),
+            offset: 17,
+        },
+        path: "/logs/a.log".into(),
+        at: Timestamp(5),
+        nth,
+        shape: ShapeId(u64::MAX),
+        text: text.to_owned(),
+        cut: true,
+    }
+}
+
+fn incident(id: u128, total: u64, text: &str) -> Incident {
+    Incident {
+        id: IncidentId(id),
+        rule: RuleName::new("db error"),
+        by: By(vec![("host".to_owned(), "web-1".to_owned())]),
+        severity: Severity::default(),
+        phase: Phase::Over {
+            at: Timestamp(8),
+            ended: Ended::Resolved {
+                line: text.to_owned(),
+            },
+        },
+        quiet: timer(),
+        first: Timestamp(1),
+        last: Timestamp(2),
+        total,
+        shapes: vec![ShapeCount {
+            id: ShapeId(4),
+            sample: text.to_owned(),
+            nth: 1,
+            count: total,
+            last: Timestamp(2),
+        }],
+        other: 0,
+        lines: [kept(1, text)].into(),
+        files: vec!["/logs/a.log".into()],
+        saved: now(),
+    }
+}
+
+fn delivery_key(incident: u128) -> DeliveryKey {
+    DeliveryKey {
+        incident: IncidentId(incident),
+        chat: ChatName::new("ops team"),
+    }
+}
+
+fn delivery(incident: u128, applied: u64) -> Delivery {
+    let by = By(vec![]);
+    let carried = Carried::one(&by, 3, Timestamp(1), Timestamp(2));
+    Delivery {
+        key: delivery_key(incident),
+        rule: RuleName::new("db error"),
+        applied,
+        settled: 1,
+        told_elsewhere: 0,
+        shown_ahead: vec![2],
+        message_id: Some(-5),
+        replaces: true,
+        end_told: false,
+        resolve_told: true,
+        shown_shapes: BTreeSet::from([ShapeId(4), ShapeId(5)]),
+        pause: Some(timer()),
+        ring_pause: None,
+        follow_ups: 2,
+        attempt: Some(Attempt {
+            id: AttemptId(u128::MAX),
+            kind: AttemptKind::Batch,
+            sounds: true,
+            upto: applied,
+            shown: vec![1],
+            shapes: vec![ShapeId(4)],
+            lines: 1,
+            dropped: 0,
+            held: vec![(IncidentId(9), 2)],
+            carried: Some(carried.clone()),
+            folds: true,
+            over: false,
+            at: Timestamp(3),
+        }),
+        repeat: true,
+        plain: false,
+        owed_since: Some(Moment(4)),
+        carried: Some(carried),
+        queued: 1,
+        dropped: 0,
+        opening_lines: vec![kept(2, "opening")],
+        saved: now(),
+    }
+}
+
+fn account(matched: u64) -> LedgerRow {
+    let key = AccountKey {
+        rule: RuleName::new("db error"),
+        chat: ChatName::new("ops team"),
+    };
+    LedgerRow {
+        account: Account {
+            matched,
+            shown: 1,
+            counted: 2,
+            muted: 3,
+            failed: 4,
+        },
+        rings: vec![timer()],
+        fold: Some(Carried::one(&By::default(), 1, Timestamp(0), Timestamp(0))),
+        ..LedgerRow::new(key, now())
+    }
+}
+
+fn gap(bytes: u64) -> Gap {
+    Gap {
+        path: "/logs/a.log".to_owned(),
+        at: Timestamp(1),
+        kind: GapKind::Vanished,
+        bytes,
+    }
+}
+
+/// One row of every kind, and more of some.
+fn everything(n: u64, text: &str) -> Delta {
+    let parked = Some(Parked {
+        why: text.to_owned(),
+        since: Timestamp(2),
+    });
+    let chat = ChatState {
+        parked,
+        requests: vec![timer()],
+        ..ChatState::new(ChatName::new("ops team"), now())
+    };
+    Delta {
+        host: HostDelta {
+            positions: vec![position(1, n), position(u128::MAX, n + 1)],
+            logs_seen: vec![LogName::new("app")],
+            found: vec![FoundCount {
+                rule: RuleName::new("db error"),
+                found: n,
+            }],
+            gaps: vec![gap(n)],
+            ..HostDelta::default()
+        },
+        ledger: LedgerDelta {
+            incidents: vec![incident(7, n, text)],
+            deliveries: vec![delivery(7, n)],
+            lines: (0..12)
+                .map(|seq| {
+                    (
+                        LineKey {
+                            delivery: delivery_key(7),
+                            seq,
+                        },
+                        kept(seq, text),
+                    )
+                })
+                .collect(),
+            accounts: vec![account(n)],
+            chats: vec![chat],
+            token_gate: Some(TokenGate {
+                until: Some(timer()),
+                saved: now(),
+            }),
+            ..LedgerDelta::default()
+        },
+    }
+}
+
+fn open(dir: &Path) -> Opened {
+    Store::open(dir).unwrap()
+}
+
+fn reopened(dir: &Path) -> State {
+    let opened = open(dir);
+    assert_eq!(opened.damage, []);
+    opened.state
+}
+
+/// A state as a map from kind and key to value, so that order within a kind does not matter.
+fn rows(state: &State) -> BTreeMap<(&'static str, String), String> {
+    fn add<R: Row>(
+        map: &mut BTreeMap<(&'static str, String), String>,
+        rows: &[R],
+        key: impl Fn(&R) -> String,
+    ) {
+        map.extend(
+            rows.iter()
+                .map(|row| ((R::KIND, key(row)), row::encode(row).unwrap())),
+        );
+    }
+    let mut map = BTreeMap::new();
+    add(&mut map, &state.positions, |row| row::file(row.key));
+    add(&mut map, &state.logs_seen, ToString::to_string);
+    add(&mut map, &state.found, |row| row.rule.to_string());
+    add(&mut map, &state.gaps, |row| row.bytes.to_string());
+    add(&mut map, &state.incidents, |row| row::incident(row.id));
+    add(&mut map, &state.deliveries, |row| row::delivery(&row.key));
+    add(&mut map, &state.lines, |row| row::line(&row.0));
+    add(&mut map, &state.accounts, |row| row::account(&row.key));
+    add(&mut map, &state.chats, |row| row.name.to_string());
+    add(&mut map, &[state.token_gate], |_| String::new());
+    map
+}
+
+/// The state that a delta makes of an empty store.
+fn filled(store: StoreId, turn: u64, delta: &Delta) -> State {
+    let Delta { host, ledger } = delta.clone();
+    State {
+        store,
+        turn: TurnNo(turn),
+        positions: host.positions,
+        logs_seen: host.logs_seen,
+        found: host.found,
+        gaps: host.gaps,
+        incidents: ledger.incidents,
+        deliveries: ledger.deliveries,
+        lines: ledger.lines,
+        accounts: ledger.accounts,
+        chats: ledger.chats,
+        token_gate: ledger.token_gate.unwrap_or_default(),
+    }
+}

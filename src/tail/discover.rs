@@ -1,0 +1,345 @@
+//! Which files the globs reach right now.
+//!
+//! Walks from each glob's longest literal folder, every sweep anew, and knows nothing of yesterday. Not for
+//! opening files. The trap: a folder that cannot be read proves nothing about the files in it, so it is
+//! reported beside them and never taken for empty.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::identity::{FileId, Seen};
+use super::{Glob, Settings, Watch};
+
+/// How many folders deep `**` goes.
+const DEEPEST: usize = 32;
+
+/// Where nothing is a log.
+const SYSTEM: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+/// What one walk found.
+#[derive(Debug, Default)]
+pub(super) struct Reached {
+    /// Every path that a glob matches and that leads to something, with the logs whose globs do.
+    pub(super) files: BTreeMap<PathBuf, (Seen, Vec<usize>)>,
+    /// Every folder looked into for a log that wants hints.
+    pub(super) folders: BTreeMap<PathBuf, FileId>,
+    /// Folders and paths that could not be looked at.
+    pub(super) errors: Vec<(PathBuf, io::Error)>,
+}
+
+/// All globs of all logs, ready to walk.
+#[derive(Debug)]
+pub(super) struct Globs {
+    plans: Vec<Plan>,
+    /// Per log.
+    exclude: Vec<Vec<Glob>>,
+    /// Links resolved where they lead somewhere.
+    never: Vec<PathBuf>,
+}
+
+/// One glob of one log.
+#[derive(Debug)]
+struct Plan {
+    log: usize,
+    glob: Glob,
+    /// The longest literal folder; the whole path of a glob without wildcards.
+    root: PathBuf,
+    /// What each name below the root must match, level by level; empty for a path without wildcards.
+    steps: Vec<Step>,
+    hints: bool,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// A name that matches this.
+    Name(Glob),
+    /// Anything, however deep; the whole path decides.
+    Deep,
+}
+
+impl Globs {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let plans = settings.logs.iter().enumerate().flat_map(|(log, entry)| {
+            let hints = entry.watch != Watch::Poll;
+            entry.files.iter().map(move |glob| Plan::new(log, glob, hints))
+        });
+        let never = settings
+            .never
+            .iter()
+            .map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+        Self {
+            plans: plans.collect(),
+            exclude: settings.logs.iter().map(|log| log.exclude.clone()).collect(),
+            never: never.collect(),
+        }
+    }
+
+    /// Walks the folders.
+    pub(super) fn walk(&self) -> Reached {
+        let mut reached = Reached::default();
+        for plan in &self.plans {
+            Walk {
+                globs: self,
+                plan,
+                reached: &mut reached,
+                visited: HashSet::new(),
+            }
+            .start();
+        }
+        reached
+    }
+
+    /// Whether a path with its links resolved is out of reach.
+    pub(super) fn forbids(&self, path: &Path) -> bool {
+        let mut never = SYSTEM
+            .iter()
+            .map(Path::new)
+            .chain(self.never.iter().map(PathBuf::as_path));
+        never.any(|folder| path.starts_with(folder))
+    }
+
+    fn excludes(&self, log: usize, path: &Path) -> bool {
+        self.exclude[log].iter().any(|glob| {
+            let name_alone = !glob.source().contains('/');
+            if name_alone {
+                path.file_name().is_some_and(|name| glob.matches(Path::new(name)))
+            } else {
+                glob.matches(path)
+            }
+        })
+    }
+}
+
+impl Plan {
+    fn new(log: usize, glob: &Glob, hints: bool) -> Self {
+        let source = glob.source();
+        let names: Vec<&str> = source.split('/').collect();
+        let literal = names
+            .iter()
+            .take_while(|name| !name.contains(['*', '?', '[', '{', '\\']))
+            .count();
+        let plan = |root: PathBuf, steps| Self {
+            log,
+            glob: glob.clone(),
+            root,
+            steps,
+            hints,
+        };
+        if literal == names.len() {
+            return plan(PathBuf::from(source), Vec::new());
+        }
+        let mut root = names[..literal].join("/");
+        if root.is_empty() {
+            root.push_str(if source.starts_with('/') { "/" } else { "." });
+        }
+        // A brace or bracket may hold a slash, and then the pieces are no globs of their own.
+        let whole = source.contains(['{', '[', '\\']);
+        let steps = names[literal..].iter().map(|name| match Glob::parse(name) {
+            Ok(glob) if !whole && !name.contains("**") => Step::Name(glob),
+            _ => Step::Deep,
+        });
+        plan(PathBuf::from(root), steps.collect())
+    }
+}
+
+/// One plan being walked.
+struct Walk<'a> {
+    globs: &'a Globs,
+    plan: &'a Plan,
+    reached: &'a mut Reached,
+    /// Folders on the way, so that a link to a folder above is walked once.
+    visited: HashSet<FileId>,
+}
+
+impl Walk<'_> {
+    fn start(&mut self) {
+        let plan = self.plan;
+        if plan.steps.is_empty() {
+            self.file(&plan.root);
+            if let Some(folder) = plan.root.ancestors().skip(1).find(|folder| folder.is_dir()) {
+                self.remember(folder);
+            }
+            return;
+        }
+        self.folder(&plan.root, 0, 0);
+    }
+
+    fn folder(&mut self, folder: &Path, level: usize, depth: usize) {
+        if depth > DEEPEST || self.globs.forbids(folder) {
+            return;
+        }
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.failed(folder, error),
+        };
+        if !self.remember(folder) {
+            return;
+        }
+        for entry in entries {
+            match entry {
+                Ok(entry) => self.entry(&entry, level, depth),
+                Err(error) => return self.failed(folder, error),
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: &std::fs::DirEntry, level: usize, depth: usize) {
+        let path = match entry.path().strip_prefix(".") {
+            Ok(relative) if !self.plan.glob.source().starts_with("./") => relative.to_owned(),
+            _ => entry.path(),
+        };
+        let last = level + 1 == self.plan.steps.len();
+        let deeper = match &self.plan.steps[level] {
+            Step::Name(glob) if !glob.matches(Path::new(&entry.file_name())) => return,
+            Step::Name(_) if last => return self.file(&path),
+            Step::Name(_) => level + 1,
+            Step::Deep => {
+                if self.plan.glob.matches(&path) {
+                    self.file(&path);
+                }
+                level
+            }
+        };
+        let kind = entry.file_type();
+        if kind.is_ok_and(|kind| kind.is_dir() || (kind.is_symlink() && path.is_dir())) {
+            self.folder(&path, deeper, depth + 1);
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        let log = self.plan.log;
+        if self.globs.excludes(log, path) {
+            return;
+        }
+        if let Some((_, logs)) = self.reached.files.get_mut(path) {
+            if !logs.contains(&log) {
+                logs.push(log);
+            }
+            return;
+        }
+        match Seen::at(path) {
+            Ok(seen) => {
+                self.reached.files.insert(path.to_owned(), (seen, vec![log]));
+            }
+            Err(error) => self.failed(path, error),
+        }
+    }
+
+    /// Whether the folder is met for the first time by this glob's `**`.
+    fn remember(&mut self, folder: &Path) -> bool {
+        let folder = if folder == OsStr::new("") {
+            Path::new(".")
+        } else {
+            folder
+        };
+        let Ok(seen) = Seen::at(folder) else { return false };
+        if self.plan.hints {
+            self.reached.folders.insert(folder.to_owned(), seen.id);
+        }
+        self.visited.insert(seen.id)
+    }
+
+    /// What is not there yet is waited for; anything else is worth telling.
+    fn failed(&mut self, path: &Path, error: io::Error) {
+        if !matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        ) {
+            self.reached.errors.push((path.to_owned(), error));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::LogName;
+    use crate::tail::{LogSettings, Start};
+
+    fn globs(dir: &Path, files: &[&str], exclude: &[&str]) -> Globs {
+        let parse = |glob: &&str| Glob::parse(glob).unwrap();
+        let log = LogSettings {
+            name: LogName::new("app"),
+            files: files
+                .iter()
+                .map(|glob| parse(&dir.join(glob).to_str().unwrap()))
+                .collect(),
+            exclude: exclude.iter().map(parse).collect(),
+            start: Start::Beginning,
+            max_line: 100,
+            partial: Duration::from_secs(5),
+            watch: Watch::Poll,
+        };
+        Globs::new(&Settings {
+            logs: vec![log],
+            from: None,
+            sweep: Settings::SWEEP,
+            hold: Settings::HOLD,
+            never: Vec::new(),
+        })
+    }
+
+    fn names(dir: &Path, globs: &Globs) -> Vec<String> {
+        globs
+            .walk()
+            .files
+            .keys()
+            .map(|path| path.strip_prefix(dir).unwrap().display().to_string())
+            .collect()
+    }
+
+    #[test]
+    fn globs_reach_what_they_say_and_excludes_take_it_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        fs::create_dir_all(dir.join("a/b/c")).unwrap();
+        for file in [
+            "x.log",
+            "a/y.log",
+            "a/b/z.log",
+            "a/b/c/w.log",
+            "a/b/c/w.txt",
+            "a/skip.log",
+        ] {
+            fs::write(dir.join(file), "").unwrap();
+        }
+        assert_eq!(names(dir, &globs(dir, &["*.log"], &[])), ["x.log"]);
+        assert_eq!(names(dir, &globs(dir, &["a/*/*.log"], &[])), ["a/b/z.log"]);
+        assert_eq!(
+            names(dir, &globs(dir, &["{x,a/y}.log"], &[])),
+            ["a/y.log", "x.log"]
+        );
+        let deep = globs(dir, &["**/*.log"], &["skip.log"]);
+        assert_eq!(
+            names(dir, &deep),
+            ["a/b/c/w.log", "a/b/z.log", "a/y.log", "x.log"]
+        );
+        assert_eq!(
+            names(dir, &globs(dir, &["x.log", "*.log", "missing.log"], &[])),
+            ["x.log"]
+        );
+    }
+
+    #[test]
+    fn a_link_that_leads_back_up_is_walked_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        fs::create_dir(dir.join("a")).unwrap();
+        fs::write(dir.join("a/x.log"), "").unwrap();
+        std::os::unix::fs::symlink(dir, dir.join("a/loop")).unwrap();
+        assert_eq!(names(dir, &globs(dir, &["**/*.log"], &[])), ["a/x.log"]);
+    }
+
+    #[test]
+    fn system_folders_are_out_of_reach() {
+        let globs = globs(Path::new("/"), &["proc/*/status"], &[]);
+        assert!(globs.walk().files.is_empty());
+        assert!(globs.forbids(Path::new("/proc/self/status")));
+    }
+}

@@ -1,0 +1,477 @@
+//! One file's life: held open from the moment it is met until it is rotated away, read to its end, and quiet.
+//!
+//! A look at a file goes like this:
+//! 1. `fstat` the held descriptor: did size or time of writing change? Only then is it read.
+//! 2. Compare its first bytes with the head: a file that was overwritten from its start is another one.
+//! 3. Read from a KiB *before* the offset, in the same call as the new bytes. If that KiB is not what it was,
+//!    the file was cut and grew again past the offset, which no size can show.
+//! 4. Hand out whole lines; what is left is half a line, measured but not kept: it is read again with its
+//!    rest.
+//! 5. NULs where a line should begin are space that nobody wrote to yet, or a hole. They are skipped once
+//!    something stands behind them and waited at until then.
+//!
+//! The trap: 2 and 3 come before any byte is handed out, also when a half line is given up on.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::SeekFrom;
+
+use super::buffer::{self, Piece};
+use super::identity::{self, FileId, Seen};
+use super::{Chunk, Ending, Source};
+use crate::model::{FileKey, Head, Identity, LogName, Moment, Now, Position, Timestamp};
+
+/// How much of a file is read in one turn, at least; also the longest stretch of NULs looked at.
+pub(super) const READ: usize = 256 * 1024;
+
+/// How many NULs are looked through in one turn.
+const MOST_ZEROS: usize = 16 * 1024 * 1024;
+
+/// From this length on a half line is not read again before its newline was seen.
+const LONG_HALF: u64 = 4096;
+
+/// What came of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There is nothing more to read right now.
+    Idle,
+    /// There is more.
+    More,
+    /// The bytes before the offset are gone, and so many after it that were never read.
+    Truncated { lost: u64 },
+    /// It is not text at all.
+    Compressed,
+}
+
+/// A file that is held open.
+#[derive(Debug)]
+pub(super) struct Follower {
+    /// Held until the life ends. Its inode cannot be reused as long as it is.
+    pub(super) file: File,
+    pub(super) id: FileId,
+    /// Whose bytes, under which path, for which logs; what the visitor is told.
+    pub(super) source: Source,
+    /// The first bytes; grows with the file.
+    pub(super) head: Head,
+    /// The last bytes before `at`. Its length is always the smaller of `at` and a KiB.
+    pub(super) before: Head,
+    /// The first byte that was not handed out: what the position says.
+    pub(super) at: u64,
+    /// How much of the line that holds `at` was handed out or cut away; 0 at the start of a line.
+    taken: usize,
+    /// How many bytes after `at` are known to hold no newline.
+    half: u64,
+    /// Size when the bytes before `at` were last found unchanged: what is lost by a cut is counted from it.
+    proven: u64,
+    /// Size and time of writing at the last look; `None` makes the next look a read.
+    stamp: Option<(u64, i128)>,
+    /// Bytes from `at` up to here are NULs, while a long run of them is looked through.
+    zeros_to: u64,
+    /// The stamp at which nothing but NULs stood behind `at`.
+    hollow: Option<(u64, i128)>,
+    /// When new bytes were last seen.
+    grew: Moment,
+    /// Since when no path that we follow leads here.
+    pub(super) unlinked: Option<Moment>,
+    /// Nothing from here on is read (`--once`).
+    pub(super) stop: Option<u64>,
+    /// It is read only after this one was read to its end.
+    pub(super) after: Option<FileKey>,
+    /// It is a rotator's copy of this one, which is not cut yet and reads the same bytes itself.
+    pub(super) copy_of: Option<FileKey>,
+    /// It is not text after all, and is to be let go.
+    pub(super) refused: bool,
+    /// There is, or may be, something to read.
+    pub(super) hot: bool,
+    /// The position was not handed out since it changed.
+    pub(super) dirty: bool,
+    /// When the position last moved.
+    moved: Timestamp,
+}
+
+/// What a reader lends to the file it reads.
+pub(super) struct Reading<'a> {
+    pub(super) buffer: &'a mut [u8],
+    pub(super) max_line: usize,
+    pub(super) now: Now,
+    pub(super) visit: &'a mut dyn FnMut(&Source, Chunk<'_>),
+}
+
+impl Follower {
+    /// Begins at `at`. `taken` bytes of the line there are behind it already.
+    pub(super) fn new(file: File, source: Source, at: u64, taken: usize, now: Now) -> io::Result<Self> {
+        let seen = Seen::of(&file.metadata()?);
+        let head = Head::of(&identity::first_bytes(&file)?);
+        let before = identity::before(&file, at)?;
+        Ok(Self {
+            file,
+            id: seen.id,
+            source,
+            head,
+            before,
+            at,
+            taken,
+            half: 0,
+            proven: seen.size,
+            stamp: None,
+            zeros_to: 0,
+            hollow: None,
+            grew: now.moment,
+            unlinked: None,
+            stop: None,
+            after: None,
+            copy_of: None,
+            refused: false,
+            hot: true,
+            dirty: true,
+            moved: now.wall,
+        })
+    }
+
+    /// Goes on where a stored position ends.
+    pub(super) fn resume(
+        file: File,
+        source: Source,
+        stored: &Position,
+        max_line: usize,
+        now: Now,
+    ) -> io::Result<Self> {
+        let mut taken = 0;
+        if stored.inside_line {
+            // At least 1: a line whose start is out of sight is still a line that was begun.
+            taken = identity::line_before(&file, stored.offset, max_line)?.max(1);
+        }
+        let mut follower = Self::new(file, source, stored.offset, taken, now)?;
+        follower.moved = stored.at;
+        Ok(follower)
+    }
+
+    /// Asks the descriptor whether anything changed.
+    pub(super) fn look(&mut self, now: Now) -> io::Result<()> {
+        if !self.changed(now)? && self.size() > self.at + self.half {
+            // Something lies there that was no line when it was read: space reserved by the writer, who may
+            // fill it without changing the size, and through a memory map without changing the time.
+            let mut byte = [0];
+            let probe = self.hollow.is_some() && self.hollow == self.stamp;
+            self.hot |= !probe || (identity::read_at(&self.file, &mut byte, self.at)? == 1 && byte != [0]);
+        }
+        Ok(())
+    }
+
+    /// Whether size or time of writing changed since the last look; then there is something to read.
+    pub(super) fn changed(&mut self, now: Now) -> io::Result<bool> {
+        let seen = Seen::of(&self.file.metadata()?);
+        let stamp = (seen.size, seen.written);
+        if self.stamp == Some(stamp) {
+            return Ok(false);
+        }
+        if self.stamp.is_none_or(|(size, _)| seen.size != size) {
+            self.grew = now.moment;
+        }
+        (self.stamp, self.hot) = (Some(stamp), true);
+        Ok(true)
+    }
+
+    /// Whether all that the file has (or, for a single pass, had) was handed out, but for half a line.
+    pub(super) fn at_end(&self) -> bool {
+        !self.hot
+    }
+
+    /// Whether no name leads to the file any more.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.file.metadata().is_ok_and(|meta| Seen::of(&meta).links == 0)
+    }
+
+    /// Whether it waits for another file to be read first.
+    pub(super) fn waits(&self) -> bool {
+        self.after.is_some() || self.copy_of.is_some()
+    }
+
+    /// Whether half a line waits.
+    pub(super) fn has_half(&self) -> bool {
+        self.half > 0
+    }
+
+    /// When it last grew.
+    pub(super) fn grew(&self) -> Moment {
+        self.grew
+    }
+
+    /// Whether it lost its path, and was quiet for `hold` since.
+    pub(super) fn held_out(&self, now: Now, hold: Duration) -> bool {
+        self.unlinked
+            .is_some_and(|since| now.moment - self.grew.max(since) >= hold)
+    }
+
+    /// The size at the last look.
+    pub(super) fn size(&self) -> u64 {
+        self.stamp.map_or(self.proven, |(size, _)| size)
+    }
+
+    /// Reads at most one buffer.
+    pub(super) fn read(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
+        let size = self.file.metadata()?.len();
+        if size < self.at || !self.starts_as_before()? {
+            return Ok(self.truncated());
+        }
+        let end = size.min(self.stop.unwrap_or(u64::MAX));
+        let half = self.half;
+        if half > LONG_HALF && self.still_half(end, with)? {
+            return Ok(self.settle(self.half > half && self.at + self.half < end));
+        }
+        let Some(read) = self.fill(end, with.buffer)? else {
+            return Ok(self.truncated());
+        };
+        self.proven = size;
+        let lead = self.before.len as usize;
+        if self.at == 0 && identity::is_compressed(&with.buffer[..read]) {
+            return Ok(Progress::Compressed);
+        }
+        let read_to = self.at + (read - lead) as u64;
+        let new = &with.buffer[lead..read];
+        let used = self.hand_out(new, with.max_line, with.visit);
+        let rest = &new[used..];
+        let at_zeros = !rest.is_empty() && buffer::zeros(rest) == rest.len();
+        self.advance(&with.buffer[..read], used, with.now);
+        if at_zeros {
+            return self.pass_zeros(end, with);
+        }
+        // Without progress the rest of the buffer is space that a writer reserved behind half a line.
+        Ok(self.settle(used > 0 && read_to < end))
+    }
+
+    /// Hands half a line over as it stands: it waited long enough, or nothing will come any more.
+    pub(super) fn flush(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
+        let end = self.at + self.half;
+        let Some(read) = self.fill(end, with.buffer)? else {
+            return Ok(self.truncated());
+        };
+        let lead = self.before.len as usize;
+        let bytes = &with.buffer[lead..read];
+        if memchr::memchr(b'\n', bytes).is_some() {
+            self.hot = true;
+            return Ok(Progress::More);
+        }
+        let used = bytes.len();
+        if used == 0 {
+            (self.half, self.hot) = (0, true);
+            return Ok(Progress::Idle);
+        }
+        let chunk = Chunk {
+            offset: self.at,
+            bytes,
+            ending: Ending::Flushed,
+            continued: self.taken > 0,
+        };
+        (with.visit)(&self.source, chunk);
+        self.taken += used;
+        let grew = self.grew;
+        self.advance(&with.buffer[..read], used, with.now);
+        // The file gave nothing new.
+        (self.half, self.grew) = (0, grew);
+        Ok(Progress::Idle)
+    }
+
+    /// The file begins again: another generation, in the same inode.
+    pub(super) fn restart(&mut self, key: FileKey, now: Now) -> io::Result<()> {
+        self.source.key = key;
+        (self.at, self.taken, self.half, self.proven, self.zeros_to) = (0, 0, 0, 0, 0);
+        (self.before, self.copy_of, self.after) = (Head::of(&[]), None, None);
+        self.head = Head::of(&identity::first_bytes(&self.file)?);
+        (self.hot, self.dirty, self.moved, self.grew) = (true, true, now.wall, now.moment);
+        Ok(())
+    }
+
+    /// A copy takes over where the original was cut, or follows how far the original was read.
+    pub(super) fn skip_to(&mut self, at: u64, max_line: usize) -> io::Result<()> {
+        let at = at.min(self.file.metadata()?.len());
+        if at != self.at {
+            self.before = identity::before(&self.file, at)?;
+            self.taken = identity::line_before(&self.file, at, max_line)?;
+            (self.at, self.half) = (at, 0);
+        }
+        Ok(())
+    }
+
+    /// Lets go of what cannot be read right now, until the next look.
+    pub(super) fn cool_down(&mut self) {
+        (self.hot, self.stamp) = (false, None);
+    }
+
+    /// What is to be stored.
+    pub(super) fn position(&self, log: &LogName, finished: bool) -> Position {
+        Position {
+            key: self.source.key,
+            identity: Identity {
+                dev: self.id.dev,
+                ino: self.id.ino,
+                head: self.head,
+            },
+            path: self.source.path.to_string(),
+            log: log.clone(),
+            offset: self.at,
+            before: self.before,
+            finished,
+            inside_line: self.taken > 0,
+            at: self.moved,
+        }
+    }
+
+    /// The path it was last seen under.
+    pub(super) fn path(&self) -> &Path {
+        Path::new(&*self.source.path)
+    }
+
+    fn truncated(&mut self) -> Progress {
+        self.hot = true;
+        Progress::Truncated {
+            lost: self.proven.saturating_sub(self.at),
+        }
+    }
+
+    /// Compares the head, and lets it grow with a short file.
+    fn starts_as_before(&mut self) -> io::Result<bool> {
+        let first = identity::first_bytes(&self.file)?;
+        let same = self.head.fits(&first);
+        let now = Head::of(&first);
+        if same && now != self.head {
+            self.head = now;
+            self.dirty = true;
+        }
+        Ok(same)
+    }
+
+    /// Reads from a KiB before `at` up to `end`. Nothing, if that KiB is not what it was.
+    fn fill(&self, end: u64, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let lead = u64::from(self.before.len);
+        let from = self.at - lead;
+        let wanted = usize::try_from(end.saturating_sub(from))
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let read = identity::read_at(
+            &self.file,
+            &mut buffer[..wanted.max(self.before.len as usize)],
+            from,
+        )?;
+        Ok(buffer[..read]
+            .get(..self.before.len as usize)
+            .filter(|b| Head::of(b) == self.before)
+            .map(|_| read))
+    }
+
+    /// Looks for a newline in what came after a long half line, without reading the half itself again.
+    fn still_half(&mut self, end: u64, with: &mut Reading<'_>) -> io::Result<bool> {
+        let from = self.at + self.half;
+        let room = with.max_line.saturating_sub(self.taken) as u64;
+        let wanted = usize::try_from(end.saturating_sub(from))
+            .unwrap_or(usize::MAX)
+            .min(with.buffer.len());
+        let read = identity::read_at(&self.file, &mut with.buffer[..wanted], from)?;
+        let new = &with.buffer[..read];
+        if memchr::memchr(b'\n', new).is_some() || self.half + read as u64 > room {
+            return Ok(false);
+        }
+        self.measure_half(self.half + written(new), with.now);
+        Ok(true)
+    }
+
+    /// Hands out all whole lines of `new`, which begin at `at`, and says how many bytes are done with.
+    fn hand_out(&mut self, new: &[u8], max_line: usize, visit: &mut dyn FnMut(&Source, Chunk<'_>)) -> usize {
+        let mut used = 0;
+        loop {
+            match buffer::next_piece(&new[used..], self.taken, max_line) {
+                Piece::Lines { len, ending, taken } => {
+                    let bytes = &new[used..used + len];
+                    let offset = self.at + used as u64;
+                    visit(
+                        &self.source,
+                        Chunk {
+                            offset,
+                            bytes,
+                            ending,
+                            continued: self.taken > 0,
+                        },
+                    );
+                    (used, self.taken) = (used + len, taken);
+                }
+                Piece::Skip { len, taken } => (used, self.taken) = (used + len, taken),
+                Piece::Half { .. } => return used,
+            }
+        }
+    }
+
+    /// Moves `at` over `used` bytes. `read` holds the KiB before `at` and all that was read after it.
+    fn advance(&mut self, read: &[u8], used: usize, now: Now) {
+        let done = self.before.len as usize + used;
+        let half = written(&read[done..]);
+        if used > 0 {
+            self.at += used as u64;
+            self.before = Head::of(&read[done.saturating_sub(Head::FULL as usize)..done]);
+            (self.dirty, self.moved, self.grew) = (true, now.wall, now.moment);
+        }
+        self.measure_half(half, now);
+    }
+
+    fn measure_half(&mut self, half: u64, now: Now) {
+        if half != self.half {
+            self.grew = now.moment;
+        }
+        self.half = half;
+    }
+
+    fn settle(&mut self, more: bool) -> Progress {
+        self.hot = more;
+        if more { Progress::More } else { Progress::Idle }
+    }
+
+    /// Stands before NULs: goes on behind them if anything stands there, else waits.
+    fn pass_zeros(&mut self, end: u64, with: &mut Reading<'_>) -> io::Result<Progress> {
+        for _ in 0..MOST_ZEROS / READ {
+            let Some(from) = self.next_data(end) else { break };
+            let wanted = usize::try_from(end - from)
+                .unwrap_or(usize::MAX)
+                .min(with.buffer.len());
+            let read = identity::read_at(&self.file, &mut with.buffer[..wanted], from)?;
+            let run = buffer::zeros(&with.buffer[..read]);
+            self.zeros_to = from + run as u64;
+            if run < read {
+                self.at = self.zeros_to;
+                self.before = identity::before(&self.file, self.at)?;
+                (self.half, self.dirty, self.moved) = (0, true, with.now.wall);
+                return Ok(self.settle(true));
+            }
+            if read == 0 {
+                break;
+            }
+        }
+        let more = self.next_data(end).is_some();
+        if !more {
+            self.hollow = self.stamp;
+            self.zeros_to = 0;
+        }
+        Ok(self.settle(more))
+    }
+
+    /// Where the next byte before `end` is that may not be a NUL; holes are jumped over.
+    fn next_data(&self, end: u64) -> Option<u64> {
+        let from = self.at.max(self.zeros_to);
+        let data = match rustix::fs::seek(&self.file, SeekFrom::Data(from)) {
+            Ok(data) => data,
+            Err(rustix::io::Errno::NXIO) => return None,
+            // A filesystem that knows no holes.
+            Err(_) => from,
+        };
+        (data < end).then_some(data)
+    }
+}
+
+/// How long `bytes` are without the NULs at their end.
+fn written(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last as u64 + 1)
+}

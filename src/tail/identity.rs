@@ -1,0 +1,206 @@
+//! How a file is opened, looked at and recognised.
+//!
+//! Not for deciding what follows from it; that is `tailer`'s. The trap: a path says nothing about the bytes
+//! behind it, so everything that decides about a held file asks its descriptor.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::model::{Head, Position};
+
+/// Device and inode: names a file as long as it is held open, and no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct FileId {
+    pub(super) dev: u64,
+    pub(super) ino: u64,
+}
+
+/// What `stat` says about a file, as far as we care.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) id: FileId,
+    pub(super) size: u64,
+    /// When it was last written, in nanoseconds of the wall clock.
+    pub(super) written: i128,
+    /// When it was born, where the filesystem knows.
+    pub(super) born: Option<i128>,
+    pub(super) regular: bool,
+    pub(super) owner: u32,
+    pub(super) mode: u32,
+    /// Names that lead to it; 0 when it was deleted.
+    pub(super) links: u64,
+}
+
+impl Seen {
+    pub(super) fn of(meta: &Metadata) -> Self {
+        let born = meta
+            .created()
+            .ok()
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        Self {
+            id: FileId {
+                dev: meta.dev(),
+                ino: meta.ino(),
+            },
+            size: meta.len(),
+            written: i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()),
+            born: born.and_then(|time| i128::try_from(time.as_nanos()).ok()),
+            regular: meta.is_file(),
+            owner: meta.uid(),
+            mode: meta.mode() & 0o7777,
+            links: meta.nlink(),
+        }
+    }
+
+    /// Looks at whatever the path leads to, symlinks followed.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|meta| Self::of(&meta))
+    }
+}
+
+/// Opens for reading without ever waiting for a writer or becoming a terminal's owner, whatever the path
+/// turned into since it was looked at.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.cast_signed())
+        .open(path)
+}
+
+/// Reads at `offset` until `buffer` is full or the file ends.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The first bytes, as far as a head reaches. NULs at their end are left out: they are space that a writer
+/// reserved, and will be something else once it is written to.
+pub(super) fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; Head::FULL as usize];
+    let read = read_at(file, &mut bytes, 0)?;
+    let written = bytes[..read]
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1);
+    bytes.truncate(written);
+    Ok(bytes)
+}
+
+/// The hash of the (at most) last KiB before `offset`.
+pub(super) fn before(file: &File, offset: u64) -> io::Result<Head> {
+    let len = offset.min(u64::from(Head::FULL));
+    let mut bytes = [0; Head::FULL as usize];
+    let bytes = &mut bytes[..usize::try_from(len).unwrap_or_default()];
+    let read = read_at(file, bytes, offset - len)?;
+    Ok(Head::of(&bytes[..read]))
+}
+
+/// Whether a file can be one that began with `head` and had `before` ahead of `offset`.
+pub(super) fn fits(file: &File, head: Head, before_offset: Head, offset: u64) -> io::Result<bool> {
+    Ok(file.metadata()?.len() >= offset
+        && head.fits(&first_bytes(file)?)
+        && (offset == 0 || before(file, offset)? == before_offset))
+}
+
+/// [`fits`], for a stored position.
+pub(super) fn fits_position(file: &File, position: &Position) -> io::Result<bool> {
+    fits(file, position.identity.head, position.before, position.offset)
+}
+
+/// How many bytes of the line that holds `offset` lie before it, at most `limit`.
+pub(super) fn line_before(file: &File, offset: u64, limit: usize) -> io::Result<usize> {
+    let len = offset.min(limit as u64);
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(limit)];
+    let read = read_at(file, &mut bytes, offset - len)?;
+    let bytes = &bytes[..read];
+    Ok(memchr::memrchr(b'\n', bytes).map_or(bytes.len(), |newline| bytes.len() - newline - 1))
+}
+
+/// Whether the name says that the file is compressed.
+pub(super) fn has_compressed_name(path: &Path) -> bool {
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    ["gz", "zst", "xz", "bz2"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// Whether the first bytes are those of gzip, zstd, xz or bzip2.
+pub(super) fn is_compressed(first: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 3] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0"];
+    let bzip2 = first.starts_with(b"BZh") && first.get(4..10) == Some(b"1AY&SY");
+    bzip2 || MAGIC.iter().any(|magic| first.starts_with(magic))
+}
+
+/// Whether `name` looks like what a rotator makes of `base`: `app.log.1`, `app.log-20260102`, `app.log.old`,
+/// `app-2026-01-02.log`. Looser than this would read a neighbour that merely begins alike.
+pub(super) fn is_generation(name: &str, base: &str) -> bool {
+    let numbered = |middle: &str| {
+        middle.bytes().any(|byte| byte.is_ascii_digit())
+            && middle
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || b".-_T:".contains(&byte))
+    };
+    if let Some(rest) = name.strip_prefix(base) {
+        return numbered(rest) || [".old", ".bak", "~"].contains(&rest);
+    }
+    let Some((stem, extension)) = base.rsplit_once('.') else {
+        return false;
+    };
+    let middle = name
+        .strip_prefix(stem)
+        .and_then(|rest| rest.strip_suffix(extension))
+        .and_then(|m| m.strip_suffix('.'));
+    middle.is_some_and(numbered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotators_names_are_told_from_neighbours() {
+        for name in [
+            "app.log.1",
+            "app.log-20260102",
+            "app.log.2026-01-02T10:00",
+            "app.log.old",
+            "app-2026-01-02.log",
+        ] {
+            assert!(is_generation(name, "app.log"), "{name}");
+        }
+        for name in [
+            "app.log",
+            "app.log.audit",
+            "apply.log",
+            "app.log.1.gz",
+            "app2.txt",
+            "other.log",
+        ] {
+            assert!(!is_generation(name, "app.log"), "{name}");
+        }
+    }
+
+    #[test]
+    fn compressed_bytes_are_known_by_their_first_ones() {
+        assert!(is_compressed(b"\x1f\x8b\x08"));
+        assert!(is_compressed(b"BZh91AY&SY"));
+        assert!(!is_compressed(b"BZh is a word in a log"));
+        assert!(!is_compressed(b""));
+    }
+}

@@ -1,0 +1,148 @@
+//! What the reader has to tell people: each said once, until it changes.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::model::LogName;
+
+/// Something worth telling. Its text ([`fmt::Display`]) names the cure where there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// No file of this log exists. Nothing is wrong yet: it is waited for.
+    Missing {
+        /// The log.
+        log: LogName,
+        /// Its globs, as the user wrote them.
+        globs: Vec<String>,
+    },
+    /// A file may not be read, or cannot be opened for another reason. It is tried again at every sweep.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The user id it belongs to.
+        owner: u32,
+        /// Its permission bits.
+        mode: u32,
+        /// The user id this process runs as.
+        uid: u32,
+        /// What the system said.
+        error: String,
+    },
+    /// The process holds as many files as it may. The others are tried again at every sweep.
+    TooManyOpen,
+    /// What was unreadable is read now.
+    Readable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A glob reaches something that is not a regular file.
+    NotRegular {
+        /// What it reaches.
+        path: PathBuf,
+    },
+    /// A glob reaches a compressed file, which is left alone.
+    Compressed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file under /proc, /sys or /dev, or of our own state, is never followed.
+    Forbidden {
+        /// The file, links resolved.
+        path: PathBuf,
+    },
+    /// Reading a held file failed. It is tried again at every sweep.
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: String,
+    },
+    /// Hints are not to be had; the sweep goes on alone.
+    NoHints {
+        /// What the system said.
+        error: String,
+        /// Whether the user asked for hints by name (`watch = "events"`).
+        asked: bool,
+    },
+}
+
+impl Note {
+    /// What it is about: a new note about the same subject replaces the old one.
+    pub(super) fn subject(&self) -> String {
+        match self {
+            Self::Missing { log, .. } => format!("log {log}"),
+            Self::Unreadable { path, .. }
+            | Self::Readable { path }
+            | Self::NotRegular { path }
+            | Self::Compressed { path }
+            | Self::Forbidden { path }
+            | Self::Failed { path, .. } => format!("file {}", path.display()),
+            Self::TooManyOpen => "descriptors".to_owned(),
+            Self::NoHints { .. } => "hints".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { log, globs } => {
+                write!(
+                    f,
+                    "log {log}: no file matches {} yet; waiting for one",
+                    globs.join(", ")
+                )
+            }
+            Self::Unreadable {
+                path,
+                owner,
+                mode,
+                uid,
+                error,
+            } => write!(
+                f,
+                "cannot read {}: {error}. It belongs to uid {owner} with mode {mode:04o}, and tailgram runs as \
+                 uid {uid}: add that user to the file's group, or `setfacl -m u:{uid}:r` it; trying again",
+                path.display()
+            ),
+            Self::TooManyOpen => write!(
+                f,
+                "more files match than this process may hold open; raise its limit (`ulimit -n`, LimitNOFILE=, \
+                 --ulimit nofile=) or narrow the globs. What is held is followed, the others are tried again"
+            ),
+            Self::Readable { path } => write!(f, "{} can be read now", path.display()),
+            Self::NotRegular { path } => {
+                write!(
+                    f,
+                    "{} is not a regular file and is left alone; exclude it to silence this",
+                    path.display()
+                )
+            }
+            Self::Compressed { path } => {
+                write!(
+                    f,
+                    "{} is compressed and is left alone; exclude it to silence this",
+                    path.display()
+                )
+            }
+            Self::Forbidden { path } => write!(
+                f,
+                "{} is not followed: /proc, /sys, /dev and tailgram's own state are out of reach",
+                path.display()
+            ),
+            Self::Failed { path, error } => {
+                write!(
+                    f,
+                    "reading {} failed: {error}; it goes on from the same place",
+                    path.display()
+                )
+            }
+            Self::NoHints { error, .. } => write!(
+                f,
+                "file events are not to be had ({error}); files are looked at by the clock instead. If a limit \
+                 was reached, raise sysctl fs.inotify.max_user_watches or fs.inotify.max_user_instances, or set \
+                 watch = \"poll\" to silence this"
+            ),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Where the bytes are that we knew under a path: after downtime, and after rotations between two looks.
+//!
+//! Looks only at the path's own folder, at names a rotator would give. The trap: a file that cannot be found
+//! and a folder that cannot be read are different things; only the first is a loss.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::identity::{self, Seen};
+use crate::model::{Head, Position};
+
+/// A file in the folder of a followed path.
+#[derive(Debug)]
+pub(super) struct Sibling {
+    pub(super) path: PathBuf,
+    pub(super) seen: Seen,
+    /// Its name is one that a rotator would give.
+    generation: bool,
+}
+
+/// All regular files beside `path`, itself included; compressed ones are left out.
+pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let base = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if identity::has_compressed_name(&path) {
+            continue;
+        }
+        let Ok(seen) = Seen::at(&path) else { continue };
+        if seen.regular {
+            let generation = identity::is_generation(&entry.file_name().to_string_lossy(), &base);
+            found.push(Sibling {
+                path,
+                seen,
+                generation,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The generation that `position` speaks of, among `siblings`: by inode and head, else a rotator's copy of
+/// it.
+pub(super) fn find(position: &Position, siblings: &[Sibling]) -> Option<(PathBuf, File)> {
+    let same = siblings
+        .iter()
+        .filter(|sibling| sibling.seen.id.ino == position.identity.ino);
+    // A copy of next to nothing proves nothing.
+    let copies = siblings
+        .iter()
+        .filter(|sibling| sibling.generation && position.offset > 0);
+    same.chain(copies).find_map(|sibling| {
+        let file = open_regular(&sibling.path)?;
+        identity::fits_position(&file, position)
+            .ok()?
+            .then(|| (sibling.path.clone(), file))
+    })
+}
+
+/// Generations that were born, and written to, since `since` (nanoseconds of the wall clock), oldest first.
+pub(super) fn newer(siblings: &[Sibling], since: i128) -> Vec<&Sibling> {
+    // The kernel stamps files with a clock that lags behind by up to a tick.
+    let since = since - 20_000_000;
+    let mut newer: Vec<&Sibling> = siblings
+        .iter()
+        .filter(|sibling| sibling.generation)
+        .filter(|sibling| sibling.seen.written >= since && sibling.seen.born.is_none_or(|born| born >= since))
+        .collect();
+    newer.sort_by_key(|sibling| sibling.seen.written);
+    newer
+}
+
+/// Whether `file` begins with what a file with this head and this KiB before `offset` began with.
+pub(super) fn is_copy(file: &File, head: Head, before: Head, offset: u64) -> bool {
+    offset > 0 && identity::fits(file, head, before, offset).unwrap_or(false)
+}
+
+/// Opens what is a regular file, and nothing else.
+pub(super) fn open_regular(path: &Path) -> Option<File> {
+    let file = identity::open(path).ok()?;
+    file.metadata().ok()?.is_file().then_some(file)
+}

@@ -1,0 +1,344 @@
+//! The room's door: what is followed, whose turn it is to be read, and what is told about it.
+//!
+//! The steps of a turn are in files of their own beside this one; here is their order, and the state they
+//! share. The trap: a key is held or shelved, never both, or a file is read twice.
+
+mod begin;
+mod cuts;
+mod ending;
+mod lost;
+mod sweep;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::cuts::Cut;
+use super::discover::Globs;
+use super::follow::{Follower, Progress, READ, Reading};
+use super::identity::{FileId, Seen};
+use super::watch::Watcher;
+use super::{Chunk, FileState, FileStatus, Mode, Note, Settings, Source, Turn, Waker};
+use crate::model::{FileKey, Head, LogName, Moment, Now, Position};
+
+/// How many full reads one turn makes, over all files.
+const MOST_READS: usize = 16;
+
+/// Sweeps that hints ask for keep this distance.
+const HINTED_SWEEP: Duration = Duration::from_millis(100);
+
+/// How many files that ended `status` shows.
+const MOST_ENDED: usize = 20;
+
+/// So many subjects are remembered as told; beyond that everything may be told once more.
+const MOST_SAID: usize = 10_000;
+
+/// Follows files. Lives on a thread of its own and blocks it.
+#[derive(Debug)]
+pub struct Tailer {
+    settings: Settings,
+    mode: Mode,
+    globs: Globs,
+    /// Held files, in the order in which they were met.
+    followers: Vec<Follower>,
+    /// Stored positions of files that are not held. A key is here or in `followers`, never in both.
+    shelf: HashMap<FileKey, Position>,
+    /// Files that could not be opened, by id, with the size they had when their log was first read.
+    unreadable: HashMap<FileId, (PathBuf, usize, Option<u64>)>,
+    /// Files that are left alone although a glob reaches them.
+    refused: HashSet<FileId>,
+    /// Cuts noticed in this turn, whose rest may stand in a copy.
+    cuts: Vec<Cut>,
+    /// Per log: its name is read for the first time with this store.
+    fresh: Vec<bool>,
+    /// The newest note about each subject.
+    said: HashMap<String, Note>,
+    /// When the last sweep was; absent before the first.
+    swept: Option<Now>,
+    next_sweep: Moment,
+    /// Which follower is read first in the next turn.
+    first: usize,
+    random: fastrand::Rng,
+    waker: Waker,
+    watcher: Watcher,
+    /// Shared by all files: what is read stays here only for the length of a visit.
+    buffer: Vec<u8>,
+}
+
+impl Tailer {
+    /// Opens nothing yet; the first turn does.
+    ///
+    /// `known` are all stored positions. `seen` are the logs that were read before with this store: `start` no
+    /// longer speaks of their files. `random` draws keys for new files; `waker` interrupts [`Tailer::wait`].
+    pub fn open(
+        settings: Settings,
+        mode: Mode,
+        known: Vec<Position>,
+        seen: &[LogName],
+        random: fastrand::Rng,
+        waker: Waker,
+    ) -> Self {
+        let longest = settings
+            .logs
+            .iter()
+            .map(|log| log.max_line)
+            .max()
+            .unwrap_or_default();
+        Self {
+            mode,
+            globs: Globs::new(&settings),
+            followers: Vec::new(),
+            shelf: known
+                .into_iter()
+                .map(|position| (position.key, position))
+                .collect(),
+            unreadable: HashMap::new(),
+            refused: HashSet::new(),
+            cuts: Vec::new(),
+            fresh: settings
+                .logs
+                .iter()
+                .map(|log| !seen.contains(&log.name))
+                .collect(),
+            said: HashMap::new(),
+            swept: None,
+            next_sweep: Moment(0),
+            first: 0,
+            random,
+            watcher: Watcher::new(waker.clone()),
+            waker,
+            // A KiB before the offset, a whole line, and room to read on.
+            buffer: vec![0; Head::FULL as usize + longest + READ],
+            settings,
+        }
+    }
+
+    /// Looks at what may have changed, and reads a fair share of it: at most one buffer of each file.
+    ///
+    /// `visit` gets chunks of whole lines, in file order per file. The returned positions cover exactly them.
+    pub fn turn(&mut self, now: Now, visit: &mut dyn FnMut(&Source, Chunk<'_>)) -> Turn {
+        let mut turn = Turn::default();
+        self.heed_hints(now);
+        if self.sweep_is_due(now) {
+            self.sweep(now, &mut turn);
+        }
+        turn.more = self.read(now, &mut turn, visit);
+        self.settle_cuts(now, &mut turn);
+        self.flush(now, &mut turn, visit);
+        self.finish(now, &mut turn);
+        self.hand_over(&mut turn);
+        for index in 0..self.followers.len() {
+            self.release(index);
+        }
+        turn.more |= self
+            .followers
+            .iter()
+            .any(|follower| follower.hot && !follower.waits());
+        turn
+    }
+
+    /// Blocks until a hint, [`Waker::wake`], or the next deadline of its own.
+    pub fn wait(&mut self, now: Now) {
+        let partials = self.followers.iter().filter(|follower| follower.has_half());
+        let partials =
+            partials.map(|follower| follower.grew() + self.settings.logs[follower.source.logs[0]].partial);
+        // The turn before has served what was due; what is due still could not be, and is not hammered at.
+        let soon = now.moment + HINTED_SWEEP;
+        let deadline = partials
+            .map(|due| due.max(soon))
+            .fold(self.next_sweep, Moment::min);
+        self.waker.wait(deadline - now.moment);
+    }
+
+    /// Whether all that was to be read was read: for [`Mode::Once`] up to the sizes of the first turn, else up
+    /// to the last look.
+    pub fn caught_up(&self) -> bool {
+        self.swept.is_some()
+            && self
+                .followers
+                .iter()
+                .all(|follower| follower.at_end() || follower.copy_of.is_some())
+    }
+
+    /// Every file, for `status`; of those that ended, the newest few.
+    pub fn files(&self) -> Vec<FileStatus> {
+        let name = |log: usize| self.settings.logs[log].name.clone();
+        let held = self.followers.iter().map(|follower| FileStatus {
+            path: follower.source.path.to_string(),
+            log: name(follower.source.logs[0]),
+            state: FileState::Following,
+            offset: follower.at,
+            size: follower.size(),
+        });
+        let mut ended: Vec<&Position> = self.shelf.values().filter(|position| position.finished).collect();
+        ended.sort_by_key(|position| std::cmp::Reverse(position.at));
+        let ended = ended.into_iter().take(MOST_ENDED).map(|position| FileStatus {
+            path: position.path.clone(),
+            log: position.log.clone(),
+            state: FileState::Finished,
+            offset: position.offset,
+            size: position.offset,
+        });
+        let empty = |path: String, log, state| FileStatus {
+            path,
+            log,
+            state,
+            offset: 0,
+            size: 0,
+        };
+        let closed = self.unreadable.values();
+        let closed =
+            closed.map(|(path, log, _)| empty(path.display().to_string(), name(*log), FileState::Unreadable));
+        let waiting = self.said.values().filter_map(|note| match note {
+            Note::Missing { log, globs } => Some(empty(globs.join(", "), log.clone(), FileState::Waiting)),
+            _ => None,
+        });
+        held.chain(ended).chain(closed).chain(waiting).collect()
+    }
+
+    /// Whether the kernel was asked for hints.
+    #[cfg(test)]
+    pub(super) fn has_kernel(&self) -> bool {
+        self.watcher.is_asked()
+    }
+
+    fn heed_hints(&mut self, now: Now) {
+        let hints = self.waker.take();
+        if let (true, Some(swept)) = (hints.sweep, self.swept) {
+            self.next_sweep = self.next_sweep.min(swept.moment + HINTED_SWEEP);
+        }
+        if hints.paths.is_empty() {
+            return;
+        }
+        for follower in &mut self.followers {
+            if hints.paths.contains(follower.path()) {
+                // What cannot be looked at now is told by the sweep.
+                let _ = follower.look(now);
+            }
+        }
+    }
+
+    fn sweep_is_due(&self, now: Now) -> bool {
+        match self.mode {
+            Mode::Once => self.swept.is_none(),
+            Mode::Forever => self.swept.is_none() || self.next_sweep <= now.moment,
+        }
+    }
+
+    /// Reads of every file that has something, in turns. Whether the turn ended before all were served.
+    fn read(&mut self, now: Now, turn: &mut Turn, visit: &mut dyn FnMut(&Source, Chunk<'_>)) -> bool {
+        let count = self.followers.len();
+        let mut full = 0;
+        for step in 0..count {
+            let index = (self.first + step) % count;
+            let follower = &self.followers[index];
+            if !follower.hot || follower.waits() {
+                continue;
+            }
+            if full == MOST_READS {
+                self.first = index;
+                return true;
+            }
+            let progress = self.lend(index, now, visit, Follower::read);
+            full += usize::from(
+                progress
+                    .as_ref()
+                    .is_ok_and(|progress| *progress == Progress::More),
+            );
+            self.note_progress(index, progress, now, turn);
+        }
+        self.first = self.first.wrapping_add(1).checked_rem(count).unwrap_or(0);
+        false
+    }
+
+    /// Gives the shared buffer to one file.
+    fn lend(
+        &mut self,
+        index: usize,
+        now: Now,
+        visit: &mut dyn FnMut(&Source, Chunk<'_>),
+        act: fn(&mut Follower, &mut Reading<'_>) -> io::Result<Progress>,
+    ) -> io::Result<Progress> {
+        let follower = &mut self.followers[index];
+        let max_line = self.settings.logs[follower.source.logs[0]].max_line;
+        act(
+            follower,
+            &mut Reading {
+                buffer: &mut self.buffer,
+                max_line,
+                now,
+                visit,
+            },
+        )
+    }
+
+    fn note_progress(&mut self, index: usize, progress: io::Result<Progress>, now: Now, turn: &mut Turn) {
+        let path = self.followers[index].path().to_owned();
+        match progress {
+            Ok(Progress::Idle | Progress::More) => {}
+            Ok(Progress::Truncated { lost }) => self.cut(index, lost, now, turn),
+            Ok(Progress::Compressed) => {
+                self.refused.insert(self.followers[index].id);
+                turn.forgotten.push(self.followers[index].source.key);
+                self.followers[index].refused = true;
+                self.say(Note::Compressed { path }, turn);
+            }
+            Err(error) => {
+                self.followers[index].cool_down();
+                self.say(
+                    Note::Failed {
+                        path,
+                        error: error.to_string(),
+                    },
+                    turn,
+                );
+            }
+        }
+    }
+
+    /// A copy's position is not stored while its original reads the same bytes.
+    fn hand_over(&mut self, turn: &mut Turn) {
+        for follower in self
+            .followers
+            .iter_mut()
+            .filter(|follower| follower.dirty && follower.copy_of.is_none())
+        {
+            follower.dirty = false;
+            let log = &self.settings.logs[follower.source.logs[0]].name;
+            turn.positions.push(follower.position(log, false));
+        }
+    }
+
+    /// Says it once, until there is something else to say about the same subject.
+    fn say(&mut self, note: Note, turn: &mut Turn) {
+        let subject = note.subject();
+        if self.said.get(&subject) == Some(&note) {
+            return;
+        }
+        if self.said.len() >= MOST_SAID {
+            self.said.clear();
+        }
+        self.said.insert(subject, note.clone());
+        turn.notes.push(note);
+    }
+}
+
+fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
+    let full = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(rustix::io::Errno::raw_os_error);
+    if error.raw_os_error().is_some_and(|code| full.contains(&code)) {
+        return Note::TooManyOpen;
+    }
+    Note::Unreadable {
+        path: path.to_owned(),
+        owner: seen.map_or(0, |seen| seen.owner),
+        mode: seen.map_or(0, |seen| seen.mode),
+        uid: rustix::process::geteuid().as_raw(),
+        error: error.to_string(),
+    }
+}
+
+fn text(path: &Path) -> Arc<str> {
+    path.to_string_lossy().into()
+}

@@ -1,0 +1,173 @@
+//! Where reading of a file begins: known identity, a rotator's copy, `start`, or its first byte.
+//!
+//! The trap: two different logs often begin with the same lines, so a copy is believed only where the name,
+//! the head and the last KiB before the offset all agree.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::super::follow::Follower;
+use super::super::identity::{self, FileId, Seen};
+use super::super::{Mode, Note, Source, Start, Turn, recover};
+use super::sweep::Group;
+use super::{Tailer, text, unreadable};
+use crate::model::{FileKey, Head, Now, Position};
+
+impl Tailer {
+    /// Takes up a file that is not held yet.
+    pub(super) fn begin(
+        &mut self,
+        group: &Group,
+        now: Now,
+        turn: &mut Turn,
+        queue: &HashMap<PathBuf, FileKey>,
+    ) {
+        let path = &group.paths[0];
+        if self.refused.contains(&group.seen.id) || (self.mode == Mode::Once && self.swept.is_some()) {
+            return;
+        }
+        match self.try_begin(group, now, turn) {
+            Ok(Some(mut follower)) => {
+                if self.unreadable.remove(&group.seen.id).is_some() {
+                    self.say(Note::Readable { path: path.clone() }, turn);
+                }
+                follower.after = follower.after.or_else(|| self.predecessor(path, queue));
+                if self.mode == Mode::Once {
+                    follower.stop = Some(follower.size());
+                }
+                self.followers.push(follower);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let log = group.logs.first().copied().unwrap_or_default();
+                let present = self.begins_at_end(log).then_some(group.seen.size);
+                self.unreadable
+                    .entry(group.seen.id)
+                    .or_insert((path.clone(), log, present));
+                self.say(unreadable(path, Some(&group.seen), &error), turn);
+            }
+        }
+    }
+
+    pub(super) fn try_begin(
+        &mut self,
+        group: &Group,
+        now: Now,
+        turn: &mut Turn,
+    ) -> io::Result<Option<Follower>> {
+        let path = &group.paths[0];
+        let real = path.canonicalize()?;
+        if self.globs.forbids(&real) {
+            self.refused.insert(group.seen.id);
+            self.say(Note::Forbidden { path: real }, turn);
+            return Ok(None);
+        }
+        let file = identity::open(path)?;
+        let seen = Seen::of(&file.metadata()?);
+        if seen.id != group.seen.id || !seen.regular {
+            // The path leads elsewhere since it was looked at; the next sweep knows more.
+            return Ok(None);
+        }
+        if identity::is_compressed(&identity::first_bytes(&file)?) {
+            self.refused.insert(seen.id);
+            self.say(Note::Compressed { path: path.clone() }, turn);
+            return Ok(None);
+        }
+        self.place(file, &seen, group, now).map(Some)
+    }
+
+    /// Decides where reading begins: known identity, rotator's copy, `start`, or the beginning.
+    pub(super) fn place(&mut self, file: File, seen: &Seen, group: &Group, now: Now) -> io::Result<Follower> {
+        let path = &group.paths[0];
+        let logs: Vec<usize> = group.logs.iter().copied().collect();
+        let (log, max_line) = (logs[0], self.settings.logs[logs[0]].max_line);
+        if let Some(key) = self.shelved(&file, seen.id)
+            && let Some(stored) = self.shelf.remove(&key)
+        {
+            let source = Source {
+                key,
+                path: text(path),
+                logs,
+            };
+            return Follower::resume(file, source, &stored, max_line, now);
+        }
+        let source = Source {
+            key: FileKey::draw(&mut self.random),
+            path: text(path),
+            logs,
+        };
+        if let Some((of, at, tied)) = self.original(&file, path) {
+            let taken = identity::line_before(&file, at, max_line)?;
+            let mut follower = Follower::new(file, source, at, taken, now)?;
+            match self.cuts.iter_mut().find(|cut| cut.old == of) {
+                Some(cut) => cut.copy = Some(follower.source.key),
+                None => follower.copy_of = tied.then_some(of),
+            }
+            return Ok(follower);
+        }
+        let at = match self.unreadable.get(&seen.id) {
+            Some((_, _, present)) => present.unwrap_or(0).min(seen.size),
+            None if self.begins_at_end(log) => seen.size,
+            None => 0,
+        };
+        let taken = identity::line_before(&file, at, max_line)?;
+        Follower::new(file, source, at, taken, now)
+    }
+
+    /// Whether a file met now was there before its log was ever read, and is to be read from its end.
+    pub(super) fn begins_at_end(&self, log: usize) -> bool {
+        let start = self.settings.from.unwrap_or(self.settings.logs[log].start);
+        self.swept.is_none() && self.fresh[log] && start == Start::End
+    }
+
+    /// The stored position of this very file. The device number is a hint only: it changes with a remount.
+    pub(super) fn shelved(&self, file: &File, id: FileId) -> Option<FileKey> {
+        let mut same: Vec<&Position> = self
+            .shelf
+            .values()
+            .filter(|stored| stored.identity.ino == id.ino)
+            .collect();
+        same.sort_by_key(|stored| (stored.identity.dev != id.dev, std::cmp::Reverse(stored.at)));
+        let fitting = same
+            .into_iter()
+            .find(|stored| identity::fits_position(file, stored).unwrap_or(false));
+        fitting.map(|stored| stored.key)
+    }
+
+    /// The file that `path` is a rotator's copy of, how far that was read, and whether it
+    /// still reads the same bytes itself.
+    pub(super) fn original(&self, file: &File, path: &Path) -> Option<(FileKey, u64, bool)> {
+        let path = path.to_string_lossy();
+        let cut = self.cuts.iter().find(|cut| {
+            path.len() > cut.path.len()
+                && path.starts_with(&*cut.path)
+                && recover::is_copy(file, cut.head, cut.before, cut.at)
+        });
+        if let Some(cut) = cut {
+            return Some((cut.old, cut.at, false));
+        }
+        let live = self.followers.iter().find(|follower| {
+            let name = &*follower.source.path;
+            let copied = path.len() > name.len() && path.starts_with(name);
+            // A whole KiB that agrees, of a file that was deleted: it was written anew under its old name.
+            let rewritten = path == name && follower.at >= u64::from(Head::FULL) && follower.is_deleted();
+            (copied || rewritten) && recover::is_copy(file, follower.head, follower.before, follower.at)
+        })?;
+        Some((live.source.key, live.at, live.unlinked.is_none()))
+    }
+
+    /// What has to be read to its end before a new file under this path.
+    pub(super) fn predecessor(&self, path: &Path, queue: &HashMap<PathBuf, FileKey>) -> Option<FileKey> {
+        let replaced = self
+            .followers
+            .iter()
+            .rev()
+            .find(|f| f.unlinked.is_some() && f.path() == path);
+        queue
+            .get(path)
+            .copied()
+            .or_else(|| replaced.map(|follower| follower.source.key))
+    }
+}

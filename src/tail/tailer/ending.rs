@@ -1,0 +1,83 @@
+//! How waiting ends: a half line is handed over, a file is let go, another one is released.
+//!
+//! The trap: bytes may have come since the last look, so nothing is given up on without one more.
+
+use super::super::follow::Follower;
+use super::super::{Chunk, Mode, Source, Turn};
+use super::Tailer;
+use crate::model::Now;
+
+/// Positions of files that ended which are kept, so that a later glob does not read them again.
+const MOST_FINISHED: usize = 10_000;
+
+impl Tailer {
+    /// A file that waits for another is released once that was read to its end, or let go.
+    pub(super) fn release(&mut self, index: usize) {
+        let Some(after) = self.followers[index].after else {
+            return;
+        };
+        let before = self
+            .followers
+            .iter()
+            .find(|follower| follower.source.key == after);
+        if before.is_none_or(|before| before.at_end() && !before.waits()) {
+            self.followers[index].after = None;
+        }
+    }
+
+    /// Hands over half lines that waited long enough.
+    pub(super) fn flush(&mut self, now: Now, turn: &mut Turn, visit: &mut dyn FnMut(&Source, Chunk<'_>)) {
+        for index in 0..self.followers.len() {
+            let follower = &mut self.followers[index];
+            let partial = self.settings.logs[follower.source.logs[0]].partial;
+            let waited =
+                now.moment - follower.grew() >= partial || follower.held_out(now, self.settings.hold);
+            let due = follower.has_half() && !follower.waits() && (waited || self.mode == Mode::Once);
+            // A last look: its rest may have come just now.
+            if !due || (self.mode == Mode::Forever && follower.changed(now).is_err()) || follower.hot {
+                continue;
+            }
+            let progress = self.lend(index, now, visit, Follower::flush);
+            self.note_progress(index, progress, now, turn);
+        }
+    }
+
+    /// Lets go of files that were rotated away, read to their end, and quiet for long enough.
+    pub(super) fn finish(&mut self, now: Now, turn: &mut Turn) {
+        let mut kept = Vec::with_capacity(self.followers.len());
+        for mut follower in std::mem::take(&mut self.followers) {
+            let over = self.mode == Mode::Forever
+                && follower.held_out(now, self.settings.hold)
+                && !follower.waits()
+                && follower.changed(now).is_ok()
+                && !follower.hot
+                && !follower.has_half();
+            if !over && !follower.refused {
+                kept.push(follower);
+            } else if follower.refused || follower.is_deleted() {
+                turn.forgotten.push(follower.source.key);
+            } else {
+                let log = &self.settings.logs[follower.source.logs[0]].name;
+                let position = follower.position(log, true);
+                turn.positions.push(position.clone());
+                self.shelf.insert(position.key, position);
+            }
+        }
+        self.followers = kept;
+        self.bound_shelf(turn);
+    }
+
+    pub(super) fn bound_shelf(&mut self, turn: &mut Turn) {
+        while self.shelf.len() > MOST_FINISHED {
+            let finished = self.shelf.values().filter(|position| position.finished);
+            let Some(oldest) = finished
+                .min_by_key(|position| position.at)
+                .map(|position| position.key)
+            else {
+                return;
+            };
+            self.shelf.remove(&oldest);
+            turn.forgotten.push(oldest);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Generations that no glob reaches: the one that was being read when the process ended, and those that were
+//! born while nobody looked.
+//!
+//! The trap: what cannot be looked at is not gone. Only a folder that was read without finding the file
+//! makes a gap.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::super::follow::Follower;
+use super::super::identity::{self, FileId, Seen};
+use super::super::{Source, Turn, recover};
+use super::sweep::Group;
+use super::{Tailer, text};
+use crate::model::{FileKey, Gap, GapKind, Now, Position, Timestamp};
+
+impl Tailer {
+    pub(super) fn recovery_is_owed(&self) -> bool {
+        self.shelf.values().any(|position| !position.finished)
+    }
+
+    /// Finds again what was being read when the process ended, and what was born since.
+    pub(super) fn recover(
+        &mut self,
+        groups: &BTreeMap<FileId, Group>,
+        now: Now,
+        turn: &mut Turn,
+        queue: &mut HashMap<PathBuf, FileKey>,
+    ) {
+        let mut owed: Vec<Position> = self
+            .shelf
+            .values()
+            .filter(|position| !position.finished)
+            .cloned()
+            .collect();
+        owed.sort_by_key(|position| position.at);
+        let mut by_inode: HashMap<u64, Vec<&Group>> = HashMap::new();
+        for (id, group) in groups {
+            by_inode.entry(id.ino).or_default().push(group);
+        }
+        for position in owed {
+            let Some(log) = self.settings.logs.iter().position(|log| log.name == position.log) else {
+                continue;
+            };
+            if Self::is_reached(&position, by_inode.get(&position.identity.ino)) {
+                continue;
+            }
+            let path = PathBuf::from(&position.path);
+            // A folder that is away may come back with the file in it.
+            let Ok(siblings) = recover::siblings(&path) else {
+                continue;
+            };
+            let source = |path: &Path| Source {
+                key: position.key,
+                path: text(path),
+                logs: vec![log],
+            };
+            let max_line = self.settings.logs[log].max_line;
+            let found = recover::find(&position, &siblings)
+                .filter(|(_, file)| !self.is_held(file))
+                .and_then(|(path, file)| {
+                    Follower::resume(file, source(&path), &position, max_line, now).ok()
+                });
+            self.shelf.remove(&position.key);
+            match found {
+                Some(mut follower) => {
+                    follower.unlinked = Some(now.moment);
+                    self.followers.push(follower);
+                }
+                None => Self::give_up(&position, groups, now, turn),
+            }
+            let last = self.follow_newer(&siblings, position.at, groups, &source(&path), now);
+            queue.insert(path, last);
+        }
+    }
+
+    /// Whether a glob reaches the very file, so that `begin` will resume it.
+    fn is_reached(position: &Position, same_inode: Option<&Vec<&Group>>) -> bool {
+        same_inode.into_iter().flatten().any(|group| {
+            match identity::open(&group.paths[0]) {
+                Ok(file) => identity::fits_position(&file, position).unwrap_or(true),
+                // Not to be read right now; that is no reason to give it up.
+                Err(_) => true,
+            }
+        })
+    }
+
+    fn is_held(&self, file: &File) -> bool {
+        file.metadata().is_ok_and(|meta| {
+            let id = Seen::of(&meta).id;
+            self.followers.iter().any(|follower| follower.id == id)
+        })
+    }
+
+    fn give_up(position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
+        let id = FileId {
+            dev: position.identity.dev,
+            ino: position.identity.ino,
+        };
+        let kind = if groups.contains_key(&id) {
+            GapKind::Truncated
+        } else {
+            GapKind::Vanished
+        };
+        turn.gaps.push(Gap {
+            path: position.path.clone(),
+            at: now.wall,
+            kind,
+            bytes: 0,
+        });
+        turn.forgotten.push(position.key);
+    }
+
+    /// Follows generations that no glob reaches and that were born since; each waits for the one before.
+    /// Returns the newest.
+    pub(super) fn follow_newer(
+        &mut self,
+        siblings: &[recover::Sibling],
+        since: Timestamp,
+        groups: &BTreeMap<FileId, Group>,
+        old: &Source,
+        now: Now,
+    ) -> FileKey {
+        let mut last = old.key;
+        for sibling in recover::newer(siblings, i128::from(since.0) * 1_000_000) {
+            let known = groups.contains_key(&sibling.seen.id)
+                || self
+                    .followers
+                    .iter()
+                    .any(|follower| follower.id == sibling.seen.id);
+            let Some(file) = recover::open_regular(&sibling.path).filter(|_| !known) else {
+                continue;
+            };
+            let first = identity::first_bytes(&file).unwrap_or_default();
+            let copied = self
+                .followers
+                .iter()
+                .any(|f| recover::is_copy(&file, f.head, f.before, f.at));
+            if identity::is_compressed(&first) || copied || self.shelved(&file, sibling.seen.id).is_some() {
+                continue;
+            }
+            let key = FileKey::draw(&mut self.random);
+            let source = Source {
+                key,
+                path: text(&sibling.path),
+                logs: old.logs.clone(),
+            };
+            if let Ok(mut follower) = Follower::new(file, source, 0, 0, now) {
+                follower.unlinked = Some(now.moment);
+                follower.after = Some(last);
+                self.followers.push(follower);
+                last = key;
+            }
+        }
+        last
+    }
+}

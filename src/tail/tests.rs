@@ -1,0 +1,811 @@
+//! The laws of following, on real files. Time is a number that a test moves; nothing sleeps.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{GapKind, Moment, Now, Timestamp};
+
+/// A piece that was handed out: its file, its text, how it ended, whether it continued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Got {
+    path: String,
+    text: String,
+    ending: Ending,
+    continued: bool,
+}
+
+/// A folder, what a process that follows it remembers, and the store beside it.
+struct Rig {
+    dir: tempfile::TempDir,
+    settings: Settings,
+    mode: Mode,
+    tailer: Option<Tailer>,
+    positions: BTreeMap<u128, Position>,
+    seen: Vec<LogName>,
+    clock: u64,
+    seed: u64,
+    got: Vec<Got>,
+    gaps: Vec<Gap>,
+    notes: Vec<Note>,
+}
+
+impl Rig {
+    fn new(globs: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let files = globs
+            .iter()
+            .map(|glob| Glob::parse(dir.path().join(glob).to_str().unwrap()).unwrap())
+            .collect();
+        let log = LogSettings {
+            name: LogName::new("app"),
+            files,
+            exclude: Vec::new(),
+            start: Start::Beginning,
+            max_line: 64 * 1024,
+            partial: Duration::from_hours(1),
+            watch: Watch::Poll,
+        };
+        let settings = Settings {
+            logs: vec![log],
+            from: None,
+            sweep: Settings::SWEEP,
+            hold: Settings::HOLD,
+            never: Vec::new(),
+        };
+        Self {
+            dir,
+            settings,
+            mode: Mode::Forever,
+            tailer: None,
+            positions: BTreeMap::new(),
+            seen: Vec::new(),
+            clock: 0,
+            seed: 1,
+            got: Vec::new(),
+            gaps: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut LogSettings)) -> Self {
+        change(&mut self.settings.logs[0]);
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn append(&self, name: &str, text: &str) -> File {
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.path(name))
+            .unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        Now {
+            moment: Moment(self.clock),
+            wall: Timestamp(i64::try_from(wall).unwrap()),
+        }
+    }
+
+    /// Turns until there is nothing more to read, without time passing.
+    fn turn(&mut self) -> &mut Self {
+        let now = self.now();
+        let mut tailer = self.tailer.take().unwrap_or_else(|| {
+            self.seed += 1;
+            let known = self.positions.values().cloned().collect();
+            let random = fastrand::Rng::with_seed(self.seed);
+            Tailer::open(
+                self.settings.clone(),
+                self.mode,
+                known,
+                &self.seen,
+                random,
+                Waker::new(),
+            )
+        });
+        for _ in 0..10_000 {
+            let mut got = Vec::new();
+            let turn = tailer.turn(now, &mut |source, chunk| {
+                got.push((source.path.to_string(), pieces(chunk)));
+            });
+            for (path, pieces) in got {
+                let with_path = pieces.into_iter().map(|got| Got {
+                    path: path.clone(),
+                    ..got
+                });
+                self.got.extend(with_path);
+            }
+            for position in turn.positions {
+                self.positions.insert(position.key.0, position);
+            }
+            for key in turn.forgotten {
+                self.positions.remove(&key.0);
+            }
+            self.seen.extend(turn.logs_seen);
+            self.gaps.extend(turn.gaps);
+            self.notes.extend(turn.notes);
+            if !turn.more {
+                self.tailer = Some(tailer);
+                return self;
+            }
+        }
+        panic!("the reader spins");
+    }
+
+    /// Lets so many seconds pass, then turns.
+    fn after(&mut self, seconds: u64) -> &mut Self {
+        self.clock += seconds * 1000;
+        self.turn()
+    }
+
+    /// Kills the process; the next turn is that of a new one.
+    fn kill(&mut self) -> &mut Self {
+        self.tailer = None;
+        self
+    }
+
+    fn lines(&self) -> Vec<&str> {
+        self.got.iter().map(|got| got.text.as_str()).collect()
+    }
+
+    #[track_caller]
+    fn expect(&self, lines: &[&str]) {
+        assert_eq!(self.lines(), lines);
+    }
+}
+
+/// The lines of a chunk, each with what is special about it.
+fn pieces(chunk: Chunk<'_>) -> Vec<Got> {
+    let lines: Vec<&[u8]> = chunk.bytes.split_inclusive(|&byte| byte == b'\n').collect();
+    let last = lines.len() - 1;
+    let piece = |(index, line): (usize, &&[u8])| Got {
+        path: String::new(),
+        text: String::from_utf8_lossy(line).into_owned(),
+        ending: if index == last {
+            chunk.ending
+        } else {
+            Ending::Newline
+        },
+        continued: index == 0 && chunk.continued,
+    };
+    lines.iter().enumerate().map(piece).collect()
+}
+
+#[test]
+fn lines_are_handed_out_once_as_they_are_written() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "one\r\ntwo\n");
+    rig.turn();
+    rig.append("app.log", "three\n");
+    rig.after(1).after(1);
+    rig.expect(&["one\r\n", "two\n", "three\n"]);
+}
+
+#[test]
+fn start_speaks_only_of_files_that_were_there_when_the_log_was_first_read() {
+    let mut rig = Rig::new(&["*.log"]).set(|log| log.start = Start::End);
+    rig.append("old.log", "before\n");
+    rig.turn();
+    rig.append("old.log", "after\n");
+    rig.append("new.log", "first\n");
+    rig.after(1).kill();
+    rig.append("born-while-down.log", "second\n");
+    rig.after(1);
+    rig.expect(&["after\n", "first\n", "second\n"]);
+}
+
+#[test]
+fn from_overrides_start() {
+    let mut rig = Rig::new(&["*.log"]).set(|log| log.start = Start::End);
+    rig.settings.from = Some(Start::Beginning);
+    rig.append("old.log", "before\n");
+    rig.turn().expect(&["before\n"]);
+}
+
+#[test]
+fn a_missing_file_is_told_once_and_read_from_its_beginning_when_it_comes() {
+    let mut rig = Rig::new(&["app.log"]).set(|log| log.start = Start::End);
+    rig.turn().after(1).after(1);
+    assert_eq!(rig.notes.len(), 1, "{:?}", rig.notes);
+    assert_eq!(rig.tailer.as_ref().unwrap().files()[0].state, FileState::Waiting);
+    rig.append("app.log", "hello\n");
+    rig.after(1).expect(&["hello\n"]);
+}
+
+#[test]
+fn late_lines_on_the_old_descriptor_are_read_after_a_rename() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut old = rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", "app.log.1");
+    rig.append("app.log", "3\n");
+    rig.after(1);
+    old.write_all(b"2\n").unwrap();
+    rig.after(59);
+    old.write_all(b"late\n").unwrap();
+    rig.after(59).expect(&["1\n", "3\n", "2\n", "late\n"]);
+}
+
+#[test]
+fn a_rotated_file_is_let_go_once_it_was_quiet_and_never_read_again() {
+    let mut rig = Rig::new(&["app.log*"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", "moved");
+    rig.after(1).after(60);
+    assert!(rig.positions.values().all(|position| position.finished));
+    rig.rename("moved", "app.log.1");
+    rig.after(1).kill().after(1).expect(&["1\n"]);
+}
+
+#[test]
+fn a_deleted_file_is_read_to_its_end_then_forgotten() {
+    let mut rig = Rig::new(&["app.log"]);
+    let mut file = rig.append("app.log", "1\n");
+    rig.turn();
+    file.write_all(b"2\nhalf").unwrap();
+    fs::remove_file(rig.path("app.log")).unwrap();
+    rig.after(1).after(61).expect(&["1\n", "2\n", "half"]);
+    assert_eq!(rig.got[2].ending, Ending::Flushed);
+    assert!(rig.positions.is_empty());
+}
+
+#[test]
+fn generations_between_two_looks_are_found_beside_the_path() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    rig.append("app.log", "2\n");
+    for (old, line) in [("app.log.2", "3\n"), ("app.log.1", "4\n")] {
+        rig.rename("app.log", old);
+        rig.append("app.log", line);
+    }
+    rig.after(1).expect(&["1\n", "2\n", "3\n", "4\n"]);
+}
+
+#[test]
+fn after_downtime_the_saved_generation_comes_first_then_newer_ones_then_the_file() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log.1", "not ours\n");
+    rig.append("app.log", "1\n");
+    rig.turn().kill();
+    rig.append("app.log", "2\n");
+    rig.rename("app.log", "app.log.3");
+    rig.append("app.log.2", "3\n");
+    rig.append("app.log", "4\n");
+    // Filesystems stamp with a coarse clock: the neighbour has to be clearly older than the last read.
+    let old = SystemTime::now() - Duration::from_hours(1);
+    File::open(rig.path("app.log.1"))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    rig.after(1).expect(&["1\n", "2\n", "3\n", "4\n"]);
+    assert!(rig.gaps.is_empty());
+    rig.kill().after(1).expect(&["1\n", "2\n", "3\n", "4\n"]);
+}
+
+#[test]
+fn a_generation_that_is_gone_after_downtime_is_a_gap() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn().kill();
+    fs::remove_file(rig.path("app.log")).unwrap();
+    rig.after(1);
+    assert_eq!(rig.gaps[0].kind, GapKind::Vanished);
+    assert!(rig.positions.is_empty());
+}
+
+#[test]
+fn a_cut_file_is_read_from_its_start_and_what_was_not_read_is_a_gap() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "one\nha");
+    rig.turn();
+    fs::write(rig.path("app.log"), "x\n").unwrap();
+    rig.after(1).expect(&["one\n", "x\n"]);
+    assert_eq!(
+        (rig.gaps.len(), rig.gaps[0].kind, rig.gaps[0].bytes),
+        (1, GapKind::Truncated, 2)
+    );
+}
+
+#[test]
+fn a_file_cut_and_grown_past_the_offset_is_read_from_its_start() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "one\n");
+    rig.turn();
+    fs::write(rig.path("app.log"), "a longer text\n").unwrap();
+    rig.after(1);
+    fs::write(rig.path("app.log"), "another text.\n").unwrap();
+    // The same size, and perhaps the same tick of the filesystem's clock.
+    File::open(rig.path("app.log"))
+        .unwrap()
+        .set_modified(UNIX_EPOCH)
+        .unwrap();
+    rig.after(1)
+        .expect(&["one\n", "a longer text\n", "another text.\n"]);
+}
+
+#[test]
+fn a_copy_that_a_glob_reaches_is_read_only_where_the_original_was_not() {
+    let mut rig = Rig::new(&["app.log*"]);
+    rig.append("app.log", "1\n2\n");
+    rig.turn();
+    rig.append("app.log", "3\n");
+    // Copy and cut between two looks: the copy alone has line 3.
+    fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    fs::write(rig.path("app.log"), "4\n").unwrap();
+    rig.after(1)
+        .after(1)
+        .kill()
+        .after(1)
+        .expect(&["1\n", "2\n", "3\n", "4\n"]);
+    assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+}
+
+#[test]
+fn a_copy_made_long_before_the_cut_is_not_read_twice() {
+    let mut rig = Rig::new(&["app.log*"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    rig.after(1);
+    rig.append("app.log", "2\n");
+    rig.after(1);
+    fs::write(rig.path("app.log"), "").unwrap();
+    rig.after(1);
+    rig.append("app.log", "3\n");
+    rig.after(1).kill().after(1).expect(&["1\n", "2\n", "3\n"]);
+}
+
+#[test]
+fn copytruncate_during_downtime_finishes_the_copy_first() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn().kill();
+    rig.append("app.log", "2\n");
+    fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    fs::write(rig.path("app.log"), "3\n").unwrap();
+    rig.after(1).expect(&["1\n", "2\n", "3\n"]);
+}
+
+#[test]
+fn deleted_and_made_anew_is_another_file() {
+    let mut rig = Rig::new(&["logs/app.log"]);
+    for round in 0..20 {
+        let _ = fs::remove_dir_all(rig.path("logs"));
+        fs::create_dir(rig.path("logs")).unwrap();
+        rig.append("logs/app.log", &format!("{round}\n"));
+        rig.after(1);
+    }
+    let all: Vec<String> = (0..20).map(|round| format!("{round}\n")).collect();
+    rig.expect(&all.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn reading_resumes_at_every_byte() {
+    let text = "a\nlonger line\n\nlast one\n";
+    for split in 0..=text.len() {
+        let mut rig = Rig::new(&["app.log"]);
+        rig.append("app.log", &text[..split]);
+        rig.turn().kill();
+        rig.append("app.log", &text[split..]);
+        rig.turn().expect(&["a\n", "longer line\n", "\n", "last one\n"]);
+    }
+}
+
+#[test]
+fn a_half_line_waits_and_its_rest_is_a_continuation() {
+    let mut rig = Rig::new(&["app.log"]).set(|log| log.partial = Duration::from_secs(5));
+    rig.append("app.log", "ha");
+    rig.turn();
+    rig.after(4).expect(&[]);
+    rig.append("app.log", "lf");
+    rig.after(1).after(4).expect(&[]);
+    rig.after(5).expect(&["half"]);
+    assert_eq!(rig.got[0].ending, Ending::Flushed);
+    rig.kill();
+    rig.append("app.log", " rest\nnext\n");
+    rig.after(1).expect(&["half", " rest\n", "next\n"]);
+    assert!(rig.got[1].continued && !rig.got[2].continued);
+}
+
+#[test]
+fn a_newline_that_comes_after_the_flush_is_no_event() {
+    let mut rig = Rig::new(&["app.log"]).set(|log| log.partial = Duration::from_secs(5));
+    rig.append("app.log", "whole");
+    rig.turn().after(5);
+    rig.append("app.log", "\nnext\n");
+    rig.after(1).expect(&["whole", "next\n"]);
+}
+
+#[test]
+fn a_line_that_comes_byte_by_byte_is_one_line() {
+    let mut rig = Rig::new(&["app.log"]);
+    let line = "x".repeat(9000) + "\n";
+    for byte in 0..line.len() {
+        rig.append("app.log", &line[byte..=byte]);
+        rig.after(1);
+    }
+    rig.expect(&[&line]);
+}
+
+#[test]
+fn a_line_longer_than_max_line_is_cut_and_the_next_one_is_whole() {
+    for step in [1, 7, 50, 1000] {
+        let mut rig = Rig::new(&["app.log"]).set(|log| log.max_line = 10);
+        let text = format!("{}\nnext\n", "x".repeat(43));
+        for piece in text.as_bytes().chunks(step) {
+            rig.append("app.log", std::str::from_utf8(piece).unwrap());
+            rig.after(1).kill();
+        }
+        rig.expect(&["xxxxxxxxxx", "next\n"]);
+        assert_eq!(rig.got[0].ending, Ending::Cut);
+    }
+}
+
+#[test]
+fn a_huge_line_does_not_grow_the_buffer() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", &"x".repeat(8 << 20));
+    rig.append("app.log", "\nnext\n");
+    rig.turn();
+    assert_eq!(rig.got.len(), 2);
+    assert_eq!(
+        (rig.got[0].text.len(), rig.got[1].text.as_str()),
+        (64 * 1024, "next\n")
+    );
+}
+
+#[test]
+fn a_hole_behind_half_a_line_does_not_stop_reading() {
+    let mut rig = Rig::new(&["app.log"]).set(|log| log.partial = Duration::from_secs(5));
+    let file = rig.append("app.log", "a");
+    file.set_len(1 << 30).unwrap();
+    rig.append("app.log", "b\nnext\n");
+    rig.turn().after(5).after(1).expect(&["a", "b\n", "next\n"]);
+}
+
+#[test]
+fn a_hole_before_the_first_line_is_skipped() {
+    let mut rig = Rig::new(&["app.log"]);
+    File::create(rig.path("app.log"))
+        .unwrap()
+        .set_len(2 << 30)
+        .unwrap();
+    rig.turn();
+    rig.append("app.log", "data\n");
+    rig.after(1).after(1).expect(&["data\n"]);
+}
+
+#[test]
+fn reserved_zeros_are_no_data_yet() {
+    use std::os::unix::fs::FileExt;
+    let mut rig = Rig::new(&["app.log"]);
+    fs::write(rig.path("app.log"), vec![0; 4 << 20]).unwrap();
+    rig.turn();
+    let file = OpenOptions::new().write(true).open(rig.path("app.log")).unwrap();
+    for number in 0..300u64 {
+        file.write_all_at(format!("{number:04}\n").as_bytes(), number * 5)
+            .unwrap();
+        if number % 7 == 0 {
+            rig.after(1);
+        }
+    }
+    rig.after(1);
+    let all: Vec<String> = (0..300).map(|number| format!("{number:04}\n")).collect();
+    rig.expect(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(rig.gaps.is_empty());
+}
+
+#[test]
+fn a_file_reached_in_many_ways_is_read_once() {
+    let mut rig = Rig::new(&["app.log", "*.log", "**/*.log"]);
+    let mut second = rig.settings.logs[0].clone();
+    second.name = LogName::new("second");
+    rig.settings.logs.push(second);
+    rig.append("app.log", "1\n");
+    fs::hard_link(rig.path("app.log"), rig.path("hard.log")).unwrap();
+    std::os::unix::fs::symlink(rig.path("app.log"), rig.path("soft.log")).unwrap();
+    rig.turn().expect(&["1\n"]);
+}
+
+#[test]
+fn a_link_that_is_pointed_elsewhere_is_followed() {
+    let mut rig = Rig::new(&["current.log"]);
+    rig.append("a", "1\n");
+    std::os::unix::fs::symlink(rig.path("a"), rig.path("current.log")).unwrap();
+    rig.turn();
+    rig.append("a", "2\n");
+    rig.append("b", "3\n");
+    fs::remove_file(rig.path("current.log")).unwrap();
+    std::os::unix::fs::symlink(rig.path("b"), rig.path("current.log")).unwrap();
+    rig.after(1).expect(&["1\n", "2\n", "3\n"]);
+}
+
+#[test]
+fn compressed_files_and_what_is_no_file_are_left_alone_and_told_once() {
+    let mut rig = Rig::new(&["*"]);
+    rig.append("app.log", "1\n");
+    rig.append("app.log.1.gz", "text\n");
+    fs::write(rig.path("app.log.2"), b"\x1f\x8b\x08binary\n").unwrap();
+    fs::create_dir(rig.path("folder")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        rig.path("fifo"),
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .unwrap();
+    rig.turn().after(1).after(1).expect(&["1\n"]);
+    assert_eq!(rig.notes.len(), 3, "{:?}", rig.notes);
+}
+
+#[test]
+fn own_state_is_never_followed() {
+    let mut rig = Rig::new(&["**/*"]);
+    fs::create_dir(rig.path("state")).unwrap();
+    rig.append("state/log", "no\n");
+    std::os::unix::fs::symlink(rig.path("state/log"), rig.path("link")).unwrap();
+    rig.settings.never.push(rig.path("state"));
+    rig.turn().expect(&[]);
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_told_with_its_cure_and_read_later() {
+    use std::os::unix::fs::PermissionsExt;
+    if rustix::process::geteuid().is_root() {
+        return; // Root may read everything.
+    }
+    let mut rig = Rig::new(&["app.log"]).set(|log| log.start = Start::End);
+    rig.append("app.log", "old\n");
+    fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(0o200)).unwrap();
+    rig.turn();
+    rig.append("app.log", "new\n");
+    rig.after(1);
+    assert_eq!(rig.notes.len(), 1);
+    fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(0o600)).unwrap();
+    rig.after(1).expect(&["new\n"]);
+}
+
+#[test]
+fn one_pass_reads_to_the_size_at_its_start_and_takes_the_half_line() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.mode = Mode::Once;
+    rig.append("app.log", &"line\n".repeat(200_000));
+    rig.append("app.log", "half");
+    rig.turn();
+    assert_eq!(rig.got.len(), 200_001);
+    assert_eq!(rig.got[200_000].ending, Ending::Flushed);
+    assert!(rig.tailer.as_ref().unwrap().caught_up());
+    rig.append("app.log", " rest\n");
+    rig.append("later.log", "later\n");
+    rig.after(10);
+    assert_eq!(rig.got.len(), 200_001);
+    rig.kill().turn();
+    assert_eq!(rig.lines()[200_001..], [" rest\n", "later\n"]);
+}
+
+#[test]
+fn a_busy_file_does_not_keep_others_waiting() {
+    let rig = Rig::new(&["*.log"]);
+    rig.append("busy.log", &"x\n".repeat(4 << 20));
+    rig.append("quiet.log", "y\n");
+    let random = fastrand::Rng::with_seed(1);
+    let mut tailer = Tailer::open(
+        rig.settings.clone(),
+        Mode::Forever,
+        Vec::new(),
+        &[],
+        random,
+        Waker::new(),
+    );
+    let mut paths = Vec::new();
+    let turn = tailer.turn(rig.now(), &mut |source, _| paths.push(source.path.to_string()));
+    assert!(turn.more);
+    assert!(paths.iter().any(|path| path.ends_with("quiet.log")));
+}
+
+#[test]
+fn a_hint_ends_the_wait_and_polling_asks_nothing_of_the_kernel() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.settings.sweep = Duration::from_mins(1);
+    rig.turn();
+    assert!(!rig.tailer.as_ref().unwrap().has_kernel());
+    let mut rig = rig.set(|log| log.watch = Watch::Auto);
+    rig.append("app.log", "1\n");
+    rig.kill().turn();
+    assert!(rig.tailer.as_ref().unwrap().has_kernel());
+    rig.append("app.log", "2\n");
+    // No time passes on our clock, so no sweep is due: only the hint can show the second line.
+    while rig.got.len() < 2 {
+        let now = rig.now();
+        rig.tailer.as_mut().unwrap().wait(now);
+        rig.turn();
+    }
+    rig.expect(&["1\n", "2\n"]);
+}
+
+#[test]
+fn a_wake_ends_the_wait() {
+    let rig = Rig::new(&["app.log"]);
+    let waker = Waker::new();
+    let random = fastrand::Rng::with_seed(1);
+    let mut settings = rig.settings.clone();
+    settings.sweep = Duration::from_hours(1);
+    let mut tailer = Tailer::open(settings, Mode::Forever, Vec::new(), &[], random, waker.clone());
+    tailer.turn(rig.now(), &mut |_, _| {});
+    std::thread::spawn(move || waker.wake());
+    tailer.wait(rig.now());
+}
+
+/// What a writer, a rotator and we do, in any order.
+#[derive(Clone, Debug)]
+enum Step {
+    Append(u8),
+    Newline,
+    Rotate,
+    LateLine(u8),
+    Turn,
+    Kill,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1u8..20).prop_map(Step::Append),
+        4 => Just(Step::Newline),
+        1 => Just(Step::Rotate),
+        2 => (1u8..20).prop_map(Step::LateLine),
+        4 => Just(Step::Turn),
+        2 => Just(Step::Kill),
+    ]
+}
+
+/// A writer that numbers what it writes, so that equal lines never hide a loss.
+struct Writer {
+    files: Vec<File>,
+    written: Vec<String>,
+    number: usize,
+}
+
+impl Writer {
+    fn write(&mut self, file: usize, text: &str) {
+        self.files[file].write_all(text.as_bytes()).unwrap();
+        self.written[file].push_str(text);
+    }
+
+    fn fill(&mut self, file: usize, length: u8) {
+        self.number += 1;
+        self.write(file, &format!("{}:{};", self.number, "x".repeat(length.into())));
+    }
+
+    fn rotate(&mut self, dir: &Path) {
+        let generation = self.files.len();
+        if generation > 0 {
+            fs::rename(dir.join("app.log"), dir.join(format!("app.log.{generation}"))).unwrap();
+        }
+        self.files.push(
+            OpenOptions::new()
+                .append(true)
+                .create_new(true)
+                .open(dir.join("app.log"))
+                .unwrap(),
+        );
+        self.written.push(String::new());
+        // No two generations begin alike: what is not written yet cannot be told apart.
+        self.fill(generation, 1);
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_read_exactly_once_whatever_happens(
+        steps in prop::collection::vec(step(), 1..60),
+        rotated_are_reached in any::<bool>(),
+    ) {
+        let mut rig = Rig::new(if rotated_are_reached { &["app.log*"] } else { &["app.log"] });
+        let mut writer = Writer { files: Vec::new(), written: Vec::new(), number: 0 };
+        writer.rotate(rig.dir.path());
+        rig.turn();
+        for step in steps {
+            let last = writer.files.len() - 1;
+            match step {
+                Step::Append(length) => writer.fill(last, length),
+                Step::Newline => writer.write(last, "\n"),
+                Step::Rotate => writer.rotate(rig.dir.path()),
+                Step::LateLine(length) => {
+                    let file = last.saturating_sub(1);
+                    writer.fill(file, length);
+                    writer.write(file, "\n");
+                }
+                Step::Turn => { rig.after(1); }
+                Step::Kill => { rig.kill(); }
+            }
+        }
+        (0..writer.files.len()).for_each(|file| writer.write(file, "\n"));
+        rig.after(1).after(1);
+        let number = |line: &str| line.split(':').next().map(str::to_owned);
+        for text in &writer.written {
+            let lines: Vec<&str> = text.split_inclusive('\n').collect();
+            let ours = |got: &&str| lines.contains(got) && number(got).is_some_and(|number| number != "\n");
+            let got: Vec<&str> = rig.lines().into_iter().filter(ours).collect();
+            let expected: Vec<&str> = lines.iter().copied().filter(|line| *line != "\n").collect();
+            prop_assert_eq!(got, expected);
+        }
+        let written: usize = writer.written.iter().map(String::len).sum();
+        let got: usize = rig.got.iter().map(|got| got.text.len()).sum();
+        prop_assert_eq!(got, written);
+        prop_assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+    }
+}
+
+/// What happens to a file that is copied and cut.
+#[derive(Clone, Debug)]
+enum CopyStep {
+    Line(u8),
+    CopyAndCut,
+    Turn,
+    Kill,
+}
+
+fn copy_step() -> impl Strategy<Value = CopyStep> {
+    prop_oneof![
+        4 => (1u8..20).prop_map(CopyStep::Line),
+        1 => Just(CopyStep::CopyAndCut),
+        3 => Just(CopyStep::Turn),
+        1 => Just(CopyStep::Kill),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_a_rotator_copies_and_cuts_is_read_exactly_once_where_a_glob_reaches_the_copies(
+        steps in prop::collection::vec(copy_step(), 1..50),
+    ) {
+        let mut rig = Rig::new(&["app.log*"]);
+        let mut written = Vec::new();
+        let mut copies = 0;
+        rig.append("app.log", "");
+        rig.turn();
+        for step in steps {
+            match step {
+                CopyStep::Line(length) => {
+                    let line = format!("{}:{}\n", written.len(), "x".repeat(length.into()));
+                    rig.append("app.log", &line);
+                    written.push(line);
+                }
+                CopyStep::CopyAndCut => {
+                    copies += 1;
+                    fs::copy(rig.path("app.log"), rig.path(&format!("app.log.{copies}"))).unwrap();
+                    OpenOptions::new().write(true).open(rig.path("app.log")).unwrap().set_len(0).unwrap();
+                }
+                CopyStep::Turn => { rig.after(1); }
+                CopyStep::Kill => { rig.kill(); }
+            }
+        }
+        rig.after(1).after(1);
+        let mut got: Vec<String> = rig.got.iter().map(|got| got.text.clone()).collect();
+        let number = |line: &String| line.split(':').next().and_then(|number| number.parse::<usize>().ok());
+        got.sort_by_key(number);
+        prop_assert_eq!(got, written);
+    }
+}

@@ -1,0 +1,201 @@
+//! Hints that something changed, and the bell that interrupts a wait.
+//!
+//! The contract says which lie is allowed: a lost hint costs time, never data; a false one costs a look. The
+//! sweep in `tailer` is what is relied on.
+//!
+//! The trap: the notify callback runs on a foreign thread that must never wait for us, or the kernel's queue
+//! overflows. It puts a path into a bounded set and rings.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::identity::FileId;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
+
+/// Beyond so many different paths between two turns a hint says "look at everything".
+const MOST_HINTS: usize = 4096;
+
+/// Interrupts [`Tailer::wait`](super::Tailer::wait), from any thread.
+#[derive(Clone, Debug, Default)]
+pub struct Waker(Arc<Bell>);
+
+#[derive(Debug, Default)]
+struct Bell {
+    hints: Mutex<Hints>,
+    rung: Condvar,
+}
+
+/// What was hinted at since the last turn.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// `wake` was called.
+    woken: bool,
+    /// Names came or went, or hints were lost: everything is to be looked at.
+    pub(super) sweep: bool,
+    /// Files that were written to.
+    pub(super) paths: HashSet<PathBuf>,
+}
+
+impl Hints {
+    fn any(&self) -> bool {
+        self.woken || self.sweep || !self.paths.is_empty()
+    }
+}
+
+impl Waker {
+    /// A bell nobody rang yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the wait that goes on, or else the next one.
+    pub fn wake(&self) {
+        self.ring(|hints| hints.woken = true);
+    }
+
+    /// Takes what was hinted at.
+    pub(super) fn take(&self) -> Hints {
+        std::mem::take(&mut *self.hints())
+    }
+
+    /// Waits until there is something to take, at most so long.
+    pub(super) fn wait(&self, longest: Duration) {
+        let quiet = |hints: &mut Hints| !hints.any();
+        let waited = self.0.rung.wait_timeout_while(self.hints(), longest, quiet);
+        let (mut hints, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        hints.woken = false;
+    }
+
+    fn ring(&self, change: impl FnOnce(&mut Hints)) {
+        change(&mut self.hints());
+        self.0.rung.notify_all();
+    }
+
+    fn hints(&self) -> MutexGuard<'_, Hints> {
+        // Hints stay true whatever a panicking holder did to them.
+        self.0.hints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an event of the kernel means to us.
+    fn notice(&self, event: notify::Result<Event>) {
+        match event {
+            Ok(event) if event.need_rescan() => self.ring(|hints| hints.sweep = true),
+            Ok(event) => match event.kind {
+                // Our own reads raise these: listening would be a loop.
+                EventKind::Access(_) => {}
+                EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => self.ring(|hints| {
+                    hints.paths.extend(event.paths);
+                    if hints.paths.len() > MOST_HINTS {
+                        hints.sweep = true;
+                        hints.paths.clear();
+                    }
+                }),
+                _ => self.ring(|hints| hints.sweep = true),
+            },
+            Err(_) => self.ring(|hints| hints.sweep = true),
+        }
+    }
+}
+
+/// The folders the kernel tells us about. Nothing is asked of the kernel before the first folder.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    waker: Waker,
+    /// Absent until a folder is to be watched, and after the kernel refused.
+    kernel: Option<RecommendedWatcher>,
+    /// What is watched, and which folder that was: a folder made anew under its old name is another one.
+    watched: BTreeMap<PathBuf, FileId>,
+    /// The kernel gave no instance; it is not asked again.
+    refused: bool,
+}
+
+impl Watcher {
+    pub(super) fn new(waker: Waker) -> Self {
+        Self {
+            waker,
+            kernel: None,
+            watched: BTreeMap::new(),
+            refused: false,
+        }
+    }
+
+    /// Watches exactly these folders, each on its own (not what lies below). The error says what the
+    /// kernel refused; the folders before it are watched all the same.
+    pub(super) fn watch(&mut self, wanted: &BTreeMap<PathBuf, FileId>) -> Result<(), String> {
+        if self.refused {
+            return Ok(());
+        }
+        let stale = self
+            .watched
+            .extract_if(.., |path, id| wanted.get(path) != Some(id));
+        for (path, _) in stale {
+            if let Some(kernel) = &mut self.kernel {
+                // It fails when the folder is gone, and then nothing is left to do.
+                let _ = kernel.unwatch(&path);
+            }
+        }
+        for (path, id) in wanted {
+            if !self.watched.contains_key(path) {
+                self.add(path)?;
+                self.watched.insert(path.clone(), *id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel was asked for anything.
+    #[cfg(test)]
+    pub(super) fn is_asked(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    fn add(&mut self, path: &Path) -> Result<(), String> {
+        let kernel = match &mut self.kernel {
+            Some(kernel) => kernel,
+            none => {
+                let waker = self.waker.clone();
+                let made = notify::recommended_watcher(move |event| waker.notice(event));
+                none.insert(made.map_err(|error| {
+                    self.refused = true;
+                    error.to_string()
+                })?)
+            }
+        };
+        kernel
+            .watch(path, RecursiveMode::NonRecursive)
+            .map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_before_the_wait_is_not_lost() {
+        let waker = Waker::new();
+        waker.wake();
+        waker.wait(Duration::from_hours(1));
+    }
+
+    #[test]
+    fn too_many_hints_become_one_that_says_everything() {
+        let waker = Waker::new();
+        for number in 0..=MOST_HINTS {
+            let kind = EventKind::Modify(ModifyKind::Any);
+            waker.notice(Ok(Event::new(kind).add_path(format!("/{number}").into())));
+        }
+        let hints = waker.take();
+        assert!(hints.sweep && hints.paths.is_empty());
+    }
+
+    #[test]
+    fn a_read_is_no_hint() {
+        let waker = Waker::new();
+        let kind = EventKind::Access(notify::event::AccessKind::Read);
+        waker.notice(Ok(Event::new(kind).add_path("/a".into())));
+        assert!(!waker.take().any());
+    }
+}

@@ -1,0 +1,267 @@
+//! When the next request may go out: below Telegram's limits, so that a 429 is the exception.
+//!
+//! Telegram's own limits are unwritten and change; these are a courtesy, and a 429 overrules them. Who goes
+//! first when several want to is not decided here.
+//!
+//! The trap: a plain quota of N per minute lets almost 2N through in its first minute, N at once and N more
+//! as they come back. [`quota`] splits N into a burst and a refill, so that the two together are N.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
+use governor::{NotUntil, Quota, RateLimiter};
+use tokio::time::Instant;
+
+use crate::model::{ChatTarget, Rate};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// How many requests may go out at once.
+const BURST: u32 = 3;
+
+/// Below this there is no burst: a burst of 3 and a refill of N - 3 would leave rings less than two places
+/// beside the edits.
+const BURST_FROM: u32 = 9;
+
+/// How many places of a chat's rate edits cannot have.
+const KEPT_FOR_RINGS: u32 = 2;
+
+/// What a place is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A new message.
+    Ring,
+    /// An edit of a live message; edits have a smaller rate inside the chat's.
+    Edit,
+}
+
+/// The rate of one chat, and inside it the smaller one of its edits.
+///
+/// In any span of `limit.per` at most `limit.count` places are given, the requests before the start
+/// included. Edits get at most half of them and leave two; of a limit of 2 they may have 1, of a limit of 1
+/// every other one, since edits that never go out would leave matches pending for ever.
+#[derive(Debug)]
+pub struct ChatLimits {
+    all: Pace,
+    edits: Pace,
+    /// Held while both rates are asked, so that an edit gets a place in both or in neither.
+    asking: Mutex<()>,
+}
+
+impl ChatLimits {
+    /// Full limits, less what `recent` has used: the ages of the requests made before (those of the last
+    /// minute are enough for limits per minute). Which of them were edits is not known, so all count as
+    /// both.
+    pub fn new(limit: Rate, recent: &[Duration]) -> Self {
+        Self {
+            all: Pace::new(limit, recent),
+            edits: Pace::new(edits_within(limit), recent),
+            asking: Mutex::new(()),
+        }
+    }
+
+    /// Takes a place, or says how long there is none at least. A refusal uses nothing up.
+    pub fn check(&self, class: Class) -> Result<(), Duration> {
+        let _turn = lock(&self.asking);
+        match class {
+            Class::Ring => self.all.check(),
+            Class::Edit => {
+                let before = self.edits.mark();
+                self.edits.check()?;
+                self.all.check().inspect_err(|_| self.edits.back_to(before))
+            }
+        }
+    }
+}
+
+/// The rate of the whole bot: 25 requests a second over all chats.
+///
+/// Ask it before the chat's: a place of this one that is then not used is back within a moment.
+#[derive(Debug)]
+pub struct BotLimits(Pace);
+
+impl BotLimits {
+    /// A full limit. Nothing is replayed: a restart takes longer than a second.
+    pub fn new() -> Self {
+        Self(Pace::new(
+            Rate {
+                count: 25,
+                per: Duration::from_secs(1),
+            },
+            &[],
+        ))
+    }
+
+    /// Takes a place, or says how long there is none at least.
+    pub fn check(&self) -> Result<(), Duration> {
+        self.0.check()
+    }
+}
+
+impl Default for BotLimits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The rate of a chat whose entry names no `limit`: 45 a minute for people, 18 a minute for groups,
+/// supergroups and channels, whose ids are negative or names.
+pub fn default_limit(target: &ChatTarget) -> Rate {
+    let count = match target {
+        ChatTarget::Id(id) if *id > 0 => 45,
+        ChatTarget::Id(_) | ChatTarget::Username(_) => 18,
+    };
+    Rate { count, per: MINUTE }
+}
+
+/// What edits may have of a chat's limit.
+fn edits_within(limit: Rate) -> Rate {
+    match limit.count {
+        0 | 1 => Rate {
+            count: 1,
+            per: limit.per.saturating_mul(2),
+        },
+        count => Rate {
+            count: (count / 2).min(count - KEPT_FOR_RINGS).max(1),
+            ..limit
+        },
+    }
+}
+
+/// The quota that gives at most `limit.count` places in any span of `limit.per`.
+///
+/// A limiter with a burst of b and a place back every t gives at most b + per / t in such a span. So a burst
+/// of 3 goes with N - 3 coming back; without a burst, N come one by one, a hair slower than evenly.
+fn quota(limit: Rate) -> Quota {
+    let count = limit.count.max(1);
+    let per = limit.per.max(Duration::from_millis(1));
+    let (burst, every) = if count < BURST_FROM {
+        (1, per / count + Duration::from_millis(1))
+    } else {
+        (BURST, per / (count - BURST))
+    };
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    // Only a period of zero has no quota: a rate of more than one a nanosecond, which is no limit at all.
+    let one_by_one = Quota::with_period(every).unwrap_or(Quota::per_second(NonZeroU32::MAX));
+    one_by_one.allow_burst(burst)
+}
+
+/// One governor limiter over tokio's clock, with a state that can be put back.
+#[derive(Debug)]
+struct Pace {
+    limiter: RateLimiter<NotKeyed, Slot, TokioClock, NoOpMiddleware<Duration>>,
+    slot: Slot,
+}
+
+impl Pace {
+    fn new(limit: Rate, recent: &[Duration]) -> Self {
+        let slot = Slot::default();
+        let clock = TokioClock::pinned_at_start(limit.per);
+        let limiter = RateLimiter::new(quota(limit), slot.clone(), clock);
+        let pace = Self { limiter, slot };
+        pace.replay(limit, recent);
+        pace.limiter.clock().release();
+        pace
+    }
+
+    /// Takes the places that past requests used, oldest first, each at its own time or, where the limiter
+    /// would not have allowed that, at the first time it allows. So requests made under a higher limit
+    /// count too, and the next place comes later. The newest `count` decide; older ones change nothing.
+    fn replay(&self, limit: Rate, recent: &[Duration]) {
+        let mut ages: Vec<Duration> = recent.iter().copied().filter(|&age| age <= limit.per).collect();
+        ages.sort_unstable();
+        ages.truncate(usize::try_from(limit.count).unwrap_or(usize::MAX));
+        for age in ages.into_iter().rev() {
+            let clock = self.limiter.clock();
+            clock.pin(limit.per.saturating_sub(age));
+            if let Err(not_yet) = self.limiter.check() {
+                clock.pin(not_yet.earliest_possible());
+                // At its own earliest time it cannot refuse again; if it did, one place would not be counted.
+                let _ = self.limiter.check();
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), Duration> {
+        self.limiter.check().map_err(|not_yet: NotUntil<Duration>| {
+            // Rounded up to a timer's tick: a caller that waits this long and asks again gets a place.
+            let wait = not_yet.wait_time_from(self.limiter.clock().now());
+            wait.max(Duration::from_millis(1))
+        })
+    }
+
+    fn mark(&self) -> Option<Nanos> {
+        *lock(&self.slot.0)
+    }
+
+    fn back_to(&self, mark: Option<Nanos>) {
+        *lock(&self.slot.0) = mark;
+    }
+}
+
+/// The state of a limiter: the time at which it will be full again. Governor's own state can be neither read
+/// nor put back, and an edit that got a place of its own but none of the chat's has to put one back.
+#[derive(Clone, Debug, Default)]
+struct Slot(Arc<Mutex<Option<Nanos>>>);
+
+impl StateStore for Slot {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut full_at = lock(&self.0);
+        let (answer, next) = decide(*full_at)?;
+        *full_at = Some(next);
+        Ok(answer)
+    }
+}
+
+/// Tokio's clock for governor, so that tests with paused time are exact. It can be pinned to a time, which
+/// is how the past is replayed; its zero lies `room` before it was made.
+#[derive(Clone, Debug)]
+struct TokioClock {
+    made: Instant,
+    room: Duration,
+    pinned: Arc<Mutex<Option<Duration>>>,
+}
+
+impl TokioClock {
+    fn pinned_at_start(room: Duration) -> Self {
+        Self {
+            made: Instant::now(),
+            room,
+            pinned: Arc::new(Mutex::new(Some(Duration::ZERO))),
+        }
+    }
+
+    fn pin(&self, at: Duration) {
+        *lock(&self.pinned) = Some(at);
+    }
+
+    fn release(&self) {
+        *lock(&self.pinned) = None;
+    }
+}
+
+impl Clock for TokioClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        lock(&self.pinned).unwrap_or_else(|| self.room + self.made.elapsed())
+    }
+}
+
+/// No code panics while it holds one of these locks, and a number is never half written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

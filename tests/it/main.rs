@@ -1,0 +1,10 @@
+//! The laws of the whole program: the real binary, real files, a real HTTP server on loopback.
+//!
+//! One file per theme; a new law goes to the file whose name it would answer to. `support` builds the sandbox
+//! that a test plays in.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
+
+mod support;
+
+mod floors;
+mod road;

@@ -1,0 +1,171 @@
+//! A folder with logs, rules and state, a Bot API server, and the real binary between them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use botapi::{BotApi, ChatConfig, ChatKind, Config, LimitConfig};
+
+/// The chat that [`Sandbox::rules`] declares as `me`.
+pub const ME: i64 = 4242;
+
+/// Everything one test plays with. Dropped, it stops what it started and removes its folder.
+pub struct Sandbox {
+    folder: tempfile::TempDir,
+    pub api: BotApi,
+}
+
+impl Sandbox {
+    /// A private chat `me`, limits as real as the server makes them.
+    pub fn new() -> Self {
+        Self::with(Config::default().chat(ChatConfig::new(ME, ChatKind::Private)))
+    }
+
+    /// The same without flood limits, for tests that restart faster than people do.
+    pub fn unlimited() -> Self {
+        let chat = ChatConfig::new(ME, ChatKind::Private);
+        Self::with(Config::default().chat(chat).limits(LimitConfig::off()))
+    }
+
+    /// With a server of the test's own.
+    pub fn with(config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("logs")).unwrap();
+        Self { folder, api: BotApi::spawn(config) }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.path("logs").join(name)
+    }
+
+    /// Writes rules.toml: the chat `me`, a log `app` over `logs/*.log` from the beginning, then `rules`.
+    pub fn rules(&self, rules: &str) -> &Self {
+        let logs = self.path("logs");
+        let text = format!(
+            "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\n\
+             [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{rules}",
+            logs.display()
+        );
+        self.rules_toml(&text)
+    }
+
+    /// Writes rules.toml as it stands.
+    pub fn rules_toml(&self, text: &str) -> &Self {
+        fs::write(self.path("rules.toml"), text).unwrap();
+        self
+    }
+
+    /// Appends lines to a log.
+    pub fn append(&self, name: &str, lines: &str) -> &Self {
+        self.open(name).write_all(lines.as_bytes()).unwrap();
+        self
+    }
+
+    /// A log opened for appending.
+    pub fn open(&self, name: &str) -> File {
+        OpenOptions::new().create(true).append(true).open(self.log(name)).unwrap()
+    }
+
+    /// The binary with this sandbox's environment, and nothing of the test's own.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tailgram"));
+        command.args(args).env_clear().current_dir(self.folder.path());
+        command.env("TELEGRAM_BOT_TOKEN", self.api.token()).env("TELEGRAM_API_URL", self.api.url());
+        command.env("TAILGRAM_CONFIG", self.path("rules.toml")).env("TAILGRAM_STATE_DIR", self.path("state"));
+        command.env("TZ", "UTC").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn finish(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// `run --once`, which must succeed.
+    #[track_caller]
+    pub fn once(&self) -> Output {
+        let output = self.finish(&["run", "--once"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// Starts `run`; its stderr is appended to the file `stderr`.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let stderr = OpenOptions::new().create(true).append(true).open(self.path("stderr")).unwrap();
+        let mut command = self.command(&["run"]);
+        let child = command.args(args).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        Running { child: Some(child) }
+    }
+
+    /// All that [`Sandbox::start`]ed processes said on stderr.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.path("stderr")).unwrap_or_default()).into_owned()
+    }
+
+    /// The current text of the last message of `me`.
+    pub fn last_text(&self) -> String {
+        self.api.journal().messages(ME).last().map(|message| message.text.clone()).unwrap_or_default()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// A process under test; killed when dropped.
+pub struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub fn kill_nine(mut self) {
+        self.end();
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub fn terminate(mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        child.wait().unwrap()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut().unwrap().try_wait().unwrap()
+    }
+
+    fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Polls until `done`, for at most a minute; says what was waited for if it never comes.
+#[track_caller]
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < deadline, "waited a minute in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
