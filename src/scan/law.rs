@@ -94,10 +94,19 @@ fn agrees(settings: &Settings, chunk: &[u8]) {
     );
 }
 
-/// Rules of one pattern each.
+/// Rules of one pattern each: every one alone, so that no other finds its lines for it, and all together.
 #[track_caller]
 fn agree(sources: &[&str], chunk: &[u8]) {
-    let rules = sources.iter().map(|source| rule(&[source])).collect();
+    let rules: Vec<_> = sources.iter().map(|source| rule(&[source])).collect();
+    for alone in &rules {
+        agrees(
+            &Settings {
+                ignore: Vec::new(),
+                rules: vec![alone.clone()],
+            },
+            chunk,
+        );
+    }
     agrees(
         &Settings {
             ignore: Vec::new(),
@@ -123,6 +132,21 @@ const LITERALS: [&str; 14] = [
     " ",
     "=",
     "\u{1F980}",
+];
+
+const LOOKS: [&str; 12] = [
+    r"\b",
+    r"\B",
+    "^",
+    "$",
+    r"(?m:^)",
+    r"(?m:$)",
+    r"\A",
+    r"\z",
+    r"\b{start}",
+    r"\b{end}",
+    r"(?-u:\b)",
+    r"(?R:$)",
 ];
 
 /// A pattern as people and their worse ideas write it.
@@ -151,20 +175,7 @@ fn pattern() -> impl Strategy<Value = String> {
         r"[\n-\r]",
         r"\x00",
     ]);
-    let look = prop::sample::select(vec![
-        r"\b",
-        r"\B",
-        "^",
-        "$",
-        r"(?m:^)",
-        r"(?m:$)",
-        r"\A",
-        r"\z",
-        r"\b{start}",
-        r"\b{end}",
-        r"(?-u:\b)",
-        r"(?R:$)",
-    ]);
+    let look = prop::sample::select(LOOKS.to_vec());
     let atom = prop_oneof![
         5 => prop::sample::select(LITERALS.to_vec()).prop_map(str::to_owned),
         4 => class.prop_map(str::to_owned),
@@ -226,7 +237,41 @@ fn any_chunk() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
 }
 
+/// A pattern and a chunk in which something stands that it would match, were it not for its look-arounds.
+fn pattern_and_chunk() -> impl Strategy<Value = (Pattern, Vec<u8>)> {
+    let checked = pattern().prop_filter_map("does not compile", |source| Pattern::parse(&source).ok());
+    checked.prop_flat_map(|pattern| {
+        let bare = LOOKS.iter().fold(pattern.source().to_owned(), |source, look| {
+            source.replace(look, "")
+        });
+        let matching = match prop::string::bytes_regex(&bare) {
+            Ok(matching) => matching.boxed(),
+            Err(_) => any_chunk().boxed(),
+        };
+        let around = || {
+            prop::sample::select(vec![
+                &b""[..],
+                b" ",
+                b"\n",
+                b"\r\n",
+                "한".as_bytes(),
+                b"a",
+                b"\xFF",
+            ])
+        };
+        let chunk = (any_chunk(), around(), matching, around(), any_chunk())
+            .prop_map(|(before, left, text, right, after)| [&before, left, &text, right, &after].concat());
+        (Just(pattern), chunk)
+    })
+}
+
 proptest! {
+    #[test]
+    fn one_rule_alone_misses_nothing((pattern, chunk) in pattern_and_chunk()) {
+        let alone = RuleSettings { matches: vec![pattern], ..rule(&[]) };
+        agrees(&Settings { ignore: Vec::new(), rules: vec![alone] }, &chunk);
+    }
+
     #[test]
     fn lines_and_rules_found_are_those_of_a_regex_set_per_line(settings in any_settings(), chunk in any_chunk()) {
         agrees(&settings, &chunk);

@@ -208,11 +208,8 @@ struct Plan {
 
 impl Plan {
     fn rule(&mut self, at: usize, rule: &RuleSettings) -> Result<Rule, ScanError> {
-        let needed = choose_needles(rule)?;
-        self.needles.extend(needed);
-        for pattern in &rule.resolve {
-            self.needles.push(needle(rule, pattern)?);
-        }
+        self.need(rule, choose_needles(rule)?);
+        self.need(rule, needles(&rule.resolve)?);
         let mut checks = |patterns: &[Pattern]| -> Result<Vec<Check>, ScanError> {
             patterns
                 .iter()
@@ -226,6 +223,15 @@ impl Plan {
             unless: rule.unless.clone(),
             by: rule.by.len(),
         })
+    }
+
+    /// Lines that hold any of these matter. Says so, once per rule, if that is every line.
+    fn need(&mut self, rule: &RuleSettings, needles: Vec<Hir>) {
+        if needles.iter().any(over::matches_empty) {
+            let why = "it can match an empty line, or needs a newline inside";
+            tracing::info!(rule = %rule.name, "slow path: every line is looked at for this rule; {why}");
+        }
+        self.needles.extend(needles);
     }
 
     fn check(&mut self, pattern: &Pattern, owner: Option<usize>, by: &[String]) -> Result<Check, ScanError> {
@@ -250,29 +256,29 @@ impl Plan {
 /// What a line must hold for this rule to match: one of `match`, and each of `all`, so any one of these
 /// demands is enough to search for. The rarest is taken.
 fn choose_needles(rule: &RuleSettings) -> Result<Vec<Hir>, ScanError> {
-    let each = |patterns: &[Pattern]| -> Result<Vec<Hir>, ScanError> {
-        patterns.iter().map(|pattern| needle(rule, pattern)).collect()
-    };
-    let mut demands: Vec<Vec<Hir>> = each(&rule.all)?.into_iter().map(|needle| vec![needle]).collect();
+    let mut demands: Vec<Vec<Hir>> = needles(&rule.all)?
+        .into_iter()
+        .map(|needle| vec![needle])
+        .collect();
     if !rule.matches.is_empty() {
-        demands.push(each(&rule.matches)?);
+        demands.push(needles(&rule.matches)?);
     }
     let rarity = |demand: &Vec<Hir>| demand.iter().map(over::rarity).min().unwrap_or(0);
     Ok(demands.into_iter().max_by_key(rarity).unwrap_or_default())
 }
 
-/// What a line must hold for a pattern to match. Empty, and said so, if there is nothing to search for.
-fn needle(rule: &RuleSettings, pattern: &Pattern) -> Result<Hir, ScanError> {
-    let needle = over::approximate(&parse(pattern)?, Newlines::Separate);
-    let slow = if over::cannot_match(&needle) {
-        "it needs a newline, so whole events are looked at"
-    } else if over::matches_empty(&needle) {
-        "nothing must stand in a line for it to match"
-    } else {
-        return Ok(needle);
+/// For each pattern, what a line must hold for it to match. Empty where no line alone can match: such a pattern
+/// may match an event of several lines, so every line matters.
+fn needles(patterns: &[Pattern]) -> Result<Vec<Hir>, ScanError> {
+    let needle = |pattern: &Pattern| {
+        let needle = over::approximate(&parse(pattern)?, Newlines::Separate);
+        Ok(if over::cannot_match(&needle) {
+            Hir::empty()
+        } else {
+            needle
+        })
     };
-    tracing::info!(rule = %rule.name, pattern = pattern.source(), "slow path possible: {slow}");
-    Ok(Hir::empty())
+    patterns.iter().map(needle).collect()
 }
 
 fn parse(pattern: &Pattern) -> Result<Hir, ScanError> {
