@@ -127,11 +127,14 @@ impl Clock {
 
     fn elapsed(self) -> Duration {
         match self {
-            Self::Processor(start) => processor_time().unwrap_or(start).saturating_sub(start),
+            Self::Processor(start) => processor_time().unwrap_or(start).saturating_sub(start).max(TICK),
             Self::Wall(start) => start.elapsed(),
         }
     }
 }
+
+/// The processor's time is kept in steps of about this much, so logs below 64 MiB are too small to believe.
+const TICK: Duration = Duration::from_millis(4);
 
 fn processor_time() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;

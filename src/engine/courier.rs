@@ -15,7 +15,7 @@ use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, 
 
 use super::clock::Clock;
 use super::ledger::Ask;
-use super::messenger::Messenger;
+use super::messenger::{Messenger, describe};
 
 /// After a refused token, nothing is sent for this long.
 const TOKEN_PAUSE: Duration = Duration::from_secs(60);
@@ -204,22 +204,6 @@ impl Lane {
 enum Step {
     Delivered,
     Wait(Option<Moment>),
-}
-
-fn describe(refusal: &crate::model::Refusal) -> String {
-    let cure = match refusal.kind {
-        RefusalKind::TokenWrong => {
-            "the token is wrong or revoked: get the right one from @BotFather and restart; reading and counting go on"
-        }
-        RefusalKind::ChatGone => {
-            "the chat does not take messages from this bot: add the bot to it (people must send it /start first); \
-             group ids are negative, those of supergroups and channels begin with -100; tried again every hour"
-        }
-        RefusalKind::TopicGone => "the forum topic is gone or closed; messages go to the chat itself",
-        RefusalKind::MessageGone => "the message to edit is gone; the next one replaces it",
-        RefusalKind::Text => "this text was refused",
-    };
-    format!("{} ({cure})", refusal.why)
 }
 
 /// How long ago the requests were made that the store remembers.

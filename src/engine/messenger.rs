@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use crate::model::{AttemptKind, ChatName, Outcome};
+use crate::model::{AttemptKind, ChatName, Outcome, Refusal, RefusalKind};
 use crate::telegram::{Client, Request};
 
 /// A delivery under way.
@@ -12,10 +12,48 @@ pub type Delivering<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 pub trait Messenger: Send + Sync {
     /// Delivers one message or edit and says what became of it.
     fn deliver<'a>(&'a self, chat: &'a ChatName, kind: AttemptKind, request: &'a Request) -> Delivering<'a>;
+
+    /// Says once, in the log, as whom it sends, or why it cannot. Nothing waits for it.
+    fn introduce(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl Messenger for Client {
     fn deliver<'a>(&'a self, _: &'a ChatName, _: AttemptKind, request: &'a Request) -> Delivering<'a> {
         Box::pin(Client::deliver(self, request))
     }
+
+    fn introduce(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            match self.who().await {
+                Ok(bot) => tracing::info!("sending as @{}", bot.username),
+                Err(Outcome::Refused(refusal)) => {
+                    tracing::error!("Telegram refuses the bot: {}", describe(&refusal))
+                }
+                Err(Outcome::Wait { why, .. } | Outcome::Unsure { why }) => {
+                    tracing::warn!("Telegram cannot be reached yet ({why}); reading and counting go on");
+                }
+                // getMe sends nothing and moves nowhere.
+                Err(Outcome::Sent { .. } | Outcome::Moved { .. }) => {}
+            }
+        })
+    }
+}
+
+/// A refusal with its cure, for the log.
+pub(super) fn describe(refusal: &Refusal) -> String {
+    let cure = match refusal.kind {
+        RefusalKind::TokenWrong => {
+            "the token is wrong or revoked: get the right one from @BotFather and restart; reading and counting go on"
+        }
+        RefusalKind::ChatGone => {
+            "the chat does not take messages from this bot: add the bot to it (people must send it /start first); \
+             group ids are negative, those of supergroups and channels begin with -100; tried again every hour"
+        }
+        RefusalKind::TopicGone => "the forum topic is gone or closed; messages go to the chat itself",
+        RefusalKind::MessageGone => "the message to edit is gone; the next one replaces it",
+        RefusalKind::Text => "this text was refused",
+    };
+    format!("{} ({cure})", refusal.why)
 }

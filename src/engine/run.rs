@@ -124,6 +124,11 @@ impl Engine {
             clock,
             stopping: stopping_receiver,
         };
+        // Its result is a line in the log.
+        tokio::spawn({
+            let messenger = courier.messenger.clone();
+            async move { messenger.introduce().await }
+        });
         let mut lanes = JoinSet::new();
         for (chat, wake) in chats.iter().zip(&wakes) {
             let known = incidents.chats().find(|known| known.name == chat.name);
@@ -177,6 +182,8 @@ impl Engine {
             () = signals.next() => None,
             () = wait_for(self.stop.take()) => None,
             end = self.reader.ended() => Some(end),
+            // A lane ends by itself only if it panicked or the ledger is gone.
+            Some(_) = self.lanes.join_next() => return Err(self.death_of_a_lane()),
             end = self.ledger.ended() => {
                 end?;
                 return Err(self.ledger.join().err().unwrap_or(EngineError::Died("ledger")));
@@ -205,6 +212,15 @@ impl Engine {
         let summary = self.stop_along_the_road(drained).await;
         exit_now.abort();
         summary
+    }
+
+    fn death_of_a_lane(self) -> EngineError {
+        let ledger = self.ledger.handle.is_finished().then(|| self.ledger.join());
+        match ledger {
+            Some(Ok(Err(error))) => error.into(),
+            Some(Err(died)) => died,
+            Some(Ok(Ok(_))) | None => EngineError::Died("courier"),
+        }
     }
 
     async fn drained(&mut self) -> bool {

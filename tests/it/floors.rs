@@ -13,14 +13,23 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("message", &["model"]),
     ("store", &["model"]),
     ("telegram", &["model"]),
-    ("config", &["model", "tail", "event", "scan", "incident", "message", "telegram"]),
+    (
+        "config",
+        &[
+            "model", "tail", "event", "scan", "incident", "message", "telegram",
+        ],
+    ),
     (
         "engine",
-        &["model", "tail", "event", "scan", "incident", "message", "store", "telegram", "config"],
+        &[
+            "model", "tail", "event", "scan", "incident", "message", "store", "telegram", "config",
+        ],
     ),
     (
         "cli",
-        &["model", "tail", "event", "scan", "incident", "message", "store", "telegram", "config", "engine"],
+        &[
+            "model", "tail", "event", "scan", "incident", "message", "store", "telegram", "config", "engine",
+        ],
     ),
 ];
 
@@ -31,7 +40,9 @@ fn no_room_imports_upward_or_sideways() {
     let mut broken = Vec::new();
     let mut seen = 0;
     for room in rooms(&src) {
-        let row = allowed.get(room.as_str()).unwrap_or_else(|| panic!("src/{room} is not in the table of rooms"));
+        let row = allowed
+            .get(room.as_str())
+            .unwrap_or_else(|| panic!("src/{room} is not in the table of rooms"));
         for (file, used) in uses(&src.join(&room)) {
             seen += 1;
             if used != room && !row.contains(&used.as_str()) {
@@ -39,14 +50,19 @@ fn no_room_imports_upward_or_sideways() {
             }
         }
     }
-    assert!(seen > 50, "the search for imports found only {seen}: it looks in the wrong place");
+    assert!(
+        seen > 50,
+        "the search for imports found only {seen}: it looks in the wrong place"
+    );
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 fn rooms(src: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(src).unwrap().map(Result::unwrap);
     let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
-    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    folders
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect()
 }
 
 /// Every `crate::ROOM` and `crate::{ROOM, …}` in the files of a folder, as (file, room).
@@ -70,7 +86,11 @@ fn uses(folder: &Path) -> Vec<(String, String)> {
 
 /// The first path segments of what follows `crate::`.
 fn heads(after: &str) -> Vec<String> {
-    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let word = |text: &str| {
+        text.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
+    };
     match after.strip_prefix('{') {
         None => vec![word(after)],
         Some(group) => {
@@ -86,7 +106,10 @@ fn heads(after: &str) -> Vec<String> {
                     _ => {}
                 }
             }
-            flat.split(',').map(|part| word(part.trim())).filter(|head| !head.is_empty()).collect()
+            flat.split(',')
+                .map(|part| word(part.trim()))
+                .filter(|head| !head.is_empty())
+                .collect()
         }
     }
 }

@@ -2,7 +2,13 @@
 //!
 //! One file per theme; a new law goes to the file whose name it would answer to. `support` builds the sandbox
 //! that a test plays in.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs
+)]
 
 mod support;
 

@@ -8,7 +8,14 @@ fn a_line_in_a_file_reaches_the_phone() {
     sandbox.rules("[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\n");
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "INFO fine\nERROR the disk is on fire\n");
-    assert!(sandbox.api.journal().wait(std::time::Duration::from_secs(30), |journal| !journal.messages(ME).is_empty()));
+    assert!(
+        sandbox
+            .api
+            .journal()
+            .wait(std::time::Duration::from_secs(30), |journal| !journal
+                .messages(ME)
+                .is_empty())
+    );
     let text = sandbox.last_text();
     assert!(text.contains("the disk is on fire"), "{text}");
     assert!(text.contains("test-host"), "{text}");
@@ -27,6 +34,8 @@ fn a_second_process_is_refused_and_the_first_goes_on() {
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(said.contains("in use by process"), "{said}");
     sandbox.append("app.log", "ERROR still here\n");
-    until("the first one delivers", || sandbox.last_text().contains("still here"));
+    until("the first one delivers", || {
+        sandbox.last_text().contains("still here")
+    });
     assert!(running.terminate().success());
 }

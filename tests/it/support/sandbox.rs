@@ -33,7 +33,10 @@ impl Sandbox {
     pub fn with(config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("logs")).unwrap();
-        Self { folder, api: BotApi::spawn(config) }
+        Self {
+            folder,
+            api: BotApi::spawn(config),
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -69,15 +72,23 @@ impl Sandbox {
 
     /// A log opened for appending.
     pub fn open(&self, name: &str) -> File {
-        OpenOptions::new().create(true).append(true).open(self.log(name)).unwrap()
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log(name))
+            .unwrap()
     }
 
     /// The binary with this sandbox's environment, and nothing of the test's own.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tailgram"));
         command.args(args).env_clear().current_dir(self.folder.path());
-        command.env("TELEGRAM_BOT_TOKEN", self.api.token()).env("TELEGRAM_API_URL", self.api.url());
-        command.env("TAILGRAM_CONFIG", self.path("rules.toml")).env("TAILGRAM_STATE_DIR", self.path("state"));
+        command
+            .env("TELEGRAM_BOT_TOKEN", self.api.token())
+            .env("TELEGRAM_API_URL", self.api.url());
+        command
+            .env("TAILGRAM_CONFIG", self.path("rules.toml"))
+            .env("TAILGRAM_STATE_DIR", self.path("state"));
         command.env("TZ", "UTC").stdin(Stdio::null());
         command
     }
@@ -91,15 +102,28 @@ impl Sandbox {
     #[track_caller]
     pub fn once(&self) -> Output {
         let output = self.finish(&["run", "--once"]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output
     }
 
     /// Starts `run`; its stderr is appended to the file `stderr`.
     pub fn start(&self, args: &[&str]) -> Running {
-        let stderr = OpenOptions::new().create(true).append(true).open(self.path("stderr")).unwrap();
+        let stderr = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("stderr"))
+            .unwrap();
         let mut command = self.command(&["run"]);
-        let child = command.args(args).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        let child = command
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
         Running { child: Some(child) }
     }
 
@@ -110,7 +134,12 @@ impl Sandbox {
 
     /// The current text of the last message of `me`.
     pub fn last_text(&self) -> String {
-        self.api.journal().messages(ME).last().map(|message| message.text.clone()).unwrap_or_default()
+        self.api
+            .journal()
+            .messages(ME)
+            .last()
+            .map(|message| message.text.clone())
+            .unwrap_or_default()
     }
 
     pub fn folder(&self) -> &Path {
