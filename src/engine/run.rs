@@ -25,6 +25,8 @@ use super::tally::Lens;
 
 /// What is due when the program is told to stop is delivered within this; Docker kills after 10 s.
 const GRACE: Duration = Duration::from_secs(8);
+/// The last commit may take this much longer.
+const LAST_COMMIT: Duration = Duration::from_secs(1);
 /// `run --once` gives up after this long.
 const ONCE: Duration = Duration::from_secs(300);
 /// So many turns of the reader may wait for the ledger; then the reader waits, and the log file is the
@@ -68,6 +70,9 @@ pub enum EngineError {
     /// A thread could not be started, or signals cannot be heard.
     #[error("the system refused a thread or a signal handler: {0}")]
     System(#[from] std::io::Error),
+    /// The disk did not take the last commit in time.
+    #[error("the state could not be written before the end; what was not stored is read and sent again at the next start")]
+    Unwritten,
     /// A thread panicked; the panic was logged where it happened.
     #[error("the {0} thread died; this is a bug in tailgram")]
     Died(&'static str),
@@ -247,7 +252,10 @@ impl Engine {
         }
         // The ledger may be gone; then its end says why.
         drop(self.asks.send(Ask::Stop));
-        self.ledger.ended().await?;
+        match tokio::time::timeout_at(deadline + LAST_COMMIT, self.ledger.ended()).await {
+            Ok(end) => end?,
+            Err(_) => return Err(EngineError::Unwritten),
+        }
         let closed = self.ledger.join()??;
         Ok(Summary {
             ledger: closed.ledger,

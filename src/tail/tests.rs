@@ -232,6 +232,16 @@ fn a_missing_file_is_told_once_and_read_from_its_beginning_when_it_comes() {
 }
 
 #[test]
+fn a_log_is_not_missing_between_the_rename_and_the_create_of_a_rotation() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", "app.log.1");
+    rig.after(1);
+    assert!(rig.notes.is_empty(), "{:?}", rig.notes);
+}
+
+#[test]
 fn late_lines_on_the_old_descriptor_are_read_after_a_rename() {
     let mut rig = Rig::new(&["app.log"]);
     let mut old = rig.append("app.log", "1\n");
