@@ -70,6 +70,7 @@ pub(super) fn run(env: &Environment) -> Result<(), Failure> {
         state: opened.state,
         messenger: terminal.clone(),
         mode: Mode::Forever,
+        folder: None,
         stop: Some(stop),
     };
     let logs = folder.path.clone();

@@ -5,10 +5,12 @@
 //! rules.toml is wrong.
 
 mod demo;
+mod health;
 mod log;
 mod run;
 mod send;
 mod state_dir;
+mod status;
 mod terminal;
 
 use std::path::PathBuf;
@@ -58,6 +60,10 @@ enum Command {
     Run(run::Args),
     /// Send one message through the same sender
     Send(send::Args),
+    /// Say what is followed, what is open, and the account of every match
+    Status(status::Args),
+    /// Exit 0 when reading and delivering work, else 1 with the reason
+    Health,
     /// See the whole pipeline in the terminal, on made-up logs; no token, no network
     Demo,
 }
@@ -98,6 +104,8 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(&cli.options, args, &env),
         Command::Send(args) => send::run(&cli.options, &args, &env),
+        Command::Status(args) => status::run(&cli.options, &args, &env),
+        Command::Health => health::run(&cli.options, &env),
         Command::Demo => demo::run(&env),
     };
     match done {

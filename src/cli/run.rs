@@ -46,12 +46,18 @@ pub(super) fn run(options: &Options, args: Args, env: &Environment) -> Result<()
     let opened = open(&state_dir, args.dry_run)?;
     let mode = if args.once { Mode::Once } else { Mode::Forever };
     say_start(&settings, &opened, &state_dir);
+    // A dry run leaves no trace.
+    let folder = state_dir
+        .folder()
+        .filter(|_| !args.dry_run)
+        .map(std::path::Path::to_owned);
     let plan = Plan {
         settings,
         store: opened.store,
         state: opened.state,
         messenger,
         mode,
+        folder,
         stop: None,
     };
     let summary = engine::run(plan).map_err(Failure::running)?;

@@ -16,6 +16,7 @@ use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, 
 use super::clock::Clock;
 use super::ledger::Ask;
 use super::messenger::{Messenger, describe};
+use super::status::Success;
 
 /// After a refused token, nothing is sent for this long.
 const TOKEN_PAUSE: Duration = Duration::from_secs(60);
@@ -31,6 +32,8 @@ pub(super) struct Courier {
     pub(super) messenger: Arc<dyn Messenger>,
     pub(super) bot: Arc<BotLimits>,
     pub(super) clock: Clock,
+    /// When a request last succeeded.
+    pub(super) success: Success,
     /// True once the lanes should deliver what is due right now and end.
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -115,6 +118,9 @@ impl Lane {
             .messenger
             .deliver(&self.chat.name, order.kind, &request)
             .await;
+        if matches!(outcome, Outcome::Sent { .. }) {
+            self.courier.success.mark(self.courier.clock.now());
+        }
         let retry = self.retry(&outcome);
         tracing::debug!(chat = %self.chat.name, kind = ?order.kind, reason = ?order.reason, ?outcome, "delivered");
         self.say_trouble(&outcome);

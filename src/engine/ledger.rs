@@ -4,7 +4,7 @@
 //! never leaves before the commit it depends on: that is what makes an attempt found after a crash mean
 //! "may have arrived", and a settled one mean "arrived".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,15 +14,18 @@ use tokio::sync::{Notify, oneshot};
 use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Settled};
 use crate::message;
 use crate::model::{
-    AttemptId, ChatName, DeliveryKey, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Outcome, Position,
-    Row, RuleName, TurnNo,
+    AttemptId, ChatName, DeliveryKey, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Now, Outcome,
+    Position, Row, RuleName, TurnNo,
 };
 use crate::store::{CommitError, Store};
 
 use super::clock::Clock;
+use super::status::Books;
 
 /// After a commit the next one waits this long, gathering what arrives. A lone match commits at once.
 const PACE: Duration = Duration::from_millis(50);
+/// So many gaps are shown by `status`.
+const GAPS: usize = 100;
 /// How often a commit that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -69,6 +72,8 @@ pub(super) enum Ask {
         retry: Duration,
         reply: oneshot::Sender<Settled>,
     },
+    /// What do the books say? For `status`.
+    Books { reply: oneshot::Sender<Books> },
     /// Answer when nothing that can be delivered is pending any more.
     Drained { reply: oneshot::Sender<()> },
     /// Nothing more will be asked: the ledger ends with its last commit.
@@ -89,6 +94,8 @@ pub(super) struct Ledger {
     pub(super) store: Store,
     pub(super) turn: TurnNo,
     pub(super) found: BTreeMap<RuleName, u64>,
+    /// The newest gaps, oldest first; at most [`GAPS`].
+    pub(super) gaps: VecDeque<Gap>,
     pub(super) message: message::Settings,
     pub(super) clock: Clock,
     pub(super) batches: Receiver<Batch>,
@@ -199,6 +206,8 @@ impl Ledger {
         turn.host.positions.extend(batch.positions);
         turn.host.forgotten.extend(batch.forgotten);
         turn.host.logs_seen.extend(batch.logs_seen);
+        self.gaps.extend(batch.gaps.iter().cloned());
+        self.gaps.drain(..self.gaps.len().saturating_sub(GAPS));
         turn.host.gaps.extend(batch.gaps);
         for (rule, found) in batch.found {
             let total = self.found.entry(rule.clone()).or_default();
@@ -233,6 +242,9 @@ impl Ledger {
                 } => {
                     let settled = self.incidents.settle(&key, attempt, &outcome, retry, now);
                     turn.settles.push((settled, reply));
+                }
+                Ask::Books { reply } => {
+                    let _ = reply.send(self.books(now));
                 }
                 Ask::Drained { reply } => drained.push(reply),
                 Ask::Stop => turn.stop = true,
@@ -291,6 +303,22 @@ impl Ledger {
             for reply in drained.drain(..) {
                 let _ = reply.send(());
             }
+        }
+    }
+
+    fn books(&self, now: Now) -> Books {
+        let found = |(rule, found): (&RuleName, &u64)| FoundCount {
+            rule: rule.clone(),
+            found: *found,
+        };
+        Books {
+            now,
+            incidents: self.incidents.incidents().cloned().collect(),
+            chats: self.incidents.chats().cloned().collect(),
+            ledger: self.incidents.ledger(),
+            found: self.found.iter().map(found).collect(),
+            gaps: self.gaps.iter().cloned().collect(),
+            owes: self.incidents.undelivered(now) > 0,
         }
     }
 

@@ -15,8 +15,10 @@ mod ledger;
 mod messenger;
 mod reader;
 mod run;
+mod status;
 mod tally;
 
 pub use ledger::LedgerError;
 pub use messenger::{Delivering, Messenger};
 pub use run::{EngineError, Plan, Summary, run};
+pub use status::Status;

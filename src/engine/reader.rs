@@ -10,6 +10,7 @@ use crate::tail::{self, Mode, Tailer, Turn, Waker};
 
 use super::clock::Clock;
 use super::ledger::Batch;
+use super::status::Pulse;
 use super::tally::{Lens, Tally};
 
 /// What the thread is made from.
@@ -24,6 +25,7 @@ pub(super) struct Reader {
     pub(super) waker: Waker,
     pub(super) clock: Clock,
     pub(super) draw: fastrand::Rng,
+    pub(super) pulse: Pulse,
 }
 
 impl Reader {
@@ -40,6 +42,7 @@ impl Reader {
             waker,
             clock,
             draw,
+            pulse,
         } = self;
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
@@ -54,6 +57,7 @@ impl Reader {
             if !batch.is_empty() && batches.send(batch).is_err() {
                 return;
             }
+            pulse.beat(clock.now(), || tailer.files());
             match (more, mode) {
                 (true, _) => {}
                 (false, Mode::Once) => return,

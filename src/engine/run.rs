@@ -1,5 +1,6 @@
 //! Starting, and stopping along the road.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use super::courier::{Courier, Lane, LedgerGone};
 use super::ledger::{Ask, Batch, Closed, Ledger, LedgerError};
 use super::messenger::Messenger;
 use super::reader::Reader;
+use super::status::{self, Herald, Pulse, Success};
 use super::tally::Lens;
 
 /// What is due when the program is told to stop is delivered within this; Docker kills after 10 s.
@@ -45,6 +47,8 @@ pub struct Plan {
     pub messenger: Arc<dyn Messenger>,
     /// Forever, or once.
     pub mode: Mode,
+    /// Where `status.json` is kept; absent when state is kept nowhere.
+    pub folder: Option<PathBuf>,
     /// Ends the run when it completes, beside the signals; for programs that stop by themselves.
     pub stop: Option<oneshot::Receiver<()>>,
 }
@@ -71,7 +75,9 @@ pub enum EngineError {
     #[error("the system refused a thread or a signal handler: {0}")]
     System(#[from] std::io::Error),
     /// The disk did not take the last commit in time.
-    #[error("the state could not be written before the end; what was not stored is read and sent again at the next start")]
+    #[error(
+        "the state could not be written before the end; what was not stored is read and sent again at the next start"
+    )]
     Unwritten,
     /// A thread panicked; the panic was logged where it happened.
     #[error("the {0} thread died; this is a bug in tailgram")]
@@ -96,6 +102,7 @@ struct Engine {
     stop_reading: Arc<AtomicBool>,
     waker: Waker,
     once: bool,
+    folder: Option<PathBuf>,
     stop: Option<oneshot::Receiver<()>>,
 }
 
@@ -108,6 +115,7 @@ impl Engine {
             state,
             messenger,
             mode,
+            folder,
             stop,
         } = plan;
         let clock = Clock::start();
@@ -122,11 +130,28 @@ impl Engine {
 
         let lens = Lens::new(&settings.message.host, &settings.logs, &settings.incident)?;
         let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
+        let (pulse, success) = (Pulse::default(), Success::default());
+        if let Some(folder) = &folder {
+            let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());
+            let (pulse, success) = (pulse.clone(), success.clone());
+            tokio::spawn(
+                Herald {
+                    folder,
+                    clock,
+                    asks,
+                    pulse,
+                    success,
+                    chats,
+                }
+                .run(),
+            );
+        }
         let courier = Courier {
             asks: asks.clone(),
             messenger,
             bot: Arc::new(BotLimits::new()),
             clock,
+            success,
             stopping: stopping_receiver,
         };
         // Its result is a line in the log.
@@ -150,6 +175,7 @@ impl Engine {
             waker: waker.clone(),
             clock,
             draw: draw.fork(),
+            pulse,
         };
         let ledger = Ledger {
             incidents,
@@ -160,6 +186,7 @@ impl Engine {
                 .into_iter()
                 .map(|count| (count.rule, count.found))
                 .collect(),
+            gaps: state.gaps.into(),
             message: settings.message,
             clock,
             batches,
@@ -176,6 +203,7 @@ impl Engine {
             stop_reading,
             waker,
             once: mode == Mode::Once,
+            folder,
             stop,
         })
     }
@@ -257,6 +285,9 @@ impl Engine {
             Err(_) => return Err(EngineError::Unwritten),
         }
         let closed = self.ledger.join()??;
+        if let Some(folder) = &self.folder {
+            status::remove(folder);
+        }
         Ok(Summary {
             ledger: closed.ledger,
             drained,

@@ -14,3 +14,4 @@ mod support;
 
 mod floors;
 mod road;
+mod status;

@@ -143,7 +143,10 @@ impl Tailer {
             turn.logs_seen.extend(fresh.map(|(log, _)| log.name.clone()));
         }
         // Between a rotator's rename and its create no path leads to the log, but its file is still held.
-        let held = self.followers.iter().flat_map(|follower| follower.source.logs.iter());
+        let held = self
+            .followers
+            .iter()
+            .flat_map(|follower| follower.source.logs.iter());
         let reached_logs = reached.files.values().flat_map(|(_, logs)| logs.iter());
         let present: HashSet<usize> = reached_logs.chain(held).copied().collect();
         for index in 0..self.settings.logs.len() {

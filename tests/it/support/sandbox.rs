@@ -142,6 +142,16 @@ impl Sandbox {
             .unwrap_or_default()
     }
 
+    /// The current text of the first message of `me`: the live one of the first incident.
+    pub fn last_text_of_first(&self) -> String {
+        self.api
+            .journal()
+            .messages(ME)
+            .first()
+            .map(|message| message.text.clone())
+            .unwrap_or_default()
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -1,0 +1,56 @@
+//! `tailgram health`: for HEALTHCHECK.
+
+use std::time::Duration;
+
+use crate::config::Environment;
+use crate::engine::Status;
+
+use super::state_dir::StateDir;
+use super::{Failure, Options};
+
+/// A status older than this was left by a process that is gone or stuck; a live one writes every second.
+pub(super) const FRESH: Duration = Duration::from_secs(30);
+
+pub(super) fn run(options: &Options, env: &Environment) -> Result<(), Failure> {
+    let state_dir = StateDir::choose(options, env)?;
+    let Some(folder) = state_dir.folder() else {
+        return Err(Failure::Running(
+            "with --state-dir :memory: there is no status to ask for".to_owned(),
+        ));
+    };
+    let Some(status) = Status::read(folder) else {
+        return Err(Failure::Running(format!(
+            "unhealthy: no process uses the state in {}",
+            folder.display()
+        )));
+    };
+    if !exists(status.pid) {
+        return Err(Failure::Running(format!(
+            "unhealthy: process {} is gone",
+            status.pid
+        )));
+    }
+    if status.age() > FRESH {
+        let age = status.age().as_secs();
+        return Err(Failure::Running(format!(
+            "unhealthy: process {} gave no sign of life for {age} s",
+            status.pid
+        )));
+    }
+    if status.healthy {
+        Ok(())
+    } else {
+        Err(Failure::Running(format!(
+            "unhealthy: {}",
+            status.reasons.join("; ")
+        )))
+    }
+}
+
+/// Whether a process has this number. HEALTHCHECK runs in the container of the process it asks about, so both
+/// count processes alike.
+fn exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // Not being allowed to signal a process proves that it is there.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}

@@ -1,0 +1,499 @@
+//! What a running process says about itself: `status.json`, and the verdict that `health` repeats.
+//!
+//! The shape is a contract with people's scripts; fields are added, never renamed.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::incident::LedgerLine;
+use crate::model::{
+    ChatState, ChatTarget, FoundCount, Gap, GapKind, Incident, Moment, Now, Phase, Timestamp,
+};
+use crate::tail::{FileState, FileStatus};
+use crate::telegram::ChatSettings;
+
+use super::clock::Clock;
+use super::ledger::Ask;
+
+/// The name of the file in the state folder.
+const FILE: &str = "status.json";
+/// How often it is replaced.
+const EVERY: Duration = Duration::from_secs(1);
+/// A reader, or a process, without a sign of life for this long is not alive.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+/// Something owed and nothing delivered for this long: Telegram does not hear us.
+const DELIVER_WITHIN: Duration = Duration::from_secs(300);
+
+/// Everything `status --json` shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// The process.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// When this was written.
+    pub written_at: String,
+    /// Whether reading and delivering work.
+    pub healthy: bool,
+    /// Why not, in words.
+    pub reasons: Vec<String>,
+    /// What is followed.
+    pub logs: Vec<Log>,
+    /// What is open, or over and not told everywhere.
+    pub incidents: Vec<OpenIncident>,
+    /// Who is told.
+    pub chats: Vec<Chat>,
+    /// Mutes in force; none can be made yet.
+    pub mutes: Vec<serde_json::Value>,
+    /// The account of every match.
+    pub ledger: Vec<Line>,
+    /// What rules found.
+    pub found: Vec<Found>,
+    /// Bytes destroyed before they were read; the newest ones.
+    pub gaps: Vec<LostBytes>,
+    /// Messages from people who may not command; none are heard yet.
+    pub strangers: u64,
+}
+
+/// One log and its files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Its name.
+    pub name: String,
+    /// Its files.
+    pub files: Vec<LogFile>,
+}
+
+/// One followed file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogFile {
+    /// Where it is, or the glob that reaches nothing yet.
+    pub path: String,
+    /// following, waiting, unreadable or finished.
+    pub state: String,
+    /// Bytes read.
+    pub offset: u64,
+    /// Bytes there at the last look.
+    pub size: u64,
+    /// Bytes there and not read.
+    pub lag_bytes: u64,
+}
+
+/// One incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIncident {
+    /// Its rule.
+    pub rule: String,
+    /// Its `by` values.
+    pub by: std::collections::BTreeMap<String, String>,
+    /// gathering, open or over.
+    pub state: String,
+    /// When its first match was read (RFC 3339).
+    pub opened_at: String,
+    /// When its last match was read (RFC 3339).
+    pub last_at: String,
+    /// Its matches.
+    pub total: u64,
+    /// Its shapes.
+    pub shapes: u64,
+}
+
+/// One chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chat {
+    /// Its name.
+    pub name: String,
+    /// Its id, or `@name`.
+    pub id: serde_json::Value,
+    /// Its topic.
+    pub topic: Option<i64>,
+    /// ok or parked.
+    pub state: String,
+    /// Why it is parked.
+    pub reason: Option<String>,
+    /// When it is sent to again, if not now (RFC 3339).
+    pub retry_at: Option<String>,
+}
+
+/// One account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The rule that matched.
+    pub rule: String,
+    /// The chat the matches were routed to.
+    pub chat: String,
+    /// Matches routed to the chat: the sum of the other columns.
+    pub matched: u64,
+    /// Their own text stood in a confirmed message.
+    pub shown: u64,
+    /// Part of a confirmed total, without their own text.
+    pub counted: u64,
+    /// A mute covered them.
+    pub muted: u64,
+    /// Refused for good.
+    pub failed: u64,
+    /// Not decided yet.
+    pub pending: u64,
+}
+
+/// What one rule found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The rule.
+    pub rule: String,
+    /// Events it found.
+    pub found: u64,
+    /// Found, and left unopened by a threshold; no threshold can be set yet.
+    pub below: u64,
+    /// Found, and waiting for a threshold.
+    pub waiting: u64,
+}
+
+/// A gap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostBytes {
+    /// The file.
+    pub path: String,
+    /// When it was noticed (RFC 3339).
+    pub at: String,
+    /// truncated or vanished.
+    pub kind: String,
+    /// How many bytes are known to be lost.
+    pub bytes: u64,
+}
+
+/// What the ledger thread knows, copied between two turns.
+#[derive(Clone, Debug)]
+pub(super) struct Books {
+    pub(super) now: Now,
+    pub(super) incidents: Vec<Incident>,
+    pub(super) chats: Vec<ChatState>,
+    pub(super) ledger: Vec<LedgerLine>,
+    pub(super) found: Vec<FoundCount>,
+    pub(super) gaps: Vec<Gap>,
+    /// Whether something is owed that no `limit` holds back.
+    pub(super) owes: bool,
+}
+
+/// The reader's sign of life; one writer, one reader, never held for longer than a copy.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pulse(Arc<Mutex<Beat>>);
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Beat {
+    /// The reader's last turn; absent until the first sweep is done.
+    pub(super) at: Option<Moment>,
+    pub(super) files: Vec<FileStatus>,
+}
+
+impl Pulse {
+    /// The reader is alive; its files are copied at most once a second.
+    pub(super) fn beat(&self, now: Now, files: impl FnOnce() -> Vec<FileStatus>) {
+        let mut beat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if beat.at.is_none_or(|at| now.moment - at >= EVERY) {
+            beat.files = files();
+            beat.at = Some(now.moment);
+        }
+    }
+
+    pub(super) fn read(&self) -> Beat {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// When a request last succeeded, in any lane.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Success(Arc<AtomicU64>);
+
+impl Success {
+    pub(super) fn mark(&self, now: Now) {
+        self.0.fetch_max(now.moment.0, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Moment {
+        Moment(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Keeps `status.json` true while the engine runs.
+pub(super) struct Herald {
+    pub(super) folder: PathBuf,
+    pub(super) clock: Clock,
+    pub(super) asks: Sender<Ask>,
+    pub(super) pulse: Pulse,
+    pub(super) success: Success,
+    pub(super) chats: Vec<ChatSettings>,
+}
+
+impl Herald {
+    /// Writes a status every second, whatever the ledger does: a ledger that does not answer is what
+    /// `health` has to hear of.
+    pub(super) async fn run(self) {
+        let started = self.clock.now();
+        let mut books: Option<Books> = None;
+        let mut delivering_since = started.moment;
+        let mut answer = None;
+        let mut said = false;
+        let mut tick = tokio::time::interval(EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            // At most one question is open, so a stuck ledger is not flooded with them.
+            let mut open = answer.take().unwrap_or_else(|| self.ask());
+            match tokio::time::timeout(EVERY / 2, &mut open).await {
+                Ok(Ok(new)) => books = Some(new),
+                Ok(Err(_)) => {}
+                Err(_) => answer = Some(open),
+            }
+            let now = self.clock.now();
+            let owes = books.as_ref().is_some_and(|books| books.owes);
+            delivering_since = if owes {
+                delivering_since.max(self.success.last())
+            } else {
+                now.moment
+            };
+            let status = Status::of(&Sources {
+                started,
+                now,
+                beat: self.pulse.read(),
+                books: books.as_ref(),
+                chats: &self.chats,
+                delivering_since,
+            });
+            match write(&self.folder, &status) {
+                Err(error) if !said => {
+                    tracing::warn!(%error, "status.json cannot be written; health will turn red");
+                    said = true;
+                }
+                Err(_) => {}
+                Ok(()) => said = false,
+            }
+        }
+    }
+
+    fn ask(&self) -> oneshot::Receiver<Books> {
+        let (reply, answer) = oneshot::channel();
+        // A ledger that is gone drops the reply, and the answer says so.
+        drop(self.asks.try_send(Ask::Books { reply }));
+        answer
+    }
+}
+
+/// Everything a status is made from.
+pub(super) struct Sources<'a> {
+    pub(super) started: Now,
+    pub(super) now: Now,
+    pub(super) beat: Beat,
+    /// The last books the ledger handed out; absent before the first.
+    pub(super) books: Option<&'a Books>,
+    pub(super) chats: &'a [ChatSettings],
+    /// When a request last succeeded, or began to be owed.
+    pub(super) delivering_since: Moment,
+}
+
+impl Status {
+    pub(super) fn of(sources: &Sources<'_>) -> Self {
+        let reasons = reasons(sources);
+        let books = sources.books;
+        let list = |of: fn(&Books) -> &[LedgerLine]| books.map(of).unwrap_or_default();
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: (sources.now.moment - sources.started.moment).as_secs(),
+            written_at: rfc3339(sources.now.wall),
+            healthy: reasons.is_empty(),
+            reasons,
+            logs: logs(&sources.beat.files),
+            incidents: books
+                .map(|books| books.incidents.iter().map(incident).collect())
+                .unwrap_or_default(),
+            chats: sources.chats.iter().map(|chat| self::chat(chat, books)).collect(),
+            mutes: Vec::new(),
+            ledger: list(|books| &books.ledger).iter().map(line).collect(),
+            found: books
+                .map(|books| books.found.iter().map(found).collect())
+                .unwrap_or_default(),
+            gaps: books
+                .map(|books| books.gaps.iter().map(gap).collect())
+                .unwrap_or_default(),
+            strangers: 0,
+        }
+    }
+
+    /// Reads the status that the process using `folder` wrote last.
+    pub fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read(folder.join(FILE)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// How long ago it was written, by the wall clock.
+    pub fn age(&self) -> Duration {
+        let written: Option<jiff::Timestamp> = self.written_at.parse().ok();
+        let age = written.map(|written| jiff::Timestamp::now().duration_since(written));
+        age.and_then(|age| Duration::try_from(age).ok())
+            .unwrap_or_default()
+    }
+}
+
+/// Replaces the file as a whole, so that nobody ever reads half of it.
+fn write(folder: &Path, status: &Status) -> std::io::Result<()> {
+    let new: PathBuf = folder.join(format!("{FILE}.new"));
+    std::fs::write(&new, serde_json::to_vec(status)?)?;
+    std::fs::rename(new, folder.join(FILE))
+}
+
+/// Takes the file away at an orderly end: no process, no status.
+pub(super) fn remove(folder: &Path) {
+    // One that is not there is as good as removed; one that stays is seen to be old.
+    drop(std::fs::remove_file(folder.join(FILE)));
+}
+
+fn reasons(sources: &Sources<'_>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let now = sources.now.moment;
+    let since = sources.beat.at.unwrap_or(sources.started.moment);
+    if now - since > READ_WITHIN {
+        reasons.push(format!(
+            "the logs were not looked at for {} s",
+            (now - since).as_secs()
+        ));
+    } else if sources.beat.at.is_none() {
+        reasons.push("the first look at the logs is not done yet".to_owned());
+    }
+    match sources.books {
+        None => reasons.push("the state is not open yet".to_owned()),
+        Some(books) => {
+            let age = now - books.now.moment;
+            if age > READ_WITHIN {
+                reasons.push(format!("nothing could be stored for {} s", age.as_secs()));
+            }
+            let silent = now - sources.delivering_since;
+            if books.owes && silent > DELIVER_WITHIN {
+                reasons.push(format!(
+                    "something is owed, and no request to Telegram succeeded for {} s",
+                    silent.as_secs()
+                ));
+            }
+        }
+    }
+    reasons
+}
+
+fn logs(files: &[FileStatus]) -> Vec<Log> {
+    let mut logs: Vec<Log> = Vec::new();
+    for file in files {
+        let name = file.log.to_string();
+        let shown = LogFile {
+            path: file.path.clone(),
+            state: match file.state {
+                FileState::Following => "following",
+                FileState::Waiting => "waiting",
+                FileState::Unreadable => "unreadable",
+                FileState::Finished => "finished",
+            }
+            .to_owned(),
+            offset: file.offset,
+            size: file.size,
+            lag_bytes: file.size.saturating_sub(file.offset),
+        };
+        match logs.iter_mut().find(|log| log.name == name) {
+            Some(log) => log.files.push(shown),
+            None => logs.push(Log {
+                name,
+                files: vec![shown],
+            }),
+        }
+    }
+    logs
+}
+
+fn incident(incident: &Incident) -> OpenIncident {
+    OpenIncident {
+        rule: incident.rule.to_string(),
+        by: incident.by.0.iter().cloned().collect(),
+        state: match incident.phase {
+            Phase::Gathering { .. } => "gathering",
+            Phase::Open => "open",
+            Phase::Over { .. } => "over",
+        }
+        .to_owned(),
+        opened_at: rfc3339(incident.first),
+        last_at: rfc3339(incident.last),
+        total: incident.total,
+        shapes: incident.shapes.len() as u64,
+    }
+}
+
+fn chat(chat: &ChatSettings, books: Option<&Books>) -> Chat {
+    let known = books.and_then(|books| books.chats.iter().find(|known| known.name == chat.name));
+    let parked = known.and_then(|known| known.parked.as_ref());
+    let retry = books.zip(known).and_then(|(books, known)| {
+        let gate = known.gate.filter(|gate| !gate.fired(books.now.moment))?;
+        let left = i64::try_from(gate.remaining(books.now.moment).as_millis()).unwrap_or(i64::MAX);
+        Some(rfc3339(Timestamp(books.now.wall.0.saturating_add(left))))
+    });
+    let id = match (known.and_then(|known| known.moved_to), &chat.target) {
+        (Some(moved_to), _) => moved_to.into(),
+        (None, ChatTarget::Id(id)) => (*id).into(),
+        (None, ChatTarget::Username(name)) => name.clone().into(),
+    };
+    Chat {
+        name: chat.name.to_string(),
+        id,
+        topic: chat.topic,
+        state: if parked.is_some() { "parked" } else { "ok" }.to_owned(),
+        reason: parked.map(|parked| parked.why.clone()),
+        retry_at: retry,
+    }
+}
+
+fn line(line: &LedgerLine) -> Line {
+    let account = line.account;
+    Line {
+        rule: line.key.rule.to_string(),
+        chat: line.key.chat.to_string(),
+        matched: account.matched,
+        shown: account.shown,
+        counted: account.counted,
+        muted: account.muted,
+        failed: account.failed,
+        pending: line.pending,
+    }
+}
+
+fn found(found: &FoundCount) -> Found {
+    Found {
+        rule: found.rule.to_string(),
+        found: found.found,
+        below: 0,
+        waiting: 0,
+    }
+}
+
+fn gap(gap: &Gap) -> LostBytes {
+    let kind = match gap.kind {
+        GapKind::Truncated => "truncated",
+        GapKind::Vanished => "vanished",
+    };
+    LostBytes {
+        path: gap.path.clone(),
+        at: rfc3339(gap.at),
+        kind: kind.to_owned(),
+        bytes: gap.bytes,
+    }
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0)
+        .map(|at| at.to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,82 @@
+//! What the program says about itself.
+
+use std::time::Duration;
+
+use crate::support::{ME, Sandbox, total, until};
+
+const RULES: &str = "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\nevery = \"100ms\"\n";
+
+fn status(sandbox: &Sandbox) -> serde_json::Value {
+    let output = sandbox.finish(&["status", "--json"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn healthy(sandbox: &Sandbox) -> bool {
+    sandbox.finish(&["health"]).status.success()
+}
+
+#[test]
+fn the_ledger_in_status_agrees_with_what_the_phone_shows() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES).append("app.log", &"ERROR one\n".repeat(7));
+    let _running = sandbox.start(&[]);
+    sandbox.api.journal().wait(Duration::from_secs(30), |journal| {
+        !journal.messages(ME).is_empty()
+    });
+    sandbox.append("app.log", &"ERROR two\n".repeat(5));
+    until("the totals are told", || {
+        total(&sandbox.last_text_of_first()) == 12
+    });
+    until("status knows it", || {
+        status(&sandbox)["ledger"][0]["pending"] == 0 && healthy(&sandbox)
+    });
+    let status = status(&sandbox);
+    let line = &status["ledger"][0];
+    let column = |name: &str| line[name].as_u64().unwrap();
+    assert_eq!(column("matched"), 12);
+    assert_eq!(column("shown") + column("counted"), 12);
+    assert!(column("shown") >= 2, "{line}");
+    assert_eq!(status["found"][0]["found"], 12);
+    assert_eq!(status["incidents"][0]["total"], 12);
+    assert_eq!(status["logs"][0]["files"][0]["state"], "following");
+    assert_eq!(status["logs"][0]["files"][0]["lag_bytes"], 0);
+    assert_eq!(status["chats"][0]["state"], "ok");
+    let keys: Vec<&str> = status.as_object().unwrap().keys().map(String::as_str).collect();
+    for key in [
+        "version",
+        "pid",
+        "uptime_s",
+        "healthy",
+        "reasons",
+        "mutes",
+        "gaps",
+        "strangers",
+    ] {
+        assert!(keys.contains(&key), "{key} is missing in {keys:?}");
+    }
+}
+
+#[test]
+fn health_is_green_while_it_runs_and_red_without_a_process() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES);
+    assert!(!healthy(&sandbox), "nothing runs yet");
+    let running = sandbox.start(&[]);
+    until("it is healthy", || healthy(&sandbox));
+    running.kill_nine();
+    let output = sandbox.finish(&["health"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("is gone"),
+        "{output:?}"
+    );
+    let running = sandbox.start(&[]);
+    until("it is healthy again", || healthy(&sandbox));
+    assert!(running.terminate().success());
+    assert!(!healthy(&sandbox), "it ended in good order");
+}
