@@ -180,19 +180,20 @@ impl Script {
     }
 
     fn storm(&mut self) -> io::Result<()> {
-        let mut burst = String::new();
+        let mut burst = Vec::new();
         for n in 0..STORM {
-            burst.push_str(&format!(
-                "{} ERROR request={n} TimeoutError: upstream 10.0.0.{} did not answer\n",
+            let upstream = n % 250;
+            writeln!(
+                burst,
+                "{} ERROR request={n} TimeoutError: upstream 10.0.0.{upstream} did not answer",
                 stamp(),
-                n % 250
-            ));
+            )?;
             if burst.len() > 64 * 1024 {
-                self.log.write_all(burst.as_bytes())?;
+                self.log.write_all(&burst)?;
                 burst.clear();
             }
         }
-        self.log.write_all(burst.as_bytes())?;
+        self.log.write_all(&burst)?;
         self.expected += STORM;
         Ok(())
     }

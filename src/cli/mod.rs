@@ -37,7 +37,7 @@ struct Options {
     #[arg(long, global = true, value_name = "FILE", env = "TAILGRAM_CONFIG")]
     config: Option<PathBuf>,
     /// Where state is kept; `:memory:` goes without [default: /var/lib/tailgram if it exists, else
-    /// $XDG_STATE_HOME/tailgram]
+    /// `$XDG_STATE_HOME/tailgram`]
     #[arg(long, global = true, value_name = "DIR", env = "TAILGRAM_STATE_DIR")]
     state_dir: Option<PathBuf>,
     /// How much to say on stderr: error, warn, info, debug or trace
@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
     log::start(cli.options.log_level, cli.options.log_format);
     let env = Environment::of_process();
     let done = match cli.command {
-        Command::Run(args) => run::run(&cli.options, args, &env),
+        Command::Run(args) => run::run(&cli.options, &args, &env),
         Command::Send(args) => send::run(&cli.options, &args, &env),
         Command::Status(args) => status::run(&cli.options, &args, &env),
         Command::Health => health::run(&cli.options, &env),

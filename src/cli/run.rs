@@ -31,7 +31,7 @@ enum From {
     Beginning,
 }
 
-pub(super) fn run(options: &Options, args: Args, env: &Environment) -> Result<(), Failure> {
+pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(), Failure> {
     let mut settings = super::settings(options, env)?;
     settings.tail.from = args.from.map(|from| match from {
         From::End => Start::End,

@@ -12,7 +12,7 @@ use super::state_dir::StateDir;
 use super::{Failure, Options};
 
 /// How long a closed gate is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -12,7 +12,7 @@ pub(super) struct Clock {
 
 impl Clock {
     /// Starts the monotonic half. It does not begin at zero, so that moments before the start exist.
-    const BEGIN: Duration = Duration::from_secs(24 * 3600);
+    const BEGIN: Duration = Duration::from_hours(24);
 
     pub(super) fn start() -> Self {
         Self {

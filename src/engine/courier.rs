@@ -19,7 +19,7 @@ use super::messenger::{Messenger, describe};
 use super::status::Success;
 
 /// After a refused token, nothing is sent for this long.
-const TOKEN_PAUSE: Duration = Duration::from_secs(60);
+const TOKEN_PAUSE: Duration = Duration::from_mins(1);
 
 /// The ledger thread is gone; whoever waits for the threads says why.
 #[derive(Debug)]
@@ -191,9 +191,10 @@ impl Lane {
         if trouble == self.trouble {
             return;
         }
-        match &trouble {
-            Some(trouble) => tracing::warn!(chat = %self.chat.name, "not delivered: {trouble}"),
-            None => tracing::info!(chat = %self.chat.name, "delivering again"),
+        if let Some(trouble) = &trouble {
+            tracing::warn!(chat = %self.chat.name, "not delivered: {trouble}");
+        } else {
+            tracing::info!(chat = %self.chat.name, "delivering again");
         }
         self.trouble = trouble;
     }

@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(8);
 /// The last commit may take this much longer.
 const LAST_COMMIT: Duration = Duration::from_secs(1);
 /// `run --once` gives up after this long.
-const ONCE: Duration = Duration::from_secs(300);
+const ONCE: Duration = Duration::from_mins(5);
 /// So many turns of the reader may wait for the ledger; then the reader waits, and the log file is the
 /// buffer.
 const BATCHES: usize = 4;
@@ -126,7 +126,7 @@ impl Engine {
         let (stopping, stopping_receiver) = watch::channel(false);
         let stop_reading = Arc::new(AtomicBool::new(false));
         let waker = Waker::new();
-        let wakes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
+        let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
         let lens = Lens::new(&settings.message.host, &settings.logs, &settings.incident)?;
         let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
@@ -160,7 +160,7 @@ impl Engine {
             async move { messenger.introduce().await }
         });
         let mut lanes = JoinSet::new();
-        for (chat, wake) in chats.iter().zip(&wakes) {
+        for (chat, wake) in chats.iter().zip(&wake_lanes) {
             let known = incidents.chats().find(|known| known.name == chat.name);
             lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), known, &mut draw).run());
         }
@@ -191,7 +191,7 @@ impl Engine {
             clock,
             batches,
             asks: ask_receiver,
-            lanes: wakes,
+            lanes: wake_lanes,
             once: mode == Mode::Once,
         };
         Ok(Self {
@@ -302,7 +302,7 @@ async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
     };
     // A sender that was dropped never asks for anything.
     if !asked {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -195,14 +195,11 @@ impl<'l> Tally<'l> {
             Some(open) => open,
             None => self.open.entry(rule.name.clone()).or_default(),
         };
-        let index = match open.get(&by) {
-            Some(index) => *index,
-            None => {
-                self.rows.push(Row::Found(hit.row(rule, by.clone())));
-                open.insert(by, self.rows.len() - 1);
-                self.rows.len() - 1
-            }
-        };
+        let rows = &mut self.rows;
+        let index = *open.entry(by).or_insert_with_key(|by| {
+            rows.push(Row::Found(hit.row(rule, by.clone())));
+            rows.len() - 1
+        });
         if let Some(Row::Found(row)) = self.rows.get_mut(index) {
             hit.add_to(row, rule.keeps_all);
         }

@@ -16,13 +16,13 @@ use super::settings::{Ring, RuleSettings};
 use super::{fold, limit};
 
 /// The pause before a follow-up ring grows to this at most.
-const RING_PAUSE: Duration = Duration::from_secs(30 * 60);
+const RING_PAUSE: Duration = Duration::from_mins(30);
 /// A parked chat is tried again this often.
-const PROBE: Duration = Duration::from_secs(3600);
+const PROBE: Duration = Duration::from_hours(1);
 /// Two 429s of different chats within this long close the gate of the whole bot.
 const FLOOD_PAIR: Duration = Duration::from_secs(10);
 /// The span of the requests that are kept for the limiter.
-const REQUESTS: Duration = Duration::from_secs(60);
+const REQUESTS: Duration = Duration::from_mins(1);
 /// No message has room for more lines than this.
 const LINES: usize = 2_100;
 

@@ -47,16 +47,16 @@ impl Grouper {
         &mut self,
         rows: &mut Rows,
         rule: &RuleSettings,
-        found: Found,
+        found: &Found,
         now: Now,
         draw: &mut fastrand::Rng,
     ) {
-        let id = self.incident_for(rows, rule, &found, now, draw);
+        let id = self.incident_for(rows, rule, found, now, draw);
         let Some(incident) = rows.incident_mut(id) else {
             return;
         };
         let before = incident.total;
-        absorb(incident, &found, rule.ring, now);
+        absorb(incident, found, rule.ring, now);
         incident.quiet = Timer::start(now.moment, rule.quiet);
         let chats: Vec<ChatName> = rows
             .deliveries_of(id)
@@ -67,7 +67,7 @@ impl Grouper {
                 rows,
                 rule,
                 &DeliveryKey { incident: id, chat },
-                &found,
+                found,
                 before,
                 now,
             );

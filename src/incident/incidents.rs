@@ -53,6 +53,9 @@ pub struct LedgerLine {
     pub pending: u64,
 }
 
+/// Of all that a chat is owed, the least goes first: the more urgent, then the older.
+type Rank = (Class, Option<Moment>, IncidentId);
+
 impl Incidents {
     /// Takes up what a store holds. Attempts found in it may have arrived; incidents of rules that are no
     /// longer in rules.toml end; what chats that are no longer there were owed is failed.
@@ -96,7 +99,7 @@ impl Incidents {
                         continue;
                     };
                     self.grouper
-                        .found(&mut self.rows, rule, found, now, &mut self.draw);
+                        .found(&mut self.rows, rule, &found, now, &mut self.draw);
                 }
                 Row::Resolve(resolve) => {
                     self.grouper.resolve(&mut self.rows, &resolve, now);
@@ -274,7 +277,7 @@ impl Incidents {
 
     /// The most urgent thing that `chat` is owed; or when to look again.
     fn best(&self, chat: &ChatName, now: Now) -> Result<(DeliveryKey, Decision), Option<Moment>> {
-        let mut best: Option<((Class, Option<Moment>, IncidentId), DeliveryKey, Decision)> = None;
+        let mut best: Option<(Rank, DeliveryKey, Decision)> = None;
         let mut wake: Option<Moment> = None;
         for delivery in self.rows.deliveries(chat) {
             match self.decide(delivery, now) {

@@ -101,7 +101,7 @@ fn settings() -> Settings {
     };
     let limit = Some(Rate {
         count: 2,
-        per: Duration::from_secs(120),
+        per: Duration::from_mins(2),
     });
     Settings {
         rules: vec![
@@ -635,7 +635,7 @@ fn follow_up_rings_come_at_doubling_pauses() {
 fn past_the_limit_incidents_wait_for_the_rules_next_message() {
     let limit = Some(Rate {
         count: 2,
-        per: Duration::from_secs(3600),
+        per: Duration::from_hours(1),
     });
     let mut world = world_with(RuleSettings {
         limit,

@@ -48,7 +48,7 @@ mod tests {
         let mut row = LedgerRow::new(key, Now::default());
         let limit = Some(Rate {
             count: 3,
-            per: Duration::from_secs(60),
+            per: Duration::from_mins(1),
         });
         let mut taken = Vec::new();
         for second in 0..600u64 {
@@ -71,7 +71,7 @@ mod tests {
         let mut row = LedgerRow::new(key, Now::default());
         let limit = Some(Rate {
             count: 1,
-            per: Duration::from_secs(60),
+            per: Duration::from_mins(1),
         });
         take(&mut row, limit, Moment(5_000));
         assert_eq!(

@@ -42,11 +42,11 @@ impl RuleSettings {
     /// The default of [`RuleSettings::every`].
     pub const EVERY: Duration = Duration::from_secs(30);
     /// The default of [`RuleSettings::quiet`].
-    pub const QUIET: Duration = Duration::from_secs(600);
+    pub const QUIET: Duration = Duration::from_mins(10);
     /// The default of [`RuleSettings::limit`], which `ring = "all"` does not have.
     pub const LIMIT: Rate = Rate {
         count: 12,
-        per: Duration::from_secs(3600),
+        per: Duration::from_hours(1),
     };
 
     /// A rule with every default, told to `chat`.

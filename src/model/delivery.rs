@@ -20,6 +20,10 @@ pub struct DeliveryKey {
 /// What one chat knows of one incident. `applied - settled` of all rows, with what is folded, is the
 /// ledger's `pending`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a row: each of them is one fact about the message, and every combination can occur"
+)]
 pub struct Delivery {
     /// Which delivery.
     pub key: DeliveryKey,

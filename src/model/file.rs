@@ -20,11 +20,10 @@ impl Head {
 
     /// The head of a file that begins with `bytes`; what lies beyond [`Head::FULL`] is not looked at.
     pub fn of(bytes: &[u8]) -> Self {
-        let bytes = &bytes[..bytes.len().min(Self::FULL as usize)];
-        // The cast is exact: the slice is at most `FULL` bytes long.
+        let len = u32::try_from(bytes.len()).map_or(Self::FULL, |len| len.min(Self::FULL));
         Self {
-            len: bytes.len() as u32,
-            hash: xxhash_rust::xxh3::xxh3_64(bytes),
+            len,
+            hash: xxhash_rust::xxh3::xxh3_64(&bytes[..len as usize]),
         }
     }
 

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_timer_goes_on_where_it_was_after_a_restart() {
         let saved = now(5_000, 1_000_000);
-        let timer = Timer::start(Moment(5_000), Duration::from_secs(60));
+        let timer = Timer::start(Moment(5_000), Duration::from_mins(1));
         let resumed = timer.resume(saved, now(70, 1_020_000));
         assert_eq!(resumed.due, Moment(70 + 40_000));
     }
@@ -133,15 +133,15 @@ mod tests {
     #[test]
     fn a_clock_that_jumped_back_never_makes_a_timer_longer_than_it_was() {
         let saved = now(5_000, 1_000_000);
-        let timer = Timer::start(Moment(5_000), Duration::from_secs(60));
+        let timer = Timer::start(Moment(5_000), Duration::from_mins(1));
         let resumed = timer.resume(saved, now(70, -9_000_000));
-        assert_eq!(resumed.remaining(Moment(70)), Duration::from_secs(60));
+        assert_eq!(resumed.remaining(Moment(70)), Duration::from_mins(1));
     }
 
     #[test]
     fn a_clock_that_jumped_ahead_fires_a_timer_at_once() {
         let saved = now(5_000, 1_000_000);
-        let timer = Timer::start(Moment(5_000), Duration::from_secs(60));
+        let timer = Timer::start(Moment(5_000), Duration::from_mins(1));
         assert!(timer.resume(saved, now(70, i64::MAX)).fired(Moment(70)));
     }
 }

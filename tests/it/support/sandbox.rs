@@ -202,7 +202,7 @@ impl Drop for Running {
 /// Polls until `done`, for at most a minute; says what was waited for if it never comes.
 #[track_caller]
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !done() {
         assert!(Instant::now() < deadline, "waited a minute in vain until {what}");
         std::thread::sleep(Duration::from_millis(20));
