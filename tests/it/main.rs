@@ -6,5 +6,12 @@
 
 mod support;
 
+mod bad_input;
 mod floors;
+mod once;
+mod outage;
 mod road;
+mod secrecy;
+mod shutdown;
+mod storm;
+mod unicode;
