@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use botapi::{ChatConfig, ChatKind, Config, FaultKind, Message, Verdict};
+use botapi::{ChatConfig, ChatKind, ChatState, Config, FaultKind, Message, Verdict};
 
 use crate::support::{ME, Sandbox, evidence, seed, soak, total, until, until_within};
 
@@ -184,8 +184,28 @@ fn a_wrong_token_stops_neither_reading_nor_counting() {
     assert!(sandbox.api.journal().all_messages().is_empty());
     evidence(&format!("wrong token: {requests} requests in {length:?}, {lines} matches kept, seed 0"));
 
+    // Whoever mended the token restarts, and is not made to wait for the pause of the wrong one.
     let running = sandbox.start(&[]);
-    until("the right token delivers all", || !sandbox.last_text().is_empty() && total(&sandbox.last_text()) == lines);
+    until_within(Duration::from_secs(30), "the right token delivers all", || !sandbox.last_text().is_empty() && total(&sandbox.last_text()) == lines);
     assert_eq!(sandbox.api.journal().messages(ME).len(), 1);
+    assert!(running.terminate().success());
+}
+
+#[test]
+fn a_chat_that_refused_is_asked_again_after_a_restart() {
+    let sandbox = Sandbox::new();
+    sandbox.rules("[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\n");
+    sandbox.api.chats().state(ME, ChatState::NotStarted);
+    let running = sandbox.start(&[]);
+    sandbox.append("app.log", "ERROR first\nERROR second\n");
+    until("it says how to mend it", || sandbox.stderr().contains("people must send it /start first"));
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+
+    sandbox.api.chats().state(ME, ChatState::Ok);
+    let sent = sandbox.finish(&["send", "is it mended?"]);
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    let running = sandbox.start(&[]);
+    until_within(Duration::from_secs(30), "what waited is delivered", || sandbox.last_text().contains("ERROR"));
+    assert_eq!(total(&sandbox.last_text()), 2);
     assert!(running.terminate().success());
 }
