@@ -151,7 +151,10 @@ fn gate(state: &State, chat: &ChatSettings) -> Duration {
         wall,
     };
     // The gate of a parked chat only spaces out the questions that nobody asked; this one somebody asks.
-    let chat = state.chats.iter().find(|known| known.name == chat.name && known.parked.is_none());
+    let chat = state
+        .chats
+        .iter()
+        .find(|known| known.name == chat.name && known.parked.is_none());
     let own = chat.and_then(|known| Some(known.gate?.resume(known.saved, now)));
     let bot = state
         .token_gate

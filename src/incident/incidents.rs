@@ -265,7 +265,10 @@ impl Incidents {
     /// When `chat` may be sent to again; absent: now.
     fn gate(&self, chat: &ChatName, now: Now) -> Option<Moment> {
         let own = self.rows.chat(chat).and_then(|chat| chat.gate);
-        let closed = own.into_iter().chain(self.rows.bot_gates()).filter(|gate| !gate.fired(now.moment));
+        let closed = own
+            .into_iter()
+            .chain(self.rows.bot_gates())
+            .filter(|gate| !gate.fired(now.moment));
         closed.map(|gate| gate.due).max()
     }
 

@@ -16,7 +16,11 @@ fn ends_in_time(sandbox: &Sandbox, running: Running) {
     let asked = Instant::now();
     let status = running.terminate();
     assert!(status.success(), "{status}: {}", sandbox.stderr());
-    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(10),
+        "it took {:?}",
+        asked.elapsed()
+    );
 }
 
 fn requests(sandbox: &Sandbox) -> usize {
@@ -27,7 +31,10 @@ fn requests(sandbox: &Sandbox) -> usize {
 fn with_telegram_silent_it_ends_in_time_and_delivers_at_the_next_start() {
     let sandbox = Sandbox::new();
     sandbox.rules(RULE);
-    sandbox.api.faults().always(FaultKind::Stall { ms: 60_000, store: false });
+    sandbox.api.faults().always(FaultKind::Stall {
+        ms: 60_000,
+        store: false,
+    });
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR into the silence\n");
     until("the request is under way", || requests(&sandbox) == 1);
@@ -36,11 +43,19 @@ fn with_telegram_silent_it_ends_in_time_and_delivers_at_the_next_start() {
     sandbox.api.faults().clear();
 
     let running = sandbox.start(&[]);
-    until("both lines are told", || !sandbox.last_text().is_empty() && total(&sandbox.last_text()) == 2);
+    until("both lines are told", || {
+        !sandbox.last_text().is_empty() && total(&sandbox.last_text()) == 2
+    });
     let messages = sandbox.api.journal().messages(ME);
     assert_eq!(messages.len(), 1, "{messages:#?}");
-    let first = messages[0].earlier.first().map_or(&messages[0].text, |version| &version.text);
-    assert!(first.contains("may repeat"), "a request was under way, so it might have arrived: {first}");
+    let first = messages[0]
+        .earlier
+        .first()
+        .map_or(&messages[0].text, |version| &version.text);
+    assert!(
+        first.contains("may repeat"),
+        "a request was under way, so it might have arrived: {first}"
+    );
     ends_in_time(&sandbox, running);
 }
 
@@ -54,7 +69,9 @@ fn a_429_of_an_hour_delays_no_end_and_holds_across_the_restart() {
          {RULE}chats = [\"me\"]\n[[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"0s\"\nchats = [\"you\"]\n",
         sandbox.path("logs").display()
     ));
-    sandbox.api.faults().once(FaultKind::TooMany { retry_after: Some(json!(3600)) });
+    sandbox.api.faults().once(FaultKind::TooMany {
+        retry_after: Some(json!(3600)),
+    });
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR too much\n");
     until("the 429 was heard", || sandbox.stderr().contains("not delivered"));
@@ -62,10 +79,23 @@ fn a_429_of_an_hour_delays_no_end_and_holds_across_the_restart() {
 
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR once more\nCANARY\n");
-    let sings = || sandbox.api.journal().messages(YOU).iter().any(|message| message.text.contains("CANARY"));
+    let sings = || {
+        sandbox
+            .api
+            .journal()
+            .messages(YOU)
+            .iter()
+            .any(|message| message.text.contains("CANARY"))
+    };
     until("the other chat is told", sings);
     ends_in_time(&sandbox, running);
-    let of_me = sandbox.api.journal().requests().iter().filter(|request| request.chat == Some(ME)).count();
+    let of_me = sandbox
+        .api
+        .journal()
+        .requests()
+        .iter()
+        .filter(|request| request.chat == Some(ME))
+        .count();
     assert_eq!(of_me, 1, "a chat that is closed for an hour was asked again");
     assert!(sandbox.stderr().contains("pending=2"), "{}", sandbox.stderr());
 }
@@ -74,7 +104,9 @@ fn a_429_of_an_hour_delays_no_end_and_holds_across_the_restart() {
 fn what_a_429_held_back_is_delivered_after_the_restart() {
     let sandbox = Sandbox::new();
     sandbox.rules(RULE);
-    sandbox.api.faults().once(FaultKind::TooMany { retry_after: Some(json!(3)) });
+    sandbox.api.faults().once(FaultKind::TooMany {
+        retry_after: Some(json!(3)),
+    });
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR too much\n");
     until("the 429 was heard", || sandbox.stderr().contains("not delivered"));
@@ -85,7 +117,11 @@ fn what_a_429_held_back_is_delivered_after_the_restart() {
     until("it is told", || sandbox.last_text().contains("ERROR too much"));
     let messages = sandbox.api.journal().messages(ME);
     assert_eq!(messages.len(), 1);
-    assert!(!messages[0].text.contains("may repeat"), "a 429 surely was not delivered: {}", messages[0].text);
+    assert!(
+        !messages[0].text.contains("may repeat"),
+        "a 429 surely was not delivered: {}",
+        messages[0].text
+    );
     ends_in_time(&sandbox, running);
 }
 
@@ -93,7 +129,10 @@ fn what_a_429_held_back_is_delivered_after_the_restart() {
 fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     let sandbox = Sandbox::new();
     sandbox.rules(RULE);
-    sandbox.api.faults().always(FaultKind::Stall { ms: 60_000, store: false });
+    sandbox.api.faults().always(FaultKind::Stall {
+        ms: 60_000,
+        store: false,
+    });
     let mut running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR into the silence\n");
     until("the request is under way", || requests(&sandbox) == 1);

@@ -11,19 +11,29 @@ fn line(draw: &mut fastrand::Rng, n: u64) -> String {
     match n % 3 {
         0 => format!("2026-03-01T12:00:00Z ERROR request {a} failed after {b} ms\n"),
         1 => format!("2026-03-01T12:00:00Z ERROR pool exhausted, {b} waiting, owner 0x{a:08x}\n"),
-        _ => format!("2026-03-01T12:00:00Z ERROR upstream 10.0.0.{} said 502 to {a}\n", b % 256),
+        _ => format!(
+            "2026-03-01T12:00:00Z ERROR upstream 10.0.0.{} said 502 to {a}\n",
+            b % 256
+        ),
     }
 }
 
 /// Figures bind where they are what users get: in a release build.
 fn at_most(what: &str, kib: u64, bound: u64) {
     if !cfg!(debug_assertions) {
-        assert!(kib * 1024 <= bound * 1_000_000, "{what}: {kib} KiB, over the bound of {bound} MB");
+        assert!(
+            kib * 1024 <= bound * 1_000_000,
+            "{what}: {kib} KiB, over the bound of {bound} MB"
+        );
     }
 }
 
 fn build() -> &'static str {
-    if cfg!(debug_assertions) { "debug build" } else { "release build" }
+    if cfg!(debug_assertions) {
+        "debug build"
+    } else {
+        "release build"
+    }
 }
 
 #[test]
@@ -38,8 +48,19 @@ fn a_storm_is_one_incident_with_a_handful_of_rings_and_an_exact_total() {
     let running = sandbox.start(&[]);
     until("it started", || sandbox.stderr().contains("started"));
     burst(&sandbox, seed, count);
-    let exact = || sandbox.api.journal().messages(ME).first().is_some_and(|first| total(&first.text) == count);
-    until_within(Duration::from_secs(if soak() { 300 } else { 60 }), "the total is exact", exact);
+    let exact = || {
+        sandbox
+            .api
+            .journal()
+            .messages(ME)
+            .first()
+            .is_some_and(|first| total(&first.text) == count)
+    };
+    until_within(
+        Duration::from_secs(if soak() { 300 } else { 60 }),
+        "the total is exact",
+        exact,
+    );
     sandbox.append("app.log", "CANARY\n");
     until("the canary arrives", || sandbox.last_text().contains("CANARY"));
     let peak = running.memory("VmHWM");

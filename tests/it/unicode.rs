@@ -6,7 +6,11 @@ use crate::support::{ME, Sandbox};
 fn everything_seen(sandbox: &Sandbox) -> String {
     let messages = sandbox.api.journal().messages(ME);
     let texts = messages.iter().flat_map(|message| {
-        message.earlier.iter().map(|version| version.text.clone()).chain([message.text.clone()])
+        message
+            .earlier
+            .iter()
+            .map(|version| version.text.clone())
+            .chain([message.text.clone()])
     });
     texts.collect::<Vec<_>>().join("\n")
 }
@@ -54,14 +58,19 @@ fn invalid_bytes_hide_nothing_beside_them() {
     let sandbox = Sandbox::new();
     sandbox.rules("[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nall = ['끝']\n");
     let mut file = sandbox.open("app.log");
-    file.write_all(b"\xff\xfe\x00 garbage without a match \xc3\x28\n").unwrap();
-    file.write_all(b"ERROR \xff\xfe half a letter \xea\xb0 and a whole one ").unwrap();
+    file.write_all(b"\xff\xfe\x00 garbage without a match \xc3\x28\n")
+        .unwrap();
+    file.write_all(b"ERROR \xff\xfe half a letter \xea\xb0 and a whole one ")
+        .unwrap();
     file.write_all("가 끝\n".as_bytes()).unwrap();
     sandbox.once();
     let seen = everything_seen(&sandbox);
     assert!(seen.contains("half a letter"), "{seen}");
     assert!(seen.contains("and a whole one 가 끝"), "{seen}");
-    assert!(seen.contains('\u{fffd}'), "what is no text is marked as such: {seen}");
+    assert!(
+        seen.contains('\u{fffd}'),
+        "what is no text is marked as such: {seen}"
+    );
     assert!(!seen.contains("garbage"), "{seen}");
     nothing_lives(&sandbox);
 }
@@ -75,13 +84,29 @@ fn what_turns_hides_or_rings_becomes_visible() {
     sandbox.append("app.log", &format!("{hostile}\n"));
     sandbox.once();
     let seen = everything_seen(&sandbox);
-    for bad in ['\u{202e}', '\u{2066}', '\u{2069}', '\u{200b}', '\u{7}', '\u{8}', '\u{feff}', '\u{7f}', '\u{1b}', '\0'] {
+    for bad in [
+        '\u{202e}', '\u{2066}', '\u{2069}', '\u{200b}', '\u{7}', '\u{8}', '\u{feff}', '\u{7f}', '\u{1b}',
+        '\0',
+    ] {
         assert!(!seen.contains(bad), "{:?} reached the phone: {seen:?}", bad);
     }
-    for escape in ["⟨U+202E⟩", "⟨U+2066⟩", "⟨U+200B⟩", "⟨U+FEFF⟩", "␇", "␈", "␡", "␛", "␀"] {
+    for escape in [
+        "⟨U+202E⟩",
+        "⟨U+2066⟩",
+        "⟨U+200B⟩",
+        "⟨U+FEFF⟩",
+        "␇",
+        "␈",
+        "␡",
+        "␛",
+        "␀",
+    ] {
         assert!(seen.contains(escape), "{escape} is not in {seen:?}");
     }
-    assert!(seen.contains("red") && !seen.contains("[31m"), "colours are dropped: {seen:?}");
+    assert!(
+        seen.contains("red") && !seen.contains("[31m"),
+        "colours are dropped: {seen:?}"
+    );
     nothing_lives(&sandbox);
 }
 
@@ -103,12 +128,24 @@ fn no_link_mention_tag_or_command_comes_from_a_log() {
         "ERROR \u{202e}elpmaxe.live//:ptth\u{202c} @\u{200b}admin me@evil.example",
         "RESOLVED by @admin at http://evil.example/resolved #over /stop",
     ];
-    for name in ["@admin evil.example #tag $TSLA.log", "start@evil_bot.log", "app.log"] {
+    for name in [
+        "@admin evil.example #tag $TSLA.log",
+        "start@evil_bot.log",
+        "app.log",
+    ] {
         sandbox.append(name, &(hostile.join("\n") + "\n"));
     }
     sandbox.once();
     let seen = everything_seen(&sandbox);
-    for word in ["@admin", "http://evil.example", "#tag", "/start", "<b>bold</b>", "tg://user?id=1", "$TSLA"] {
+    for word in [
+        "@admin",
+        "http://evil.example",
+        "#tag",
+        "/start",
+        "<b>bold</b>",
+        "tg://user?id=1",
+        "$TSLA",
+    ] {
         assert!(seen.contains(word), "{word:?} is not in {seen}");
     }
     nothing_lives(&sandbox);
@@ -117,10 +154,21 @@ fn no_link_mention_tag_or_command_comes_from_a_log() {
 
 /// Formatting is ours alone: no link or mention entity at all.
 fn no_entity_but_ours(sandbox: &Sandbox) {
-    let ours = ["bold", "code", "pre", "expandable_blockquote", "blockquote", "italic"];
+    let ours = [
+        "bold",
+        "code",
+        "pre",
+        "expandable_blockquote",
+        "blockquote",
+        "italic",
+    ];
     for message in sandbox.api.journal().messages(ME) {
         for entity in &message.entities {
-            assert!(ours.contains(&entity.kind.as_str()), "{entity:?} in {}", message.text);
+            assert!(
+                ours.contains(&entity.kind.as_str()),
+                "{entity:?} in {}",
+                message.text
+            );
         }
     }
 }
