@@ -150,7 +150,11 @@ fn gate(state: &State, chat: &ChatSettings) -> Duration {
         moment: crate::model::Moment(0),
         wall,
     };
-    let chat = state.chats.iter().find(|known| known.name == chat.name);
+    // The gate of a parked chat only spaces out the questions that nobody asked; this one somebody asks.
+    let chat = state
+        .chats
+        .iter()
+        .find(|known| known.name == chat.name && known.parked.is_none());
     let own = chat.and_then(|known| Some(known.gate?.resume(known.saved, now)));
     let bot = state
         .token_gate

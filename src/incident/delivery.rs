@@ -490,7 +490,7 @@ impl Booking<'_> {
             RefusalKind::ChatGone => self.park(&refusal.why),
             RefusalKind::TokenWrong => {
                 self.release();
-                self.rows.token_gate_mut().until = Some(Timer::start(self.now.moment, retry));
+                self.rows.pause_token(Timer::start(self.now.moment, retry));
                 Settled::TokenWrong
             }
             RefusalKind::TopicGone if !self.rows.chat_mut(&self.key.chat).topic_gone => {

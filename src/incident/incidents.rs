@@ -268,9 +268,9 @@ impl Incidents {
     /// When `chat` may be sent to again; absent: now.
     fn gate(&self, chat: &ChatName, now: Now) -> Option<Moment> {
         let own = self.rows.chat(chat).and_then(|chat| chat.gate);
-        let closed = [own, self.rows.token_gate().until]
+        let closed = own
             .into_iter()
-            .flatten()
+            .chain(self.rows.bot_gates())
             .filter(|gate| !gate.fired(now.moment));
         closed.map(|gate| gate.due).max()
     }

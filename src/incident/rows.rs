@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::model::{
     Account, AccountKey, ChatName, ChatState, Delivery, DeliveryKey, Incident, IncidentId, KeptLine,
-    LedgerDelta, LedgerRow, LineKey, Now, State, TokenGate,
+    LedgerDelta, LedgerRow, LineKey, Now, State, Timer, TokenGate,
 };
 
 /// All rows. Reading is free; a row is changed only through a `*_mut` method, which marks it.
@@ -17,6 +17,8 @@ pub(super) struct Rows {
     accounts: BTreeMap<AccountKey, LedgerRow>,
     chats: BTreeMap<ChatName, ChatState>,
     token_gate: TokenGate,
+    /// Fires when a token that was refused is tried again. Not stored: whoever mends a token restarts.
+    token_pause: Option<Timer>,
     changed: Changed,
 }
 
@@ -87,6 +89,8 @@ impl Rows {
         for chat in &state.chats {
             let mut chat = chat.clone();
             chat.resume(now);
+            // A chat that refused is asked once more at each start, for whoever mended it restarts.
+            chat.gate = chat.gate.filter(|_| chat.parked.is_none());
             rows.chats.insert(chat.name.clone(), chat);
         }
         rows
@@ -292,12 +296,17 @@ impl Rows {
             .or_insert_with(|| ChatState::new(name.clone(), Now::default()))
     }
 
-    pub(super) fn token_gate(&self) -> TokenGate {
-        self.token_gate
-    }
-
     pub(super) fn token_gate_mut(&mut self) -> &mut TokenGate {
         self.changed.token_gate = true;
         &mut self.token_gate
+    }
+
+    /// When the bot may send again: after a flood, and after a refused token.
+    pub(super) fn bot_gates(&self) -> impl Iterator<Item = Timer> {
+        self.token_gate.until.into_iter().chain(self.token_pause)
+    }
+
+    pub(super) fn pause_token(&mut self, pause: Timer) {
+        self.token_pause = Some(pause);
     }
 }

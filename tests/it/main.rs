@@ -12,6 +12,13 @@
 
 mod support;
 
+mod bad_input;
 mod floors;
+mod once;
+mod outage;
 mod road;
+mod secrecy;
+mod shutdown;
 mod status;
+mod storm;
+mod unicode;

@@ -1,7 +1,9 @@
 //! What tests are made of.
 
 mod sandbox;
+mod soak;
 mod total;
 
-pub use sandbox::{ME, Running, Sandbox, until};
+pub use sandbox::{ME, Running, Sandbox, until, until_within};
+pub use soak::{evidence, seed, soak};
 pub use total::total;

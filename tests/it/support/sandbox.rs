@@ -112,18 +112,19 @@ impl Sandbox {
 
     /// Starts `run`; its stderr is appended to the file `stderr`.
     pub fn start(&self, args: &[&str]) -> Running {
+        let mut command = self.command(&["run"]);
+        command.args(args);
+        self.spawn(command)
+    }
+
+    /// Starts a command of the test's own making; its stderr is appended to the file `stderr`.
+    pub fn spawn(&self, mut command: Command) -> Running {
         let stderr = OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.path("stderr"))
             .unwrap();
-        let mut command = self.command(&["run"]);
-        let child = command
-            .args(args)
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
+        let child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         Running { child: Some(child) }
     }
 
@@ -174,10 +175,21 @@ impl Running {
 
     /// SIGTERM, and waits for its end.
     pub fn terminate(mut self) -> ExitStatus {
-        let mut child = self.child.take().unwrap();
-        let pid = rustix::process::Pid::from_child(&child);
+        self.ask_to_end();
+        self.child.take().unwrap().wait().unwrap()
+    }
+
+    /// SIGTERM alone.
+    pub fn ask_to_end(&self) {
+        let pid = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        child.wait().unwrap()
+    }
+
+    /// A figure of `/proc/PID/status` in KiB: `VmHWM`, the most memory that was ever resident, or `VmRSS`.
+    pub fn memory(&self, what: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Whether it has ended by itself.
@@ -201,10 +213,19 @@ impl Drop for Running {
 
 /// Polls until `done`, for at most a minute; says what was waited for if it never comes.
 #[track_caller]
-pub fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
+pub fn until(what: &str, done: impl FnMut() -> bool) {
+    until_within(Duration::from_secs(60), what, done);
+}
+
+/// The same with another patience.
+#[track_caller]
+pub fn until_within(longest: Duration, what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + longest;
     while !done() {
-        assert!(Instant::now() < deadline, "waited a minute in vain until {what}");
+        assert!(
+            Instant::now() < deadline,
+            "waited {longest:?} in vain until {what}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,0 +1,181 @@
+//! The token is nowhere but in the requests, whatever goes wrong and however much is logged.
+
+use std::fs;
+use std::path::Path;
+
+use botapi::{ChatConfig, ChatKind, Config, FaultKind, LimitConfig};
+use serde_json::json;
+
+use crate::support::{ME, Running, Sandbox, until};
+
+const TOKEN: &str = "777000777:AAcanary-Token_0123456789abcdefGHIJ";
+/// The half that is secret.
+const SECRET: &str = "AAcanary-Token_0123456789abcdefGHIJ";
+
+fn sandbox() -> Sandbox {
+    let chat = ChatConfig::new(ME, ChatKind::Private);
+    let config = Config {
+        token: TOKEN.to_owned(),
+        ..Config::default()
+    };
+    let sandbox = Sandbox::with(config.chat(chat).limits(LimitConfig::off()));
+    sandbox.rules_toml(&format!(
+        "[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\nlimit = \"600/min\"\n\
+         [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n\
+         [[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nring = \"all\"\nwait = \"0s\"\nevery = \"100ms\"\n",
+        sandbox.path("logs").display()
+    ));
+    sandbox
+}
+
+/// Every kind of fault there is.
+fn faults() -> Vec<FaultKind> {
+    let error = |status, description: &str| FaultKind::Error {
+        status,
+        code: status,
+        description: description.to_owned(),
+    };
+    vec![
+        FaultKind::TooMany {
+            retry_after: Some(json!(1)),
+        },
+        FaultKind::TooMany { retry_after: None },
+        error(400, &format!("Bad Request: proxy says /bot{TOKEN}/sendMessage")),
+        error(500, &format!("Internal Server Error at http://api/bot{TOKEN}/")),
+        FaultKind::Html {
+            status: 502,
+            store: false,
+        },
+        FaultKind::Empty { store: true },
+        FaultKind::Truncated { store: true },
+        FaultKind::HalfAnswer { store: true },
+        FaultKind::Stall {
+            ms: 200,
+            store: false,
+        },
+        FaultKind::AnswerLost,
+        FaultKind::Refuse,
+        FaultKind::Reset,
+        FaultKind::Slow { ms_per_byte: 1 },
+        FaultKind::Huge { bytes: 300_000 },
+        FaultKind::Delay { ms: 100 },
+    ]
+}
+
+/// No byte of the secret in a file, or in a folder of files.
+#[track_caller]
+fn holds_no_secret(path: &Path) {
+    if path.is_dir() {
+        return fs::read_dir(path)
+            .unwrap()
+            .for_each(|entry| holds_no_secret(&entry.unwrap().path()));
+    }
+    let bytes = fs::read(path).unwrap();
+    let found = bytes
+        .windows(SECRET.len())
+        .any(|window| window == SECRET.as_bytes());
+    assert!(
+        !found,
+        "{} holds the token: {}",
+        path.display(),
+        String::from_utf8_lossy(&bytes)
+    );
+}
+
+#[track_caller]
+fn says_no_secret(sandbox: &Sandbox, running: &Running) {
+    holds_no_secret(&sandbox.path("stderr"));
+    holds_no_secret(&sandbox.path("state"));
+    holds_no_secret(Path::new(&format!("/proc/{}/cmdline", running.pid())));
+    assert!(!sandbox.stderr().contains("panicked"), "{}", sandbox.stderr());
+}
+
+fn through_all_faults(format: &str) {
+    let sandbox = sandbox();
+    let running = sandbox.start(&["--log-level", "trace", "--log-format", format]);
+    sandbox.append("app.log", "ERROR begin\n");
+    until("it delivers", || sandbox.last_text().contains("ERROR begin"));
+    for (n, fault) in faults().into_iter().enumerate() {
+        let name = format!("{fault:?}");
+        sandbox.api.faults().once(fault);
+        sandbox.append("app.log", &format!("ERROR line {n}.\n"));
+        until(&format!("{name} has struck"), || {
+            sandbox.api.faults().pending() == 0
+        });
+        // A success in between keeps the pauses short. A refused text is not tried again.
+        sandbox.append("app.log", &format!("ERROR after {n}.\n"));
+        until(&format!("it delivers after {name}"), || {
+            sandbox.last_text().contains(&format!("ERROR after {n}."))
+        });
+        says_no_secret(&sandbox, &running);
+    }
+    sandbox.api.stop();
+    sandbox.append("app.log", "ERROR while the port is closed\n");
+    until("the closed port is told", || {
+        sandbox.stderr().to_lowercase().contains("refused")
+    });
+    sandbox.api.restart();
+    until("the canary comes", || {
+        sandbox.last_text().contains("while the port is closed")
+    });
+    says_no_secret(&sandbox, &running);
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    holds_no_secret(&sandbox.path("stderr"));
+    holds_no_secret(&sandbox.path("state"));
+}
+
+#[test]
+fn no_fault_brings_the_token_into_the_text_log_or_the_state() {
+    through_all_faults("text");
+}
+
+#[test]
+fn no_fault_brings_the_token_into_the_json_log_or_the_state() {
+    through_all_faults("json");
+}
+
+#[test]
+fn a_refused_start_does_not_quote_the_token() {
+    let sandbox = sandbox();
+    let rules = fs::read_to_string(sandbox.path("rules.toml")).unwrap();
+    let broken = [
+        (
+            "a literal token in a broken file",
+            format!("{rules}\nbroken = = 1\ntoken = \"{TOKEN}\"\n"),
+        ),
+        (
+            "a literal token under a wrong key",
+            rules.replace("updates", &format!("tokn = \"{TOKEN}\"\nupdates")),
+        ),
+        (
+            "a token as a URL",
+            rules.replace("updates", &format!("api_url = \"{TOKEN}\"\nupdates")),
+        ),
+    ];
+    for (what, text) in broken {
+        sandbox.rules_toml(&text);
+        let mut command = sandbox.command(&["run", "--once", "--log-level", "trace"]);
+        let output = command.env_remove("TELEGRAM_API_URL").output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{what}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains(SECRET), "{what}: {said}");
+    }
+}
+
+#[test]
+fn send_does_not_quote_the_token_when_it_fails() {
+    let sandbox = sandbox();
+    for fault in faults() {
+        let name = format!("{fault:?}");
+        sandbox.api.faults().once(fault);
+        let output = sandbox.finish(&["send", "hello", "--log-level", "trace"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains(SECRET), "{name}: {said}");
+        assert_eq!(sandbox.api.faults().pending(), 0, "{name} did not strike: {said}");
+    }
+}

@@ -1,0 +1,150 @@
+//! A storm costs the phone a handful of sounds, and the machine a bounded piece of memory.
+
+use std::io::Write;
+use std::time::Duration;
+
+use crate::support::{ME, Running, Sandbox, evidence, seed, soak, total, until, until_within};
+
+/// Three shapes, each in the first lines, so that none of them is new later.
+fn line(draw: &mut fastrand::Rng, n: u64) -> String {
+    let (a, b) = (draw.u32(..), draw.u16(..));
+    match n % 3 {
+        0 => format!("2026-03-01T12:00:00Z ERROR request {a} failed after {b} ms\n"),
+        1 => format!("2026-03-01T12:00:00Z ERROR pool exhausted, {b} waiting, owner 0x{a:08x}\n"),
+        _ => format!(
+            "2026-03-01T12:00:00Z ERROR upstream 10.0.0.{} said 502 to {a}\n",
+            b % 256
+        ),
+    }
+}
+
+/// Figures bind where they are what users get: in a release build.
+fn at_most(what: &str, kib: u64, bound: u64) {
+    if !cfg!(debug_assertions) {
+        assert!(
+            kib * 1024 <= bound * 1_000_000,
+            "{what}: {kib} KiB, over the bound of {bound} MB"
+        );
+    }
+}
+
+fn build() -> &'static str {
+    if cfg!(debug_assertions) {
+        "debug build"
+    } else {
+        "release build"
+    }
+}
+
+#[test]
+fn a_storm_is_one_incident_with_a_handful_of_rings_and_an_exact_total() {
+    let seed = seed();
+    let count: u64 = if soak() { 1_000_000 } else { 100_000 };
+    let sandbox = Sandbox::new();
+    sandbox.rules(
+        "[[rules]]\nname = \"storm\"\nmatch = 'ERROR'\nwait = \"500ms\"\nevery = \"5s\"\n\
+         [[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"100ms\"\n",
+    );
+    let running = sandbox.start(&[]);
+    until("it started", || sandbox.stderr().contains("started"));
+    burst(&sandbox, seed, count);
+    let exact = || {
+        sandbox
+            .api
+            .journal()
+            .messages(ME)
+            .first()
+            .is_some_and(|first| total(&first.text) == count)
+    };
+    until_within(
+        Duration::from_secs(if soak() { 300 } else { 60 }),
+        "the total is exact",
+        exact,
+    );
+    sandbox.append("app.log", "CANARY\n");
+    until("the canary arrives", || sandbox.last_text().contains("CANARY"));
+    let peak = running.memory("VmHWM");
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    let journal = sandbox.api.journal();
+    let messages = journal.messages(ME);
+    let (rings, edits) = (messages.len() - 1, messages[0].edits.len());
+    evidence(&format!(
+        "storm: {count} matching lines, {rings} message(s), {edits} edits, {} requests answered with 429, \
+         VmHWM {:.1} MB ({}), seed {seed}",
+        journal.floods(),
+        megabytes(peak),
+        build()
+    ));
+    assert_eq!(total(&messages[0].text), count);
+    assert_eq!(rings, 1, "every shape was there from the start: {messages:#?}");
+    assert!(edits <= if soak() { 60 } else { 12 }, "{edits} edits");
+    assert_eq!((journal.floods(), journal.refusals().len()), (0, 0));
+    at_most("the peak of a storm", peak, 40);
+}
+
+/// One of each shape first, then all the rest as fast as the disk takes it.
+fn burst(sandbox: &Sandbox, seed: u64, count: u64) {
+    let mut draw = fastrand::Rng::with_seed(seed);
+    let mut file = std::io::BufWriter::with_capacity(256 * 1024, sandbox.open("app.log"));
+    for n in 0..count {
+        file.write_all(line(&mut draw, n).as_bytes()).unwrap();
+        if n == 2 {
+            file.flush().unwrap();
+        }
+    }
+    file.flush().unwrap();
+}
+
+#[test]
+fn idle_it_needs_next_to_nothing() {
+    let sandbox = Sandbox::new();
+    let running = idle(&sandbox);
+    // A delivered message comes on top of being idle: what holds with it holds without it.
+    let (idle, before) = (running.memory("VmRSS"), running.memory("VmHWM"));
+    sandbox.append("a.log", "CANARY\n");
+    until("the canary arrives", || sandbox.last_text().contains("CANARY"));
+    let after = running.memory("VmHWM");
+    evidence(&format!(
+        "idle: 8 rules, 3 logs: VmRSS {:.1} MB, VmHWM {:.1} MB; after one message VmHWM {:.1} MB ({}), seed 0",
+        megabytes(idle),
+        megabytes(before),
+        megabytes(after),
+        build()
+    ));
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    at_most("idle", before, 15);
+    at_most("idle, and one message", after, 15);
+}
+
+/// Eight rules over three logs that were read to their ends.
+fn idle(sandbox: &Sandbox) -> Running {
+    let rules: String = (1..8)
+        .map(|n| format!("[[rules]]\nname = \"r{n}\"\nmatch = '(?i)error {n}\\d+|fatal .* in module{n}'\n"))
+        .collect();
+    let logs = sandbox.path("logs");
+    let log = |name: &str| {
+        format!(
+            "[[logs]]\nname = \"{name}\"\nfiles = [\"{}/{name}.log\"]\nstart = \"beginning\"\n",
+            logs.display()
+        )
+    };
+    sandbox.rules_toml(&format!(
+        "[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\n{}{}{}{rules}\
+         [[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"100ms\"\n",
+        log("a"),
+        log("b"),
+        log("c")
+    ));
+    for name in ["a.log", "b.log", "c.log"] {
+        sandbox.append(name, "INFO nothing to see\n");
+    }
+    let running = sandbox.start(&[]);
+    // Its first message says that all three were read.
+    sandbox.append("c.log", "CANARY first\n");
+    until("it reads", || sandbox.last_text().contains("CANARY first"));
+    running
+}
+
+fn megabytes(kib: u64) -> f64 {
+    f64::from(u32::try_from(kib).unwrap()) * 1.024 / 1000.0
+}
