@@ -29,7 +29,7 @@ impl Messenger for Client {
             match self.who().await {
                 Ok(bot) => tracing::info!("sending as @{}", bot.username),
                 Err(Outcome::Refused(refusal)) => {
-                    tracing::error!("Telegram refuses the bot: {}", describe(&refusal))
+                    tracing::error!("Telegram refuses the bot: {}", describe(&refusal));
                 }
                 Err(Outcome::Wait { why, .. } | Outcome::Unsure { why }) => {
                     tracing::warn!("Telegram cannot be reached yet ({why}); reading and counting go on");

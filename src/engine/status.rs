@@ -28,7 +28,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A reader, or a process, without a sign of life for this long is not alive.
 const READ_WITHIN: Duration = Duration::from_secs(30);
 /// Something owed and nothing delivered for this long: Telegram does not hear us.
-const DELIVER_WITHIN: Duration = Duration::from_secs(300);
+const DELIVER_WITHIN: Duration = Duration::from_mins(5);
 
 /// Everything `status --json` shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +147,7 @@ pub struct Line {
 
 /// What one rule found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the fields are the contract")]
 pub struct Found {
     /// The rule.
     pub rule: String,
