@@ -7,7 +7,7 @@
 //! `changes` remembers which rows the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
-//! are reached for change only through the `*_mut` methods of [`rows::Rows`], which mark them.
+//! are reached for change only through the `*_mut` methods of `rows::Rows`, which mark them.
 
 mod delivery;
 mod fold;

@@ -13,7 +13,7 @@
 //!
 //! The trap: `SQLite` tries to be helpful when a connection closes, and copies its log (the WAL) into the
 //! file. For a file that is damaged, newer, or whose last sync failed that is a write we do not want, so
-//! connections are born with that switched off and get it only once they are trusted ([`open`]).
+//! connections are born with that switched off and get it only once they are trusted (`open`).
 
 mod commit;
 mod damage;

@@ -5,7 +5,7 @@
 //! elsewhere.
 //!
 //! The trap of this room: Telegram puts the token into the URL, and HTTP errors like to quote URLs. Every
-//! text that leaves the room passes [`redact`] first.
+//! text that leaves the room passes `redact` first.
 
 mod backoff;
 mod client;

@@ -1,7 +1,7 @@
 //! The bot's token, in a type that cannot be printed.
 
 /// A well-formed bot token. It has no `Display`, no `Serialize`, and a `Debug` that shows nothing, so it can
-/// reach the outside only through [`Token::reveal`], which this room alone may call.
+/// reach the outside only through `Token::reveal`, which this room alone may call.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 

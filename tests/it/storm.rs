@@ -118,9 +118,8 @@ fn idle_it_needs_next_to_nothing() {
 
 /// Eight rules over three logs that were read to their ends.
 fn idle(sandbox: &Sandbox) -> Running {
-    let rules: String = (1..8)
-        .map(|n| format!("[[rules]]\nname = \"r{n}\"\nmatch = '(?i)error {n}\\d+|fatal .* in module{n}'\n"))
-        .collect();
+    let rule = |n| format!("[[rules]]\nname = \"r{n}\"\nmatch = '(?i)error {n}\\d+|fatal .* in module{n}'\n");
+    let rules = (1..8).map(rule).collect::<Vec<String>>().concat();
     let logs = sandbox.path("logs");
     let log = |name: &str| {
         format!(
