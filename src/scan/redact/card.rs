@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-/// Longer than 12 digits, perhaps with single spaces or dashes.
-pub(super) const GATE: &str = r"\b{start-half}[2-6](?:[ -]?[0-9]){12}";
+/// Longer than 12 digits, perhaps with single spaces or dashes, and [`free`] on the left.
+pub(super) const GATE: &str = r"(?:^|[^0-9A-Za-z_-]|[^ \t\n\r\x0C_]-)[2-6](?:[ -]?[0-9]){12}";
 
 /// The fewest digits of a card number.
 const FEWEST: usize = 13;

@@ -9,7 +9,7 @@ use memchr::memmem;
 
 use super::value;
 
-/// A colon and an `@` in what follows `://`, or the form in which Go's MySQL driver wants it.
+/// A colon and an `@` in what follows `://`, or the form of the `MySQL` driver for Go.
 pub(super) const GATE: &str = r"://[^\s/:]*:\S+@|:[^ \t\n\r\x0C]+@(?:tcp|unix)\(";
 
 /// How far back from its `@tcp(` a Go data source name is looked for.

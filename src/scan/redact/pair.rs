@@ -291,10 +291,8 @@ impl<'t> Name<'t> {
         let secret = &self.text[span.clone()];
         let trimmed = secret.trim();
         let start = span.start + (secret.len() - secret.trim_start().len());
-        if !trimmed.is_empty()
-            && !value::is_plain(trimmed)
-            && !(self.kind == Kind::Weak && value::is_count(trimmed))
-        {
+        let is_count = self.kind == Kind::Weak && value::is_count(trimmed);
+        if !trimmed.is_empty() && !value::is_plain(trimmed) && !is_count {
             spans.push(start..start + trimmed.len());
         }
     }

@@ -92,6 +92,12 @@ fn both_tables_are_long_enough_to_mean_something() {
 }
 
 #[test]
+fn one_redactor_serves_all_threads() {
+    fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
+    shared(&Redactor::default());
+}
+
+#[test]
 fn own_patterns_hide_their_match_or_only_the_group_named_secret() {
     let extra = [r"badge \d+", r"code (?P<secret>\w+) for"].map(|source| Regex::new(source).unwrap());
     let redactor = Redactor::new(&extra);
