@@ -88,7 +88,7 @@ fn what_turns_hides_or_rings_becomes_visible() {
         '\u{202e}', '\u{2066}', '\u{2069}', '\u{200b}', '\u{7}', '\u{8}', '\u{feff}', '\u{7f}', '\u{1b}',
         '\0',
     ] {
-        assert!(!seen.contains(bad), "{:?} reached the phone: {seen:?}", bad);
+        assert!(!seen.contains(bad), "{bad:?} reached the phone: {seen:?}");
     }
     for escape in [
         "⟨U+202E⟩",

@@ -214,7 +214,7 @@ impl Drop for Running {
 /// Polls until `done`, for at most a minute; says what was waited for if it never comes.
 #[track_caller]
 pub fn until(what: &str, done: impl FnMut() -> bool) {
-    until_within(Duration::from_secs(60), what, done);
+    until_within(Duration::from_mins(1), what, done);
 }
 
 /// The same with another patience.
