@@ -16,6 +16,8 @@ pub(super) struct Terminal {
     rings: AtomicU64,
     silent: AtomicU64,
     edits: AtomicU64,
+    /// Messages of incidents that were not shown to be over.
+    live: AtomicU64,
     /// One message is printed at a time, whatever the number of chats.
     out: Mutex<std::io::Stdout>,
 }
@@ -46,6 +48,7 @@ impl Terminal {
             rings: AtomicU64::new(0),
             silent: AtomicU64::new(0),
             edits: AtomicU64::new(0),
+            live: AtomicU64::new(0),
             out: Mutex::new(std::io::stdout()),
         }
     }
@@ -56,6 +59,11 @@ impl Terminal {
             silent: self.silent.load(Ordering::Relaxed),
             edits: self.edits.load(Ordering::Relaxed),
         }
+    }
+
+    /// Whether every incident that was shown was also shown to be over.
+    pub(super) fn all_over(&self) -> bool {
+        self.live.load(Ordering::Relaxed) == 0
     }
 
     fn show(&self, chat: &ChatName, kind: AttemptKind, request: &Request) -> i64 {
@@ -83,6 +91,11 @@ impl Terminal {
                 (self.next_id.fetch_add(1, Ordering::Relaxed), "RING")
             }
         };
+        if kind == AttemptKind::Open {
+            self.live.fetch_add(1, Ordering::Relaxed);
+        } else if kind == AttemptKind::End {
+            self.live.fetch_sub(1, Ordering::Relaxed);
+        }
         let reply = match request.call {
             Call::Send { reply_to: Some(to) } => format!(", reply to #{to}"),
             _ => String::new(),

@@ -13,6 +13,7 @@
 mod support;
 
 mod bad_input;
+mod documents;
 mod floors;
 mod once;
 mod outage;

@@ -1,0 +1,31 @@
+# Shortcuts. `.ci/run` does not need them.
+
+# What there is
+default:
+    @just --list
+
+# All that CI does
+check:
+    .ci/run
+
+# All tests, or those whose names hold WORDS
+test *WORDS:
+    cargo test {{ WORDS }}
+
+# Formatting, lints, documentation
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace --locked
+
+# How fast the scan is
+bench:
+    cargo bench --bench scan
+
+# The large runs; writes docs/evidence.md
+soak:
+    scripts/soak
+
+# The whole pipeline in the terminal
+demo:
+    cargo run --release -- demo
