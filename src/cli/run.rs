@@ -135,5 +135,12 @@ fn end(summary: &Summary, once: bool) -> Result<(), Failure> {
             "{pending} matches were not delivered in time; they are stored, and the next run delivers them"
         )));
     }
+    if once && summary.refused > 0 {
+        return Err(Failure::Running(format!(
+            "{} matches are refused by Telegram; mend what the warning above names: they are stored, and the next \
+             run delivers them",
+            summary.refused
+        )));
+    }
     Ok(())
 }

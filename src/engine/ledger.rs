@@ -122,6 +122,8 @@ struct Turn {
 pub(super) struct Closed {
     /// The account of every match, from the rows.
     pub(super) ledger: Vec<LedgerLine>,
+    /// Matches that wait for a chat or a token that was refused.
+    pub(super) refused: u64,
 }
 
 impl Ledger {
@@ -154,6 +156,7 @@ impl Ledger {
             if stop {
                 return Ok(Closed {
                     ledger: self.incidents.ledger(),
+                    refused: self.incidents.refused(self.clock.now()),
                 });
             }
         }

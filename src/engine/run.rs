@@ -60,6 +60,8 @@ pub struct Summary {
     pub ledger: Vec<LedgerLine>,
     /// `run --once`: whether everything deliverable was delivered in time.
     pub drained: bool,
+    /// How many matches wait because Telegram refused their chat or the token.
+    pub refused: u64,
 }
 
 /// Why a run failed.
@@ -291,6 +293,7 @@ impl Engine {
         Ok(Summary {
             ledger: closed.ledger,
             drained,
+            refused: closed.refused,
         })
     }
 }

@@ -10,13 +10,15 @@ use crate::model::{
     By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
     Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId,
 };
-use crate::scan::{self, Says, ScanError, Scanner, Verdict};
+use crate::scan::{self, Redactor, Says, ScanError, Scanner, Verdict};
 use crate::tail::{Chunk, Ending, Source};
 
 /// How the bytes of the logs are looked at; shared by all turns.
 pub(super) struct Lens {
     host: String,
     logs: Vec<LogLens>,
+    /// The built-in redaction.
+    redactor: Redactor,
 }
 
 /// One log's half of the [`Lens`].
@@ -62,8 +64,25 @@ impl Lens {
         };
         Ok(Self {
             host: host.to_owned(),
+            redactor: Redactor::default(),
             logs: logs.iter().map(log).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl Lens {
+    /// A captured value without secrets. Alone it is just a word, so it is looked at beside its name: what
+    /// `password=(?P<password>\S+)` captured is recognised by the name.
+    fn without_secrets(&self, name: &str, value: String) -> String {
+        let pair = format!("{name}={value}");
+        match self.redactor.redact(&pair) {
+            std::borrow::Cow::Borrowed(_) => value,
+            std::borrow::Cow::Owned(redacted) => redacted
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('='))
+                .unwrap_or(&redacted)
+                .to_owned(),
+        }
     }
 }
 
@@ -136,7 +155,7 @@ impl<'l> Tally<'l> {
         verdict: &mut Verdict,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
     ) {
-        let hit = Hit::new(source, chunk, event, self.now);
+        let hit = Hit::new(source, chunk, event, &self.lens.redactor, self.now);
         for finding in verdict.findings.drain(..) {
             let Some(rule) = log.rules.get(finding.rule) else {
                 continue;
@@ -165,7 +184,7 @@ impl<'l> Tally<'l> {
         }
     }
 
-    /// The values of `by` that are no captures.
+    /// The values of `by`: what captures gave, without secrets, and what is no capture.
     fn fill(
         &self,
         rule: &RuleLens,
@@ -182,7 +201,11 @@ impl<'l> Tally<'l> {
         rule.by
             .iter()
             .zip(by)
-            .map(|(name, value)| value.or_else(|| known(name)))
+            .map(|(name, value)| {
+                value
+                    .map(|value| self.lens.without_secrets(name, value))
+                    .or_else(|| known(name))
+            })
             .collect()
     }
 
@@ -229,9 +252,15 @@ struct Hit<'e> {
 }
 
 impl<'e> Hit<'e> {
-    fn new(source: &'e Source, chunk: Chunk<'_>, event: &Event<'e>, now: Now) -> Self {
+    /// Secrets are taken out before anything else is made of the text: its shape, what is stored, what is
+    /// sent. And before it is cut, for a secret cut in half is not recognised.
+    fn new(source: &'e Source, chunk: Chunk<'_>, event: &Event<'e>, redactor: &Redactor, now: Now) -> Self {
         let last = event.range.end == chunk.bytes.len();
-        let mut text = event::decode(event.text);
+        let decoded = event::decode(event.text);
+        let mut text = match redactor.redact(&decoded) {
+            std::borrow::Cow::Owned(redacted) => redacted.into(),
+            std::borrow::Cow::Borrowed(_) => decoded,
+        };
         let cut = event.cut || (last && chunk.ending == Ending::Cut) || text.len() > KEPT_TEXT;
         if text.len() > KEPT_TEXT {
             let end = text.floor_char_boundary(KEPT_TEXT);

@@ -199,7 +199,8 @@ fn tells_of(
             let row = rows.account(account);
             let folded = row.and_then(|row| row.fold.clone());
             let folds = folded.is_some();
-            let last = limit::next_is_last(row, rule.limit, now.moment) && !delivery.replaces;
+            let last =
+                limit::leaves_none(row, rule.limit, now.moment, !delivery.repeat) && !delivery.replaces;
             let (held, held_sum) = if last {
                 fold::held_back(rows, account, &delivery.key)
             } else {
@@ -558,16 +559,17 @@ impl Booking<'_> {
         }
     }
 
+    /// Once for a message, however often it has to be sent.
     fn take_a_place_of_the_limit(&mut self) {
-        let replaces = self
+        let free = self
             .rows
             .delivery(self.key)
-            .is_some_and(|delivery| delivery.replaces);
+            .is_some_and(|delivery| delivery.replaces || delivery.repeat);
         let counts = matches!(
             self.attempt.kind,
             AttemptKind::Open | AttemptKind::Reply | AttemptKind::Batch
         );
-        if counts && !replaces {
+        if counts && !free {
             let account = self.account();
             limit::take(self.rows.account_mut(&account), self.rule.limit, self.now.moment);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{
     Account, AccountKey, AttemptId, Card, ChatName, Delivery, DeliveryKey, Ended, Incident, IncidentId,
-    LedgerDelta, Moment, Now, Outcome, Phase, Rendered, Row, RuleName, State,
+    LedgerDelta, Moment, Now, Outcome, Phase, Rendered, Row, RuleName, State, Timer,
 };
 
 use super::delivery::{self, Decided, Order, Settled};
@@ -250,19 +250,32 @@ impl Incidents {
     }
 
     /// How many deliveries have something to tell that does not wait for a place of their rule's `limit`, nor
-    /// for a chat that is gone: what `run --once` waits for.
+    /// for a chat or a token that was refused: what `run --once` waits for.
     pub fn undelivered(&self, now: Now) -> usize {
-        let parked = |delivery: &Delivery| {
-            self.rows
-                .chat(&delivery.key.chat)
-                .is_some_and(|chat| chat.parked.is_some())
-        };
         let waits = |delivery: &&Delivery| match self.decide(delivery, now) {
             Some(Decision::Hold(HoldReason::Limit, _)) | None => false,
-            Some(Decision::Hold(HoldReason::InFlight, _) | Decision::Send { .. }) => !parked(delivery),
-            Some(Decision::Hold(..)) => delivery.pending() > 0 && !parked(delivery),
+            Some(Decision::Hold(HoldReason::InFlight, _) | Decision::Send { .. }) => {
+                !self.refuses(&delivery.key.chat, now)
+            }
+            Some(Decision::Hold(..)) => delivery.pending() > 0 && !self.refuses(&delivery.key.chat, now),
         };
         self.rows.all_deliveries().filter(waits).count()
+    }
+
+    /// How many matches wait because their chat or the token was refused.
+    pub fn refused(&self, now: Now) -> u64 {
+        let refused = self
+            .rows
+            .all_deliveries()
+            .filter(|delivery| self.refuses(&delivery.key.chat, now));
+        refused.map(Delivery::pending).sum()
+    }
+
+    /// Whether Telegram refused the chat or the token, and it is too early to ask again.
+    fn refuses(&self, chat: &ChatName, now: Now) -> bool {
+        let early = |gate: Option<Timer>| gate.is_some_and(|gate| !gate.fired(now.moment));
+        let parked = self.rows.chat(chat).filter(|chat| chat.parked.is_some());
+        early(self.rows.token_pause()) || parked.is_some_and(|chat| early(chat.gate))
     }
 
     /// When `chat` may be sent to again; absent: now.

@@ -682,3 +682,28 @@ fn a_lost_live_message_is_replaced_in_silence_and_only_if_something_is_owed() {
     let order = world.take(0).unwrap();
     assert_eq!((order.kind, order.silent), (AttemptKind::Open, true));
 }
+
+#[test]
+fn an_outage_does_not_use_up_the_rings_of_an_hour() {
+    let limit = Some(Rate {
+        count: 3,
+        per: Duration::from_secs(3600),
+    });
+    let mut world = world_with(RuleSettings {
+        limit,
+        by: vec!["k".into()],
+        ..RuleSettings::new("new", "ops")
+    });
+    world.matches(0, 0, &[1], 3);
+    for _ in 0..10 {
+        world.pass(60_000);
+        assert!(world.deliver(0, Answer::Unsure), "it is tried again");
+    }
+    world.pass(60_000);
+    assert!(world.deliver(0, Answer::Sent));
+    world.matches(0, 1, &[1], 3);
+    let rings = kinds(&mut world, 60);
+    assert_eq!(rings, [(2, AttemptKind::Open)], "the next incident has a place");
+    assert_eq!(world.incidents.ledger()[0].pending, 0);
+    assert_eq!(world.unlabelled, 0);
+}

@@ -17,11 +17,16 @@ pub(super) fn limited_until(row: Option<&LedgerRow>, limit: Option<Rate>, now: M
     inside.get(over).copied()
 }
 
-/// Whether the next ring takes the last place.
-pub(super) fn next_is_last(row: Option<&LedgerRow>, limit: Option<Rate>, now: Moment) -> bool {
+/// Whether the next ring leaves no place; one that has its place already takes none.
+pub(super) fn leaves_none(
+    row: Option<&LedgerRow>,
+    limit: Option<Rate>,
+    now: Moment,
+    takes_one: bool,
+) -> bool {
     let Some(limit) = limit else { return false };
     let inside = row.map_or(0, |row| row.rings.iter().filter(|ring| !ring.fired(now)).count());
-    inside + 1 >= limit.count as usize
+    inside + usize::from(takes_one) >= limit.count as usize
 }
 
 /// Takes a place.

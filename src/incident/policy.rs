@@ -116,7 +116,7 @@ impl View<'_> {
         if self.delivery.replaces {
             return send(AttemptKind::Open, Class::Ring, false, SendReason::Opening);
         }
-        if let Some(until) = self.limited_until {
+        if let Some(until) = self.limited_until() {
             return Decision::Hold(HoldReason::Limit, Some(until));
         }
         self.ring(AttemptKind::Open, SendReason::Opening)
@@ -159,7 +159,7 @@ impl View<'_> {
         if let Some(hold) = self.pause() {
             return hold;
         }
-        if let Some(until) = self.limited_until {
+        if let Some(until) = self.limited_until() {
             return Decision::Hold(HoldReason::Limit, Some(until));
         }
         self.ring(AttemptKind::Batch, SendReason::Lines)
@@ -175,6 +175,11 @@ impl View<'_> {
         send(kind, class, sounds, reason)
     }
 
+    /// A message that may have arrived has its place already: an outage must not use up the rings of an hour.
+    fn limited_until(&self) -> Option<Moment> {
+        self.limited_until.filter(|_| !self.delivery.repeat)
+    }
+
     fn pause(&self) -> Option<Decision> {
         let pause = self.delivery.pause.filter(|pause| !pause.fired(self.now))?;
         Some(Decision::Hold(HoldReason::Pause, Some(pause.due)))
@@ -188,7 +193,7 @@ impl View<'_> {
     }
 
     fn rings_for_a_new_shape(&self) -> bool {
-        self.has_new_shape() && self.limited_until.is_none() && self.ring_pause().is_none()
+        self.has_new_shape() && self.limited_until().is_none() && self.ring_pause().is_none()
     }
 
     fn has_new_shape(&self) -> bool {
@@ -204,7 +209,7 @@ impl View<'_> {
         if !self.has_new_shape() {
             return NOTHING;
         }
-        match (self.limited_until, self.ring_pause()) {
+        match (self.limited_until(), self.ring_pause()) {
             (Some(until), _) => Decision::Hold(HoldReason::Limit, Some(until)),
             (None, until) => Decision::Hold(HoldReason::Pause, until),
         }

@@ -306,6 +306,10 @@ impl Rows {
         self.token_gate.until.into_iter().chain(self.token_pause)
     }
 
+    pub(super) fn token_pause(&self) -> Option<Timer> {
+        self.token_pause
+    }
+
     pub(super) fn pause_token(&mut self, pause: Timer) {
         self.token_pause = Some(pause);
     }

@@ -17,11 +17,13 @@
 
 mod finder;
 mod over;
+mod redact;
 mod ruleset;
 mod settings;
 mod shape;
 mod verdict;
 
+pub use redact::Redactor;
 pub use ruleset::{ScanError, Scanner};
 pub use settings::{Pattern, PatternError, RuleSettings, Settings};
 pub use shape::shape;

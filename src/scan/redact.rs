@@ -46,14 +46,22 @@ const GROUP: &str = "secret";
 
 /// One search for all families, made of their own sources so that it cannot fall behind them.
 static GATE: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
-    let families = [card::GATE.to_owned(), link::GATE.to_owned(), known::source(), pair::source()];
+    let families = [
+        card::GATE.to_owned(),
+        link::GATE.to_owned(),
+        known::source(),
+        pair::source(),
+    ];
     let one = families.map(|family| format!("(?:{family})")).join("|");
     compiled(&one)
 });
 
 /// A built-in pattern. All of them speak of bytes, because what they match is ASCII and the engines are faster so.
 fn compiled(source: &str) -> regex::bytes::Regex {
-    #[expect(clippy::expect_used, reason = "made of constants; every test of this room compiles all of them")]
+    #[expect(
+        clippy::expect_used,
+        reason = "made of constants; every test of this room compiles all of them"
+    )]
     regex::bytes::Regex::new(&format!("(?-u){source}")).expect("the built-in patterns compile")
 }
 

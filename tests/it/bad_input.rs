@@ -291,6 +291,29 @@ fn a_dry_run_prints_what_it_would_send_and_touches_nothing() {
     assert_eq!(sandbox.api.journal().requests().len(), requests);
 }
 
+#[test]
+fn from_beginning_reads_what_was_there_before_and_only_at_a_first_start() {
+    let sandbox = Sandbox::new();
+    sandbox.append("app.log", "ERROR from before\n");
+    two_logs(&sandbox, &sandbox.log("app.log"), &sandbox.log("other.log"));
+    let pass = |args: &[&str]| {
+        let output = sandbox.command(&["run", "--once"]).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    pass(&["--from", "beginning"]);
+    assert!(seen(&sandbox, "from before"));
+    let requests = sandbox.api.journal().requests().len();
+    pass(&["--from", "beginning"]);
+    pass(&[]);
+    assert_eq!(sandbox.api.journal().requests().len(), requests);
+    sandbox.append("app.log", "ERROR canary\n");
+    pass(&["--from", "end"]);
+    assert!(
+        seen(&sandbox, "canary"),
+        "--from does not speak of a log that was read before"
+    );
+}
+
 /// Every file of a folder with what it holds.
 fn bytes(folder: &Path) -> Vec<(std::ffi::OsString, Vec<u8>)> {
     let files = fs::read_dir(folder).unwrap().map(Result::unwrap);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use botapi::{ChatConfig, ChatKind, Config};
+use botapi::{ChatConfig, ChatKind, ChatState, Config};
 
 use crate::support::{ME, Sandbox, evidence, seed, soak, total};
 
@@ -166,4 +166,28 @@ fn once_counts_what_grep_counts_and_finds_nothing_new_the_second_time() {
 fn head_names(text: &str, rule: &str) -> bool {
     let head = text.lines().next().unwrap_or_default();
     head.split_whitespace().any(|word| word == rule)
+}
+
+#[test]
+fn a_pass_that_is_refused_ends_with_one_at_once_and_keeps_what_it_found() {
+    let sandbox = Sandbox::new();
+    sandbox.rules("[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\n");
+    sandbox.append("app.log", "ERROR one\nERROR two\n");
+    let refused = |token: &str| {
+        let output = sandbox
+            .command(&["run", "--once"])
+            .env("TELEGRAM_BOT_TOKEN", token)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("2 matches are refused"), "{said}");
+    };
+    sandbox.api.chats().state(ME, ChatState::NotStarted);
+    refused(sandbox.api.token());
+    refused("4242424242:AAwrong-token_that-nobody-was-ever-given");
+    sandbox.api.chats().state(ME, ChatState::Ok);
+    sandbox.once();
+    assert_eq!(total(&sandbox.last_text()), 2);
+    assert_eq!(sandbox.api.journal().messages(ME).len(), 1);
 }

@@ -179,3 +179,34 @@ fn send_does_not_quote_the_token_when_it_fails() {
         assert_eq!(sandbox.api.faults().pending(), 0, "{name} did not strike: {said}");
     }
 }
+
+#[test]
+fn a_secret_in_a_line_leaves_neither_for_the_phone_nor_for_the_disk() {
+    let secret = concat!("hunter2-", "correct-horse");
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(
+        "[[rules]]\nname = \"login\"\nmatch = 'login password=(?P<password>\\S+)'\nby = [\"password\"]\nwait = \"100ms\"\n",
+    );
+    let running = sandbox.start(&[]);
+    sandbox.append("app.log", &format!("ERROR login password={secret} refused\n"));
+    crate::support::until("the line arrives", || sandbox.last_text().contains("login"));
+    assert!(
+        sandbox.last_text().contains("password=[redacted]"),
+        "{}",
+        sandbox.last_text()
+    );
+    assert!(running.terminate().success());
+    let journal = sandbox.api.journal().to_json().to_string();
+    assert!(!journal.contains(secret), "{journal}");
+    assert!(!sandbox.stderr().contains(secret));
+    for entry in std::fs::read_dir(sandbox.path("state"))
+        .unwrap()
+        .map(Result::unwrap)
+    {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        let found = bytes
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(!found, "{} holds it", entry.path().display());
+    }
+}

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-/// Longer than 12 digits, perhaps with single spaces or dashes.
-pub(super) const GATE: &str = r"(?:\b{start-half}|_)[2-6](?:[ -]?[0-9]){12}";
+/// Longer than 12 digits, perhaps with single spaces or dashes, and [`free`] on the left.
+pub(super) const GATE: &str = r"(?:^|[^0-9A-Za-z_-]|[^ \t\n\r\x0C_]-)[2-6](?:[ -]?[0-9]){12}";
 
 /// The fewest digits of a card number.
 const FEWEST: usize = 13;
@@ -51,12 +51,12 @@ fn card(bytes: &[u8], start: usize) -> Option<Range<usize>> {
         if ends(bytes, start, end, separator) && is_card(&digits) {
             found = Some(start..end);
         }
-        let next = *bytes.get(end)?;
-        let joins = matches!(next, b' ' | b'-') && separator.is_none_or(|separator| separator == next);
+        let next = bytes.get(end).copied().filter(|next| matches!(next, b' ' | b'-'));
+        let joins = next.is_some() && (separator.is_none() || separator == next);
         if end - group < GROUP || !joins || !bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
             return found;
         }
-        (group, separator) = (end + 1, Some(next));
+        (group, separator) = (end + 1, next);
     }
 }
 
@@ -64,7 +64,9 @@ fn card(bytes: &[u8], start: usize) -> Option<Range<usize>> {
 fn free(bytes: &[u8], start: usize) -> bool {
     let before = |back: usize| start.checked_sub(back).map(|at| bytes[at]);
     match before(1) {
-        Some(byte) if byte.is_ascii_alphanumeric() => false,
+        Some(byte) if byte.is_ascii_alphanumeric() || byte == b'_' => false,
+        // A negative number, or one that is built like `blk_-4111`.
+        Some(b'-') => before(2).is_some_and(|byte| !byte.is_ascii_whitespace() && byte != b'_'),
         Some(b'.') => !before(2).is_some_and(|byte| byte.is_ascii_digit()),
         _ => true,
     }
@@ -88,7 +90,9 @@ fn is_card(digits: &[u8]) -> bool {
     if !(FEWEST..=MOST).contains(&digits.len()) {
         return false;
     }
-    let first = digits[..4].iter().fold(0, |number, &digit| number * 10 + u32::from(digit));
+    let first = digits[..4]
+        .iter()
+        .fold(0, |number, &digit| number * 10 + u32::from(digit));
     let length = digits.len();
     let network = match first {
         2221..=2720 | 5100..=5599 => length == 16,

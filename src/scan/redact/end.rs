@@ -19,11 +19,14 @@ const NAME: usize = 40;
 pub(super) fn quoted(bytes: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
     if bytes[at..].starts_with(b"%22") {
         let start = at + 3;
-        let end = find(bytes, start, |rest| rest.starts_with(b"%22") || rest[0].is_ascii_whitespace());
+        let end = find(bytes, start, |rest| {
+            rest.starts_with(b"%22") || rest[0].is_ascii_whitespace()
+        });
         return Some((start..end, (end + 3).min(bytes.len())));
     }
     // A letter may say what kind of text it is: b'…', u'…'.
-    let letter = matches!(bytes.get(at), Some(b'b' | b'u' | b'r' | b'B' | b'U')) && is_quote(bytes.get(at + 1));
+    let letter =
+        matches!(bytes.get(at), Some(b'b' | b'u' | b'r' | b'B' | b'U')) && is_quote(bytes.get(at + 1));
     let escapes = backslashes(bytes, at + usize::from(letter));
     let open = at + usize::from(letter) + escapes;
     let quote = *bytes.get(open).filter(|byte| is_quote(Some(byte)))?;
@@ -74,9 +77,17 @@ pub(super) fn header(bytes: &[u8], at: usize, bracketed: bool) -> usize {
             b'\n' | b'\r' => return end,
             b']' if bracketed => return end,
             b'\\' if rest.starts_with(b"\\r") || rest.starts_with(b"\\n") => return end,
+            // A quoted part of the value: realm="x". An open quote is none.
+            b'=' if rest.starts_with(b"=\"") => {
+                let close = find(bytes, end + 2, |rest| matches!(rest[0], b'"' | b'\n'));
+                if bytes.get(close) == Some(&b'"') {
+                    close + 1 - end
+                } else {
+                    1
+                }
+            }
             b'"' | b'\'' | b'\\' => match closers(rest) {
-                Ok(()) if !rest.starts_with(b"\";") => return end,
-                Ok(()) => 1,
+                Ok(()) => return end,
                 Err(run) => run,
             },
             _ => 1,
@@ -94,9 +105,10 @@ fn name_follows(rest: &[u8]) -> bool {
     if first.is_ascii_whitespace() || is_quote(Some(&first)) || first == b'\\' {
         return true;
     }
-    // Names in connection strings have spaces ("Initial Catalog=").
-    let spaced = rest[0] == b';';
-    let name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte) || (spaced && **byte == b' ');
+    // Names in connection strings may have spaces, and then begin with a capital ("Initial Catalog=").
+    let spaced = rest[0] == b';' && first.is_ascii_uppercase();
+    let name =
+        |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte) || (spaced && **byte == b' ');
     let length = after.iter().take(NAME).take_while(name).count();
     match after.get(length) {
         Some(b'=') => length > 0,
@@ -109,17 +121,28 @@ fn name_follows(rest: &[u8]) -> bool {
 /// Whether quotes and brackets at the start of `rest` close something around the value; if a word goes on behind
 /// them they are a part of it, and the error says how many they are.
 fn closers(rest: &[u8]) -> Result<(), usize> {
-    let run = rest.iter().take_while(|byte| b"\"'`\\)]}>".contains(byte)).count();
+    let run = rest
+        .iter()
+        .take_while(|byte| b"\"'`\\)]}>".contains(byte))
+        .count();
     let only_backslashes = rest[..run].iter().all(|&byte| byte == b'\\');
-    let goes_on = rest.get(run).is_some_and(|byte| !byte.is_ascii() || byte.is_ascii_alphanumeric() || b"_-+/=$#@!%^*~".contains(byte));
+    let goes_on = rest.get(run).is_some_and(|byte| {
+        !byte.is_ascii() || byte.is_ascii_alphanumeric() || b"_-+/=$#@!%^*~".contains(byte)
+    });
     // What begins with a backslash closes only if a quote follows: `\"`, not `\]`.
     let escaped_quote = rest[0] != b'\\' || is_quote(rest[..run].iter().find(|&&byte| byte != b'\\'));
-    if goes_on || only_backslashes || !escaped_quote { Err(run) } else { Ok(()) }
+    if goes_on || only_backslashes || !escaped_quote {
+        Err(run)
+    } else {
+        Ok(())
+    }
 }
 
 /// The first place from `at` on whose rest is wanted, or the end.
 fn find(bytes: &[u8], at: usize, wanted: impl Fn(&[u8]) -> bool) -> usize {
-    (at..bytes.len()).find(|&place| wanted(&bytes[place..])).unwrap_or(bytes.len())
+    (at..bytes.len())
+        .find(|&place| wanted(&bytes[place..]))
+        .unwrap_or(bytes.len())
 }
 
 fn is_quote(byte: Option<&u8>) -> bool {
@@ -128,5 +151,7 @@ fn is_quote(byte: Option<&u8>) -> bool {
 
 /// How many backslashes stand at `at`.
 fn backslashes(bytes: &[u8], at: usize) -> usize {
-    bytes.get(at..).map_or(0, |rest| rest.iter().take_while(|&&byte| byte == b'\\').count())
+    bytes
+        .get(at..)
+        .map_or(0, |rest| rest.iter().take_while(|&&byte| byte == b'\\').count())
 }

@@ -9,8 +9,8 @@ use memchr::memmem;
 
 use super::value;
 
-/// A colon and an `@` in what follows `://`, or the form in which Go's MySQL driver wants it.
-pub(super) const GATE: &str = r"://[^\s/:@]*:\S+@|:\S+@(?:tcp|unix)\(";
+/// A colon and an `@` in what follows `://`, or the form of the `MySQL` driver for Go.
+pub(super) const GATE: &str = r"://[^\s/:]*:\S+@|:[^ \t\n\r\x0C]+@(?:tcp|unix)\(";
 
 /// How far back from its `@tcp(` a Go data source name is looked for.
 const BACK: usize = 256;
@@ -53,7 +53,9 @@ fn password(link: &str) -> Option<Range<usize>> {
 /// The password in `user:password@tcp(host)/database`, whose `@` is at `end`.
 fn data_source(text: &str, end: usize) -> Option<Range<usize>> {
     let bytes = &text.as_bytes()[end.saturating_sub(BACK)..end];
-    let stop = bytes.iter().rposition(|byte| byte.is_ascii_whitespace() || b"\"'=".contains(byte));
+    let stop = bytes
+        .iter()
+        .rposition(|byte| byte.is_ascii_whitespace() || b"\"'=".contains(byte));
     let word = end - bytes.len() + stop.map_or(0, |stop| stop + 1);
     let colon = memchr::memchr(b':', &text.as_bytes()[word..end])?;
     let span = word + colon + 1..end;

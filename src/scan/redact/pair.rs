@@ -30,12 +30,21 @@ const SEPARATOR: &str = r#"(\\*["'`]|%22)?[ \t]*(=>|:=|={1,3}|:|%3[DdAa]|>)"#;
 const SPACED: &str = r"(?i:--[a-z0-9_.-]*(?:password|passwd|passphrase|pass|token|secret|api-?key|access-?key|secret-?key)[ \t]+|\bidentified[ \t](?:with[ \t][a-z0-9_']{1,40}[ \t])?by[ \t]+|(?:^|[ \t])(?:-u|--user)[ \t]+[a-z0-9_.@-]+:)|(?i:(\b(?:password)[ \t]+)'[^'\s])";
 
 /// The words of `Authorization` that say how, not what. Those of the second kind have several values.
-const SCHEMES: &[&str] = &["bearer", "basic", "token", "apikey", "negotiate", "ntlm", "ssws", "key"];
+const SCHEMES: &[&str] = &[
+    "bearer",
+    "basic",
+    "token",
+    "apikey",
+    "negotiate",
+    "ntlm",
+    "ssws",
+    "key",
+];
 const SCHEMES_OF_MANY: &[&str] = &["digest", "oauth", "hawk", "aws4-hmac-sha256", "signature", "mac"];
 
 /// A signature shorter than this is something else's abbreviation.
 const SIGNATURE: usize = 16;
-/// The longest name of an XML tag, and the longest mask in brackets, in bytes.
+/// The longest name of an XML tag, in bytes.
 const TAG: usize = 64;
 
 static NAMES: LazyLock<Regex> = LazyLock::new(|| super::compiled(&names()));
@@ -65,8 +74,17 @@ pub(super) fn find(text: &str, spans: &mut Vec<Range<usize>>) {
         done = spans[before..].last().map_or(done, |span| span.end);
     }
     for found in SPACES.captures_iter(text.as_bytes()) {
-        let at = found.get(1).map_or_else(|| found.get_match().end(), |name| name.end());
-        let reader = Name { text, start: at, kind: Kind::Strong, quoted: false, separator: b"", at };
+        let at = found
+            .get(1)
+            .map_or_else(|| found.get_match().end(), |name| name.end());
+        let reader = Name {
+            text,
+            start: at,
+            kind: Kind::Strong,
+            quoted: false,
+            separator: b"",
+            at,
+        };
         if !text[at..].starts_with('-') {
             reader.read(spans);
         }
@@ -115,9 +133,15 @@ impl<'t> Name<'t> {
     /// Adds the spans of the value, if there is one.
     fn read(&self, spans: &mut Vec<Range<usize>>) {
         let bytes = self.text.as_bytes();
-        let Some(at) = self.value_start().filter(|&at| at < bytes.len() && self.tells(at)) else {
+        let Some(at) = self
+            .value_start()
+            .filter(|&at| at < bytes.len() && self.tells(at))
+        else {
             return;
         };
+        if value::begins_plain(&self.text[at..]) {
+            return;
+        }
         let (at, bracketed) = self.unwrap(at);
         if let Some((content, mut next)) = end::quoted(bytes, at) {
             self.hide(self.without_scheme(content), spans);
@@ -134,7 +158,10 @@ impl<'t> Name<'t> {
     /// Where the value begins, if the separator is one.
     fn value_start(&self) -> Option<usize> {
         let bytes = self.text.as_bytes();
-        let blanks = bytes[self.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let blanks = bytes[self.at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
         let next = bytes.get(self.at + blanks)?;
         let spaced_before = self.at > self.separator.len()
             && matches!(bytes[self.at - self.separator.len() - 1], b' ' | b'\t');
@@ -152,19 +179,20 @@ impl<'t> Name<'t> {
     fn tells(&self, at: usize) -> bool {
         let bytes = self.text.as_bytes();
         let word = &bytes[self.start..];
-        let is = |name: &str| word.len() >= name.len() && word[..name.len()].eq_ignore_ascii_case(name.as_bytes());
+        let is =
+            |name: &str| word.len() >= name.len() && word[..name.len()].eq_ignore_ascii_case(name.as_bytes());
         if self.kind != Kind::Weak || is("token") || is("cred") {
             return true;
         }
         let before = self.start.checked_sub(1).map(|at| bytes[at]);
         let whole = !before.is_some_and(|byte| byte.is_ascii_alphanumeric())
             || before.is_some_and(|byte| byte.is_ascii_lowercase()) && word[0].is_ascii_uppercase();
-        let in_sentence = self.separator == b":" && !self.quoted && at > self.at;
         let rest = &bytes[at..];
+        let in_sentence = self.separator == b":" && !self.quoted && !matches!(rest[0], b'"' | b'\'');
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         whole
             && match () {
-                // "dovecot: auth: Error: …" names the part of the program that speaks.
+                // "dovecot: auth: Error: …" names the part of the program that speaks, "auth:SIMPLE" a method.
                 () if is("auth") || is("oauth") => !in_sentence,
                 // The working directory.
                 () if is("pwd") => !matches!(rest[0], b'/' | b'~') && rest.get(1) != Some(&b':'),
@@ -178,19 +206,21 @@ impl<'t> Name<'t> {
     /// Whether the name is the end of an XML tag's.
     fn is_tag(&self) -> bool {
         let before = &self.text.as_bytes()[self.start.saturating_sub(TAG)..self.start];
-        let name = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte)).count();
+        let name = before
+            .iter()
+            .rev()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(byte))
+            .count();
         before.len() > name && before[before.len() - name - 1] == b'<'
     }
 
-    /// Steps into `Some(…)` and `[…]`; true if a bracket was opened. A mask in brackets is left alone.
+    /// Steps into `Some(…)` and `[…]`; true if a bracket was opened.
     fn unwrap(&self, at: usize) -> (usize, bool) {
         let rest = &self.text[at..];
         if rest.starts_with("Some(") {
             return (at + "Some(".len(), false);
         }
-        let close = rest.bytes().take(TAG).position(|byte| byte == b']');
-        let masked = close.is_some_and(|close| value::is_plain(&rest[..=close]));
-        if rest.starts_with('[') && !rest.starts_with(MARK) && !masked {
+        if rest.starts_with('[') && !rest.starts_with(MARK) {
             return (at + 1, true);
         }
         (at, false)
@@ -204,7 +234,10 @@ impl<'t> Name<'t> {
         }
         let encoded = self.separator.starts_with(b"%");
         if self.separator == b">" {
-            let length = bytes[at..].iter().take_while(|byte| !matches!(byte, b'<' | b'\n')).count();
+            let length = bytes[at..]
+                .iter()
+                .take_while(|byte| !matches!(byte, b'<' | b'\n'))
+                .count();
             return Some(at..at + length);
         }
         let first = at..end::bare(bytes, at, encoded);
@@ -229,7 +262,10 @@ impl<'t> Name<'t> {
     /// The word behind the first one, on the same line.
     fn second(&self, at: usize, encoded: bool) -> Option<Range<usize>> {
         let bytes = self.text.as_bytes();
-        let blanks = bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let blanks = bytes[at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
         let start = at + blanks;
         let span = start..end::bare(bytes, start, encoded);
         (blanks > 0 && !span.is_empty()).then_some(span)
@@ -255,7 +291,8 @@ impl<'t> Name<'t> {
         let secret = &self.text[span.clone()];
         let trimmed = secret.trim();
         let start = span.start + (secret.len() - secret.trim_start().len());
-        if !trimmed.is_empty() && !value::is_plain(trimmed) && !(self.kind == Kind::Weak && value::is_count(trimmed)) {
+        let is_count = self.kind == Kind::Weak && value::is_count(trimmed);
+        if !trimmed.is_empty() && !value::is_plain(trimmed) && !is_count {
             spans.push(start..start + trimmed.len());
         }
     }
@@ -274,5 +311,6 @@ fn one_of(word: &str, words: &[&str]) -> bool {
 
 /// Whether a word could be the name of a scheme: letters and dashes.
 fn is_scheme(word: &str) -> bool {
-    word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    word.bytes()
+        .all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
 }

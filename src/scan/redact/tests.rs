@@ -11,15 +11,23 @@ const NEGATIVES: &str = include_str!("negatives.txt");
 
 /// The cases of a table, without headings and the stand-ins that a text file needs.
 fn cases(table: &str) -> Vec<String> {
-    let lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with("# "));
-    lines.map(|line| line.replace('¦', "").replace('␤', "\n")).collect()
+    let lines = table
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("# "));
+    lines
+        .map(|line| line.replace('¦', "").replace('␤', "\n"))
+        .collect()
 }
 
 /// A positive as (text, its secrets, what is to be shown).
 fn positive(case: &str) -> (String, Vec<String>, String) {
     let (mut shown, mut secrets) = (String::new(), Vec::new());
     for (index, part) in case.split('⟦').enumerate() {
-        let (secret, rest) = if index == 0 { ("", part) } else { part.split_once('⟧').unwrap() };
+        let (secret, rest) = if index == 0 {
+            ("", part)
+        } else {
+            part.split_once('⟧').unwrap()
+        };
         if index > 0 {
             secrets.push(secret.to_owned());
             shown.push_str(MARK);
@@ -40,7 +48,12 @@ fn redacted(text: &str) -> String {
 /// Lists the failures together: one run shows what a change of a pattern did.
 #[track_caller]
 fn none_of(failures: &[String]) {
-    assert!(failures.is_empty(), "{} wrong:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} wrong:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
@@ -79,27 +92,50 @@ fn both_tables_are_long_enough_to_mean_something() {
 }
 
 #[test]
+fn one_redactor_serves_all_threads() {
+    fn shared<T: Clone + Send + Sync + 'static>(_: &T) {}
+    shared(&Redactor::default());
+}
+
+#[test]
 fn own_patterns_hide_their_match_or_only_the_group_named_secret() {
     let extra = [r"badge \d+", r"code (?P<secret>\w+) for"].map(|source| Regex::new(source).unwrap());
     let redactor = Redactor::new(&extra);
     assert_eq!(redactor.redact("badge 17 at the door"), "[redacted] at the door");
     assert_eq!(redactor.redact("code zebra for bob"), "code [redacted] for bob");
-    assert_eq!(redactor.redact("password=x, badge 17"), "password=[redacted], [redacted]");
+    assert_eq!(
+        redactor.redact("password=x, badge 17"),
+        "password=[redacted], [redacted]"
+    );
 }
 
 #[test]
 fn own_patterns_that_match_the_mark_or_nothing_change_nothing() {
     for source in ["redacted", r"\[", "", "x*", r"\b"] {
         let redactor = Redactor::new(&[Regex::new(source).unwrap()]);
-        assert_eq!(redactor.redact("say [redacted] 홍"), "say [redacted] 홍", "{source}");
+        assert_eq!(
+            redactor.redact("say [redacted] 홍"),
+            "say [redacted] 홍",
+            "{source}"
+        );
     }
 }
 
 #[test]
 fn own_patterns_that_eat_the_line_settle() {
-    for source in [".+", r"(?s).+", r"\w", r"\S+ ?", r"\[redacted\].", r".\[redacted\]", "(?P<secret>.)$"] {
+    for source in [
+        ".+",
+        r"(?s).+",
+        r"\w",
+        r"\S+ ?",
+        r"\[redacted\].",
+        r".\[redacted\]",
+        "(?P<secret>.)$",
+    ] {
         let redactor = Redactor::new(&[Regex::new(source).unwrap()]);
-        let once = redactor.redact("token=abc and so on, to the end of it").into_owned();
+        let once = redactor
+            .redact("token=abc and so on, to the end of it")
+            .into_owned();
         assert_eq!(redactor.redact(&once), once, "{source}");
     }
 }
@@ -114,9 +150,37 @@ fn spans_that_touch_become_one_mark() {
 fn a_long_line_of_near_misses_costs_linear_time() {
     // No clock here: with quadratic time, these megabytes would not end today.
     let near = [
-        "token ", "token: ", "token=\" ", "password=", "token=[", "a:b@", "://", "://a:", "eyJaaaaaaaaa.", "4111 ",
-        "4111-", "-----BEGIN PRIVATE KEY ", "\\", "\\\"", "[", ")]}", "bearer ", "x:y@tcp", "cookie:", "<token>", ",a", ";a b",
-        "--password ", "12345678:", "[redacted]", "token=null", "sig=", "password 'x", "password=)", "authorization: a", "-u a:",
+        "token ",
+        "token: ",
+        "token=\" ",
+        "password=",
+        "token=[",
+        "a:b@",
+        "://",
+        "://a:",
+        "eyJaaaaaaaaa.",
+        "4111 ",
+        "4111-",
+        "-----BEGIN PRIVATE KEY ",
+        "\\",
+        "\\\"",
+        "[",
+        ")]}",
+        "bearer ",
+        "x:y@tcp",
+        "cookie:",
+        "<token>",
+        ",a",
+        ";a b",
+        "--password ",
+        "12345678:",
+        "[redacted]",
+        "token=null",
+        "sig=",
+        "password 'x",
+        "password=)",
+        "authorization: a",
+        "-u a:",
     ];
     for piece in near {
         let text = piece.repeat((1 << 18) / piece.len());
@@ -128,10 +192,69 @@ fn a_long_line_of_near_misses_costs_linear_time() {
 /// Pieces of lines that are near to secrets, and what they are made of.
 fn any_text() -> impl Strategy<Value = String> {
     let pieces = vec![
-        "password", "token", "auth", "cookie", "authorization", "Bearer ", "Basic ", "=", ":", ": ", "=>", "\"", "\\\"", "'", "\\", " ", ",",
-        ";", "&", "[", "]", "{", "}", "(", ")", "<", ">", "</", "://", "@", "/", "%3D", "%22", "%26", "a", "b1", "hunter2", "홍", "é", "\n",
-        "\\n", "[redacted]", "[redacted", "redacted]", "***", "null", "eyJhbGciOiJIUzI1NiJ9", ".", "AKIAIOSFODNN7EXAMPLE", "4111", "1111", "-",
-        "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "--", "123456789:", "Some(", "@tcp(", "pass", "sig", "-u ",
+        "password",
+        "token",
+        "auth",
+        "cookie",
+        "authorization",
+        "Bearer ",
+        "Basic ",
+        "=",
+        ":",
+        ": ",
+        "=>",
+        "\"",
+        "\\\"",
+        "'",
+        "\\",
+        " ",
+        ",",
+        ";",
+        "&",
+        "[",
+        "]",
+        "{",
+        "}",
+        "(",
+        ")",
+        "<",
+        ">",
+        "</",
+        "://",
+        "@",
+        "/",
+        "%3D",
+        "%22",
+        "%26",
+        "a",
+        "b1",
+        "hunter2",
+        "홍",
+        "é",
+        "\n",
+        "\\n",
+        "[redacted]",
+        "[redacted",
+        "redacted]",
+        "***",
+        "null",
+        "eyJhbGciOiJIUzI1NiJ9",
+        ".",
+        "AKIAIOSFODNN7EXAMPLE",
+        "4111",
+        "1111",
+        "-",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----",
+        "--",
+        "123456789:",
+        "123456789:AAF0123456789abcdefghijklmnopqrstuv",
+        "abc8Q~0123456789abcdefghijklmnopqrstuvwx",
+        "Some(",
+        "@tcp(",
+        "pass",
+        "sig",
+        "-u ",
     ];
     let piece = prop_oneof![
         8 => prop::sample::select(pieces).prop_map(str::to_owned),
@@ -142,8 +265,22 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 fn own_patterns() -> impl Strategy<Value = Vec<Regex>> {
-    let sources = vec![".", r"\w+", "a.*b", r"\[", "d]$", "(?P<secret>[a-c])", "^.", r"\S+$", "", "red"];
-    prop::collection::vec(prop::sample::select(sources).prop_map(|source| Regex::new(source).unwrap()), 0..3)
+    let sources = vec![
+        ".",
+        r"\w+",
+        "a.*b",
+        r"\[",
+        "d]$",
+        "(?P<secret>[a-c])",
+        "^.",
+        r"\S+$",
+        "",
+        "red",
+    ];
+    prop::collection::vec(
+        prop::sample::select(sources).prop_map(|source| Regex::new(source).unwrap()),
+        0..3,
+    )
 }
 
 proptest! {
