@@ -252,7 +252,7 @@ fn refuses_to_send(sandbox: &Sandbox) {
     assert!(said(&unknown).contains("no chat \"you\""), "{}", said(&unknown));
     let empty = sandbox.finish(&["send", " "]);
     assert_eq!(empty.status.code(), Some(2), "{}", said(&empty));
-    assert_eq!(sandbox.api.journal().requests().len(), 1);
+    assert_eq!(sandbox.requests(), 1);
 }
 
 #[test]
@@ -283,12 +283,12 @@ fn a_dry_run_prints_what_it_would_send_and_touches_nothing() {
     sandbox.append("app.log", "ERROR three\n");
     let (before, requests) = (
         bytes(&sandbox.path("state")),
-        sandbox.api.journal().requests().len(),
+        sandbox.requests(),
     );
     let printed = run(&[]);
     assert!(printed.contains("ERROR three"), "{printed}");
     assert_eq!(bytes(&sandbox.path("state")), before);
-    assert_eq!(sandbox.api.journal().requests().len(), requests);
+    assert_eq!(sandbox.requests(), requests);
 }
 
 #[test]
@@ -302,10 +302,10 @@ fn from_beginning_reads_what_was_there_before_and_only_at_a_first_start() {
     };
     pass(&["--from", "beginning"]);
     assert!(seen(&sandbox, "from before"));
-    let requests = sandbox.api.journal().requests().len();
+    let requests = sandbox.requests();
     pass(&["--from", "beginning"]);
     pass(&[]);
-    assert_eq!(sandbox.api.journal().requests().len(), requests);
+    assert_eq!(sandbox.requests(), requests);
     sandbox.append("app.log", "ERROR canary\n");
     pass(&["--from", "end"]);
     assert!(

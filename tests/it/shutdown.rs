@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use botapi::{ChatConfig, ChatKind, Config, FaultKind};
+use botapi::{ChatConfig, ChatKind, Config, Fault, FaultKind};
 use serde_json::json;
 
 use crate::support::{ME, Running, Sandbox, total, until, until_within};
@@ -24,7 +24,7 @@ fn ends_in_time(sandbox: &Sandbox, running: Running) {
 }
 
 fn requests(sandbox: &Sandbox) -> usize {
-    sandbox.api.journal().requests().len()
+    sandbox.requests()
 }
 
 #[test]
@@ -69,9 +69,7 @@ fn a_429_of_an_hour_delays_no_end_and_holds_across_the_restart() {
          {RULE}chats = [\"me\"]\n[[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"0s\"\nchats = [\"you\"]\n",
         sandbox.path("logs").display()
     ));
-    sandbox.api.faults().once(FaultKind::TooMany {
-        retry_after: Some(json!(3600)),
-    });
+    sandbox.api.faults().push(Fault::once(too_many(3600)).method("sendMessage"));
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR too much\n");
     until("the 429 was heard", || sandbox.stderr().contains("not delivered"));
@@ -104,9 +102,7 @@ fn a_429_of_an_hour_delays_no_end_and_holds_across_the_restart() {
 fn what_a_429_held_back_is_delivered_after_the_restart() {
     let sandbox = Sandbox::new();
     sandbox.rules(RULE);
-    sandbox.api.faults().once(FaultKind::TooMany {
-        retry_after: Some(json!(3)),
-    });
+    sandbox.api.faults().push(Fault::once(too_many(3)).method("sendMessage"));
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR too much\n");
     until("the 429 was heard", || sandbox.stderr().contains("not delivered"));
@@ -150,4 +146,10 @@ fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     sandbox.api.faults().clear();
     sandbox.once();
     assert_eq!(total(&sandbox.last_text()), 1);
+}
+
+fn too_many(retry_after: u64) -> FaultKind {
+    FaultKind::TooMany {
+        retry_after: Some(json!(retry_after)),
+    }
 }
