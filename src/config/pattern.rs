@@ -14,6 +14,7 @@ pub(super) enum Role {
     Unless,
     Resolve,
     Ignore,
+    Redact,
 }
 
 impl Role {
@@ -25,6 +26,7 @@ impl Role {
             Role::Unless => "so the rule never finds anything",
             Role::Resolve => "so every line ends the rule's incidents and none is a match",
             Role::Ignore => "so no rule ever sees a line of this log",
+            Role::Redact => "so it does not tell what is secret",
         }
     }
 }
