@@ -14,6 +14,7 @@ mod support;
 
 mod bad_input;
 mod documents;
+mod check;
 mod floors;
 mod once;
 mod outage;
