@@ -28,7 +28,7 @@ use crate::model::{FileKey, Gap, LogName, Position};
 
 pub use note::Note;
 pub use settings::{Glob, LogSettings, Settings, Start, Watch};
-pub use survey::{Refusal, Standing, Surveyed, survey};
+pub use survey::{Empty, Refusal, Standing, Surveyed, survey};
 pub use tailer::Tailer;
 pub use watch::Waker;
 

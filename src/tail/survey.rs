@@ -21,8 +21,17 @@ pub struct Surveyed {
     pub log: LogName,
     /// Every path that is reached and is no folder, and every one that could not be looked at, by path.
     pub paths: BTreeMap<PathBuf, Standing>,
-    /// The globs that reach nothing, as the user wrote them.
-    pub empty: Vec<String>,
+    /// The globs that reach nothing.
+    pub empty: Vec<Empty>,
+}
+
+/// A glob that reaches nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Empty {
+    /// The glob, as the user wrote it.
+    pub glob: String,
+    /// The first folder on the way to its files that is not there, if that is why.
+    pub missing: Option<PathBuf>,
 }
 
 /// How a path stands.
@@ -102,9 +111,24 @@ impl Surveyed {
         });
         let mut found = files.chain(errors).peekable();
         if found.peek().is_none() {
-            self.empty.push(glob.source().to_owned());
+            self.empty.push(Empty::of(glob));
         }
         self.paths.extend(found);
+    }
+}
+
+impl Empty {
+    fn of(glob: &Glob) -> Self {
+        let path = Path::new(glob.source());
+        // What is literal of the way; the last name is that of files.
+        let wild = |folder: &Path| folder.to_string_lossy().contains(['*', '?', '[', '{', '\\']);
+        let folders = path.ancestors().skip(1);
+        let literal = folders.filter(|folder| !folder.as_os_str().is_empty() && !wild(folder));
+        let missing = literal.take_while(|folder| !folder.exists()).last();
+        Self {
+            glob: glob.source().to_owned(),
+            missing: missing.map(PathBuf::from),
+        }
     }
 }
 
@@ -140,12 +164,10 @@ impl Refusal {
     /// The nearest thing on the way to `path` that can be looked at is what refuses.
     fn of(path: &Path, error: io::Error) -> Self {
         let here = Path::new(".");
-        let way = path
+        let mut way = path
             .ancestors()
             .map(|step| if step.as_os_str().is_empty() { here } else { step });
-        let looked_at = way
-            .filter_map(|step| Some((step, std::fs::metadata(step).ok()?)))
-            .next();
+        let looked_at = way.find_map(|step| Some((step, std::fs::metadata(step).ok()?)));
         let (refuses, about) = looked_at.map_or((path, None), |(step, about)| (step, Some(about)));
         let needs = match &about {
             Some(about) if about.is_dir() && refuses == path => 5,
@@ -212,6 +234,13 @@ mod tests {
             .collect()
     }
 
+    fn empty(dir: &Path, glob: &str, missing: Option<&str>) -> Empty {
+        Empty {
+            glob: dir.join(glob).display().to_string(),
+            missing: missing.map(|folder| dir.join(folder)),
+        }
+    }
+
     #[test]
     fn every_path_is_told_once_with_how_it_stands() {
         let dir = tempfile::tempdir().unwrap();
@@ -239,7 +268,7 @@ mod tests {
             "proc.log: forbidden",
         ];
         assert_eq!(told(dir, &surveyed), expected);
-        assert_eq!(surveyed.empty, [dir.join("state/*").to_str().unwrap()]);
+        assert_eq!(surveyed.empty, [empty(dir, "state/*", None)]);
     }
 
     #[test]
@@ -249,11 +278,24 @@ mod tests {
         fs::create_dir(dir.join("folder")).unwrap();
         fs::write(dir.join("a.log"), "").unwrap();
         fs::write(dir.join("skip.log"), "").unwrap();
-        let globs = ["a.log", "missing.log", "no/where/*.log", "folder", "skip.*"];
+        let globs = [
+            "a.log",
+            "missing.log",
+            "no/where/*/*.log",
+            "folder/[a-z]/x.log",
+            "folder",
+            "skip.*",
+        ];
         let surveyed = survey(&settings(dir, &globs, &[])).remove(0);
         assert_eq!(told(dir, &surveyed), ["a.log: 0"]);
-        let empty = globs[1..].iter().map(|glob| dir.join(glob).display().to_string());
-        assert_eq!(surveyed.empty, empty.collect::<Vec<_>>());
+        let expected = [
+            empty(dir, "missing.log", None),
+            empty(dir, "no/where/*/*.log", Some("no")),
+            empty(dir, "folder/[a-z]/x.log", None),
+            empty(dir, "folder", None),
+            empty(dir, "skip.*", None),
+        ];
+        assert_eq!(surveyed.empty, expected);
     }
 
     #[test]

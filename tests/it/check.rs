@@ -179,7 +179,7 @@ fn the_files_of_every_log_are_listed_and_what_is_missing_is_named() {
     log web
       logs/app.log  1.5 KiB
       state/state.db  left alone, as are all of /proc, /sys, /dev and tailgram's own state
-      web/*.log  reaches nothing yet
+      web/*.log  reaches nothing yet: there is no web (in a container: is it mounted?)
     ");
 }
 

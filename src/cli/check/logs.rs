@@ -65,8 +65,17 @@ fn section(log: &Surveyed, me: &Me) -> String {
         // Writing into a String cannot fail, here and below.
         let _ = writeln!(section, "  {}  {how}", shown(path));
     }
-    for glob in &log.empty {
-        let _ = writeln!(section, "  {glob}  reaches nothing yet");
+    for empty in &log.empty {
+        let why = empty.missing.as_ref().map(|folder| {
+            let folder = shown(folder);
+            format!(": there is no {folder} (in a container: is it mounted?)")
+        });
+        let _ = writeln!(
+            section,
+            "  {}  reaches nothing yet{}",
+            shown(Path::new(&empty.glob)),
+            why.unwrap_or_default()
+        );
     }
     section
 }
@@ -112,9 +121,10 @@ fn cure(refusal: &Refusal, me: &Me) -> String {
     );
     // The system asks one class only: the owner if that is us, else the group if we are in it, else others.
     if *owner == me.uid {
-        return match may(6) {
-            false => format!("let yourself in: chmod u+{letters} {path}"),
-            true => locked_otherwise(),
+        return if may(6) {
+            locked_otherwise()
+        } else {
+            format!("let yourself in: chmod u+{letters} {path}")
         };
     }
     if me.groups.contains(group) {
