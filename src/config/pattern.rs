@@ -42,6 +42,11 @@ pub(super) fn compile(words: Option<&Words>, role: Role, report: &mut Report<'_>
 
 fn compile_one(word: &Word, role: Role, report: &mut Report<'_>) -> Option<Pattern> {
     match Pattern::parse(&word.value) {
+        Ok(_) if role == Role::Redact && regex::Regex::new(&word.value).is_err() => {
+            let what = "this pattern can find single bytes, and `redact` works on text".to_owned();
+            report.problem(&word.at, what, "take (?-u) out, and bytes such as \\xFF");
+            None
+        }
         Ok(pattern) => {
             if finds_everything(&pattern) {
                 let what = format!("this pattern finds every line, {}", role.if_all());

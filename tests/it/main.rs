@@ -13,8 +13,8 @@
 mod support;
 
 mod bad_input;
-mod documents;
 mod check;
+mod documents;
 mod floors;
 mod once;
 mod outage;

@@ -1371,4 +1371,6 @@ fn a_rule_that_could_not_be_read_is_not_tested() {
 fn a_pattern_of_redact_is_checked_like_all_others() {
     let told = wrong_rule("match = 'x'\nredact = ['a', 'b¦[']\n[defaults]\nredact = 'b¦['");
     assert!(told.contains("unclosed character class"), "{told}");
+    let told = wrong_rule("match = '(?-u:\\xFF)'\nredact = ¦'(?-u:\\xFF)'");
+    assert!(told.contains("`redact` works on text"), "{told}");
 }
