@@ -231,6 +231,7 @@ fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>>
             unless: none(),
             resolve: none(),
             by: Vec::new(),
+            redact: none(),
         })
     });
     let rules = rules.collect::<Result<_, Box<dyn Error>>>()?;

@@ -7,6 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Failure;
+use crate::config::Problem;
 
 /// How much to say. INFO: it worked; WARN: it recovered; ERROR: something is lost or needs you.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -63,12 +64,21 @@ pub(super) fn start(level: Level, format: Format) {
     }));
 }
 
-/// Says why the command failed: the one thing on stderr that is no log line, for it is for the person at
-/// the terminal.
+/// Says why the command failed. This is no log line, for it is for the person at the terminal. Problems of
+/// rules.toml begin with file, line and column, as editors expect it.
 #[expect(
     clippy::print_stderr,
     reason = "the final word to the person who typed the command"
 )]
 pub(super) fn complain(failure: &Failure) {
-    eprintln!("tailgram: {failure}");
+    match failure {
+        Failure::Rules(problems) => eprintln!("{problems}"),
+        Failure::Usage(_) | Failure::Running(_) => eprintln!("tailgram: {failure}"),
+    }
+}
+
+/// Says what is allowed in rules.toml but probably not meant, as fully as what is wrong.
+#[expect(clippy::print_stderr, reason = "for the person who typed the command")]
+pub(super) fn warn(warning: &Problem) {
+    eprintln!("{warning}\n");
 }

@@ -4,15 +4,19 @@
 //! stdout is for results, stderr for logs. 0: fine; 1: failed while running; 2: the command line or
 //! rules.toml is wrong.
 
+mod check;
+mod completions;
 mod demo;
 mod health;
 mod log;
+mod man;
 mod run;
 mod send;
 mod state_dir;
 mod status;
 mod terminal;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,6 +62,8 @@ struct Options {
 enum Command {
     /// Follow, match and alert until SIGTERM or SIGINT
     Run(run::Args),
+    /// Read rules.toml, say everything that is wrong with it, run the rules' own tests
+    Check(check::Args),
     /// Send one message through the same sender
     Send(send::Args),
     /// Say what is followed, what is open, and the account of every match
@@ -66,14 +72,21 @@ enum Command {
     Health,
     /// See the whole pipeline in the terminal, on made-up logs; no token, no network
     Demo,
+    /// Print the completions for a shell
+    Completions(completions::Args),
+    /// Print the manual page, or that of one command
+    Man(man::Args),
 }
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    /// The command line or rules.toml is wrong: exit code 2.
+    /// The command line is wrong: exit code 2.
     #[error("{0}")]
     Usage(String),
+    /// rules.toml is wrong: exit code 2.
+    #[error(transparent)]
+    Rules(#[from] config::Problems),
     /// Something failed while running: exit code 1.
     #[error("{0}")]
     Running(String),
@@ -103,28 +116,39 @@ pub fn main() -> ExitCode {
     let env = Environment::of_process();
     let done = match cli.command {
         Command::Run(args) => run::run(&cli.options, &args, &env),
+        Command::Check(args) => check::run(&cli.options, &args, &env),
         Command::Send(args) => send::run(&cli.options, &args, &env),
         Command::Status(args) => status::run(&cli.options, &args, &env),
         Command::Health => health::run(&cli.options, &env),
         Command::Demo => demo::run(&env),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             log::complain(&failure);
-            ExitCode::from(if matches!(failure, Failure::Usage(_)) {
-                2
-            } else {
-                1
+            ExitCode::from(match failure {
+                Failure::Usage(_) | Failure::Rules(_) => 2,
+                Failure::Running(_) => 1,
             })
         }
+    }
+}
+
+/// Writes a result to stdout. Whoever closed it, such as `head`, has seen enough.
+fn print(result: &[u8]) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(result).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::running(error)),
+        _ => Ok(()),
     }
 }
 
 /// Finds and checks rules.toml, and says what it warns about.
 fn settings(options: &Options, env: &Environment) -> Result<config::Settings, Failure> {
     let path = config::find(options.config.as_deref(), env).map_err(Failure::usage)?;
-    let settings = config::load(&path, env).map_err(Failure::usage)?;
+    let settings = config::load(&path, env)?;
     for warning in &settings.warnings {
         tracing::warn!(
             line = warning.line(),

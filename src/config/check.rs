@@ -5,6 +5,7 @@
 
 mod chats;
 mod logs;
+mod rule_tests;
 mod rules;
 mod telegram;
 mod word;
@@ -29,6 +30,7 @@ pub(super) fn settings(
     let (telegram, token) = telegram::check(file, env, report);
     let logs = logs::check(&file.logs, report);
     let rules = rules::check(file, report);
+    let tests = rules.iter().map(|rule| rule.tests).sum();
     let mut per_log = Vec::new();
     let mut tails = Vec::new();
     for log in logs {
@@ -66,6 +68,7 @@ pub(super) fn settings(
         },
         telegram,
         token,
+        tests,
         warnings: Vec::new(),
         path: path.into(),
     }

@@ -11,16 +11,18 @@ pub(super) enum Table {
     Chat,
     Log,
     Rule,
+    Test,
     Defaults,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 6] = [
+    pub(super) const ALL: [Table; 7] = [
         Table::Top,
         Table::Telegram,
         Table::Chat,
         Table::Log,
         Table::Rule,
+        Table::Test,
         Table::Defaults,
     ];
 
@@ -32,6 +34,7 @@ impl Table {
             Table::Chat => "[chats.NAME]",
             Table::Log => "[[logs]]",
             Table::Rule => "[[rules]]",
+            Table::Test => "`tests`",
             Table::Defaults => "[defaults]",
         }
     }
@@ -57,10 +60,12 @@ impl Table {
             ],
             Table::Rule => &[
                 "name", "logs", "match", "all", "unless", "severity", "chats", "by", "wait", "every",
-                "quiet", "ring", "resolve", "limit",
+                "quiet", "ring", "resolve", "limit", "redact", "tests",
             ],
+            Table::Test => &["line", "match"],
             Table::Defaults => &[
                 "severity", "chats", "logs", "unless", "by", "wait", "every", "quiet", "ring", "limit",
+                "redact",
             ],
         }
     }
@@ -135,12 +140,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     (Table::Rule, "context", "take the line out"),
     (Table::Rule, "template", "take the line out"),
     (Table::Rule, "buttons", "take the line out"),
-    (
-        Table::Rule,
-        "redact",
-        "take the line out; keep lines with secrets away with the log's `ignore`",
-    ),
-    (Table::Rule, "tests", "take the line out"),
 ];
 
 /// What people write who come from other programs, and the key here.
@@ -170,6 +169,12 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "cooldown", "every"),
     (Table::Rule, "interval", "every"),
     (Table::Rule, "throttle", "limit"),
+    (Table::Rule, "test", "tests"),
+    (Table::Rule, "mask", "redact"),
+    (Table::Test, "text", "line"),
+    (Table::Test, "input", "line"),
+    (Table::Test, "expect", "match"),
+    (Table::Test, "expected", "match"),
 ];
 
 /// How similar a name must be to be offered; 1.0 is the same. It values a common beginning, so `severe` is
@@ -210,6 +215,9 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("quiet", "quiet = \"10m\""),
     ("ring", "ring = \"new\""),
     ("resolve", "resolve = 'connection restored'"),
+    ("redact", "redact = ['account=\\d+']"),
+    ("tests", "tests = [{ line = \"ValueError: x\", match = true }]"),
+    ("line", "line = \"ValueError: x\""),
 ];
 
 /// How a key is written. The name of a chat is a key too; it takes an id.

@@ -56,6 +56,8 @@ pub struct Settings {
     pub telegram: telegram::Settings,
     /// Where the token is.
     pub token: TokenSource,
+    /// How many `tests` of rules were run. All passed: one that fails is a problem.
+    pub tests: usize,
     /// What is allowed but probably not meant, in the order of the file.
     pub warnings: Vec<Problem>,
     /// The file these settings were read from.

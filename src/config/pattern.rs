@@ -14,6 +14,7 @@ pub(super) enum Role {
     Unless,
     Resolve,
     Ignore,
+    Redact,
 }
 
 impl Role {
@@ -25,6 +26,7 @@ impl Role {
             Role::Unless => "so the rule never finds anything",
             Role::Resolve => "so every line ends the rule's incidents and none is a match",
             Role::Ignore => "so no rule ever sees a line of this log",
+            Role::Redact => "so it does not tell what is secret",
         }
     }
 }
@@ -40,6 +42,11 @@ pub(super) fn compile(words: Option<&Words>, role: Role, report: &mut Report<'_>
 
 fn compile_one(word: &Word, role: Role, report: &mut Report<'_>) -> Option<Pattern> {
     match Pattern::parse(&word.value) {
+        Ok(_) if role == Role::Redact && regex::Regex::new(&word.value).is_err() => {
+            let what = "this pattern can find single bytes, and `redact` works on text".to_owned();
+            report.problem(&word.at, what, "take (?-u) out, and bytes such as \\xFF");
+            None
+        }
         Ok(pattern) => {
             if finds_everything(&pattern) {
                 let what = format!("this pattern finds every line, {}", role.if_all());

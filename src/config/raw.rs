@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Environment;
-use super::keys::Table;
+use super::keys::{self, Table};
 use super::problem::Report;
 use super::table::{NumberOrText, Reader, Spot, Word, Words};
 
@@ -50,6 +50,8 @@ pub(super) struct Chat {
     pub(super) topic: Option<Spot<i64>>,
     /// For chats that several programs write to.
     pub(super) limit: Option<Word>,
+    /// For the chat of those who run the program. Refused until notices are delivered.
+    pub(super) notices: Option<Spot<bool>>,
 }
 
 /// One `[[logs]]` entry.
@@ -81,11 +83,22 @@ pub(super) struct Rule {
     pub(super) all: Option<Words>,
     /// For programs that say when the trouble is over.
     pub(super) resolve: Option<Words>,
+    /// For patterns that are hard to get right, and for those that must stay right.
+    pub(super) tests: Vec<Test>,
     pub(super) shared: Shared,
     pub(super) at: Range<usize>,
 }
 
-/// The keys that a rule and `[defaults]` have in common. A rule's value replaces the default's.
+/// One entry of a rule's `tests`.
+#[derive(Debug)]
+pub(super) struct Test {
+    pub(super) line: Option<Word>,
+    /// What is expected.
+    pub(super) matches: Option<Spot<bool>>,
+}
+
+/// The keys that a rule and `[defaults]` have in common. A rule's value replaces the default's; those of
+/// `redact` add up.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) severity: Option<Word>,
@@ -99,6 +112,8 @@ pub(super) struct Shared {
     pub(super) quiet: Option<Word>,
     pub(super) ring: Option<Word>,
     pub(super) limit: Option<Word>,
+    /// For secrets of one's own.
+    pub(super) redact: Option<Words>,
 }
 
 impl File {
@@ -185,8 +200,25 @@ impl Rule {
             matches,
             all,
             resolve: table.words("resolve", report),
+            tests: entries(table, "tests", Table::Test, table.env, report, Test::read),
             shared: Shared::read(table, report),
             at: table.at.clone(),
+        }
+    }
+}
+
+impl Test {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        let line = format!("write the line to try: {}", keys::example("line"));
+        table.require("line", &line, report);
+        table.require(
+            "match",
+            "say what you expect: match = true, or match = false",
+            report,
+        );
+        Self {
+            line: table.word("line", report),
+            matches: table.boolean("match", report),
         }
     }
 }
@@ -204,6 +236,7 @@ impl Shared {
             quiet: table.word("quiet", report),
             ring: table.word("ring", report),
             limit: table.word("limit", report),
+            redact: table.words("redact", report),
         }
     }
 }
@@ -257,7 +290,7 @@ fn table<'a, 'i>(
     Some(Reader::open(entries, value.span(), kind, env, report))
 }
 
-/// A list of tables such as `[[logs]]`.
+/// A list of tables such as `[[logs]]`, or `tests` of a rule.
 fn entries<'a, 'i, T>(
     top: &Reader<'a, 'i>,
     key: &str,
@@ -269,7 +302,10 @@ fn entries<'a, 'i, T>(
     let Some(value) = top.get(key) else {
         return Vec::new();
     };
-    let help = format!("write each entry below a line [[{key}]], with two brackets");
+    let help = match kind {
+        Table::Test => format!("write {}", keys::example(key)),
+        _ => format!("write each entry below a line [[{key}]], with two brackets"),
+    };
     let Some(items) = value.get_ref().as_array() else {
         report.problem(&value.span(), format!("`{key}` must be a list of tables"), help);
         return Vec::new();
@@ -325,6 +361,7 @@ fn chat<N: AsRef<str>>(
             name,
             topic: None,
             limit: None,
+            notices: None,
         };
     };
     let table = Reader::open(entries, value.span(), Table::Chat, env, report);
@@ -343,6 +380,7 @@ fn chat<N: AsRef<str>>(
             .and_then(|id| table.number_or_text(id, "id", report)),
         topic: table.number("topic", report),
         limit: table.word("limit", report),
+        notices: table.boolean("notices", report),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Reader<'a, 'i> {
     entries: &'a DeTable<'i>,
     /// The header of the table, or all of an inline one.
     pub(super) at: Range<usize>,
-    env: &'a Environment,
+    pub(super) env: &'a Environment,
 }
 
 impl<'a, 'i> Reader<'a, 'i> {
@@ -129,6 +129,23 @@ impl<'a, 'i> Reader<'a, 'i> {
         }
         number.map(|number| Spot {
             value: number,
+            at: value.span(),
+        })
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, key: &str, report: &mut Report<'_>) -> Option<Spot<bool>> {
+        let value = self.get(key)?;
+        let boolean = value.get_ref().as_bool();
+        if boolean.is_none() {
+            let help = format!(
+                "this is {}; write {key} = true, without quotes",
+                kind(value.get_ref())
+            );
+            report.problem(&value.span(), format!("`{key}` must be true or false"), help);
+        }
+        boolean.map(|boolean| Spot {
+            value: boolean,
             at: value.span(),
         })
     }

@@ -25,6 +25,7 @@ pub(super) fn rule(sources: &[&str]) -> RuleSettings {
         unless: Vec::new(),
         resolve: Vec::new(),
         by: Vec::new(),
+        redact: Vec::new(),
     }
 }
 
@@ -275,6 +276,24 @@ proptest! {
     #[test]
     fn lines_and_rules_found_are_those_of_a_regex_set_per_line(settings in any_settings(), chunk in any_chunk()) {
         agrees(&settings, &chunk);
+    }
+
+    #[test]
+    fn a_rule_alone_decides_as_the_scanner_does(mut rule in any_rule(), redact in patterns_of(0..2), chunk in any_chunk()) {
+        rule.redact = redact;
+        let scanner = Scanner::new(&Settings { ignore: Vec::new(), rules: vec![rule.clone()] }).unwrap();
+        let mut verdict = Verdict::default();
+        let whole = std::iter::once(&chunk[..]);
+        for text in whole.chain(chunk.split(|&byte| byte == b'\n')) {
+            scanner.judge(text, &mut verdict);
+            let says = verdict.findings.pop().map(|finding| finding.says);
+            let agrees = match rule.decide(text) {
+                Decided::Match(_) => matches!(says, Some(Says::Match { .. })),
+                Decided::Resolve(_) => matches!(says, Some(Says::Resolve { .. })),
+                Decided::NotMatch | Decided::NotAll(_) | Decided::Unless(_) => says.is_none(),
+            };
+            prop_assert!(agrees, "{:?}: {:?}, but the scanner says {:?}", String::from_utf8_lossy(text), rule.decide(text), says);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod verdict;
 
 pub use redact::Redactor;
 pub use ruleset::{ScanError, Scanner};
-pub use settings::{Pattern, PatternError, RuleSettings, Settings};
+pub use settings::{Decided, Pattern, PatternError, RuleSettings, Settings};
 pub use shape::shape;
 pub use verdict::{BY_CHARS, Finding, Says, Verdict};
 

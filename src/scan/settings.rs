@@ -28,6 +28,47 @@ pub struct RuleSettings {
     pub resolve: Vec<Pattern>,
     /// The names whose values tell incidents apart: captures, or `file`, `host`, `log`.
     pub by: Vec<String>,
+    /// What these find is hidden before a match of this rule is stored or shown, on top of what always is.
+    /// They have no say in what matches.
+    pub redact: Vec<Pattern>,
+}
+
+/// What one rule says about a text, and the part of it that decided.
+#[derive(Clone, Copy, Debug)]
+pub enum Decided<'r> {
+    /// It matches; this pattern of `match` finds it. Absent where the rule has only `all`.
+    Match(Option<&'r Pattern>),
+    /// This pattern of `resolve` takes the text for an end, so it is no match.
+    Resolve(&'r Pattern),
+    /// No pattern of `match` finds anything.
+    NotMatch,
+    /// This pattern of `all` finds nothing.
+    NotAll(&'r Pattern),
+    /// It would match, but this pattern of `unless` drops it.
+    Unless(&'r Pattern),
+}
+
+impl RuleSettings {
+    /// What this rule alone says about the text of an event, and why. The same decision as
+    /// [`Scanner::judge`](super::Scanner::judge) makes, one pattern after the other: for a few texts, such as a
+    /// rule's own tests, not for logs.
+    ///
+    /// The `ignore` of a log is not asked: it belongs to the log, and a rule may look at several.
+    pub fn decide(&self, text: &[u8]) -> Decided<'_> {
+        let finds = |pattern: &&Pattern| pattern.regex.is_match(text);
+        let found = self.matches.iter().find(finds);
+        if let Some(pattern) = self.resolve.iter().find(finds) {
+            Decided::Resolve(pattern)
+        } else if found.is_none() && !self.matches.is_empty() {
+            Decided::NotMatch
+        } else if let Some(pattern) = self.all.iter().find(|pattern| !finds(pattern)) {
+            Decided::NotAll(pattern)
+        } else if let Some(pattern) = self.unless.iter().find(finds) {
+            Decided::Unless(pattern)
+        } else {
+            Decided::Match(found)
+        }
+    }
 }
 
 /// A regular expression that compiles.
@@ -92,5 +133,50 @@ impl Pattern {
     /// The names of its captures.
     pub fn captures(&self) -> impl Iterator<Item = &str> {
         self.regex.capture_names().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::law::{patterns, rule};
+    use super::*;
+
+    #[test]
+    fn the_part_that_decides_is_named() {
+        let link = RuleSettings {
+            all: patterns(&["eth", r"\d"]),
+            unless: patterns(&["lab", "test"]),
+            resolve: patterns(&["up"]),
+            ..rule(&["down", "lost"])
+        };
+        let decided = |text: &str| match link.decide(text.as_bytes()) {
+            Decided::Match(found) => format!("match {}", found.unwrap().source()),
+            Decided::Resolve(pattern) => format!("resolve {}", pattern.source()),
+            Decided::NotMatch => "not match".to_owned(),
+            Decided::NotAll(pattern) => format!("not all {}", pattern.source()),
+            Decided::Unless(pattern) => format!("unless {}", pattern.source()),
+        };
+        for (text, expected) in [
+            ("eth0 lost", "match lost"),
+            ("eth0 up", "resolve up"),
+            ("test eth0 down up", "resolve up"),
+            ("eth0", "not match"),
+            ("eth down", r"not all \d"),
+            ("test eth0 down", "unless test"),
+        ] {
+            assert_eq!(decided(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_has_only_all_matches_by_no_pattern_in_particular() {
+        let only_all = RuleSettings {
+            all: patterns(&["a"]),
+            ..rule(&[])
+        };
+        assert!(matches!(only_all.decide(b"xa"), Decided::Match(None)));
+        assert!(matches!(only_all.decide(b"x"), Decided::NotAll(_)));
     }
 }

@@ -16,6 +16,7 @@ mod identity;
 mod note;
 mod recover;
 mod settings;
+mod survey;
 mod tailer;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use crate::model::{FileKey, Gap, LogName, Position};
 
 pub use note::Note;
 pub use settings::{Glob, LogSettings, Settings, Start, Watch};
+pub use survey::{Empty, Refusal, Standing, Surveyed, survey};
 pub use tailer::Tailer;
 pub use watch::Waker;
 

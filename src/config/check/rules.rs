@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::word;
+use super::{rule_tests, word};
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw::{self, Shared};
@@ -29,6 +29,8 @@ pub(super) struct Rule {
     pub(super) scan: scan::RuleSettings,
     /// The logs it looks at; absent: all.
     logs: Option<Vec<LogName>>,
+    /// How many of its tests were run.
+    pub(super) tests: usize,
 }
 
 impl Rule {
@@ -65,6 +67,7 @@ struct Values {
     quiet: Option<Duration>,
     ring: Option<Ring>,
     limit: Option<Rate>,
+    redact: Vec<Pattern>,
 }
 
 impl Values {
@@ -83,6 +86,7 @@ impl Values {
             quiet: word::duration(shared.quiet.as_ref(), "quiet", &QUIET, report),
             ring: ring(shared.ring.as_ref(), report),
             limit: word::rate(shared.limit.as_ref(), report),
+            redact: pattern::compile(shared.redact.as_ref(), Role::Redact, report),
         }
     }
 
@@ -99,6 +103,8 @@ impl Values {
             quiet: self.quiet.or(defaults.quiet),
             ring: self.ring.or(defaults.ring),
             limit: self.limit.or(defaults.limit),
+            // Both: a rule that names a secret of its own must not let everybody's out.
+            redact: [defaults.redact.clone(), self.redact].concat(),
         }
     }
 }
@@ -148,11 +154,13 @@ fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut
         unless: values.unless.unwrap_or_default(),
         resolve,
         by,
+        redact: values.redact,
     };
     Rule {
         incident,
-        scan,
         logs: values.logs,
+        tests: rule_tests::run(rule, &file.defaults, &scan, report),
+        scan,
     }
 }
 

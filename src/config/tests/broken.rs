@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, unless, severity, chats, by, wait, every, quiet, ring, resolve, limit
+      = help: allowed in [[rules]]: name, logs, match, all, unless, severity, chats, by, wait, every, quiet, ring, resolve, limit, redact, tests
 
     1 problem
     ");
@@ -1198,4 +1198,179 @@ fn a_preset_written_as_a_table_is_refused() {
 fn control_characters_of_the_file_never_reach_the_terminal() {
     let told = wrong_rule("match = 'x'\n¦\"\\u001b[31m\" = 1");
     assert!(!told.contains('\u{1b}'), "{told}");
+}
+
+#[test]
+fn a_test_that_fails_names_the_part_of_the_rule_that_decided() {
+    let told = wrong_rule(
+        r#"match = ['^E: ', 'Error: (?P<what>\w+)']
+all = ['db', 'shop']
+unless = ['healthcheck']
+resolve = 'recovered'
+tests = [
+  { line = ¦"ERROR: shop db", match = true },
+  { line = ¦"E: shop", match = true },
+  { line = ¦"E: db shop healthcheck", match = true },
+  { line = ¦"E: db shop recovered", match = true },
+  { line = ¦"E: db shop", match = false },
+]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:13:12: this line was expected to match; `match` does not find it
+       |
+    13 |   { line = "ERROR: shop db", match = true },
+       |            ^^^^^^^^^^^^^^^^
+       = help: 'Error: (?P<what>\w+)' would, if small and capital letters were the same: put (?i) in front of it
+
+    rules.toml:14:12: this line was expected to match; `all` does not find it
+       |
+    14 |   { line = "E: shop", match = true },
+       |            ^^^^^^^^^
+       = help: the line has nothing for 'db'
+
+    rules.toml:15:12: this line was expected to match; `unless` drops it
+       |
+    15 |   { line = "E: db shop healthcheck", match = true },
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: 'healthcheck' finds this line; narrow it down
+
+    rules.toml:16:12: this line was expected to match; `resolve` takes it for the end
+       |
+    16 |   { line = "E: db shop recovered", match = true },
+       |            ^^^^^^^^^^^^^^^^^^^^^^
+       = help: 'recovered' finds this line; narrow it down
+
+    rules.toml:17:12: this line was expected not to match; it does
+       |
+    17 |   { line = "E: db shop", match = false },
+       |            ^^^^^^^^^^^^
+       = help: '^E: ' of `match` finds this line; narrow it down, or put what sets the line apart into `unless`
+
+    5 problems
+    "#);
+}
+
+#[test]
+fn a_test_that_the_defaults_fail_says_so() {
+    let told = wrong(&format!(
+        r#"{BASE}[defaults]
+unless = 'probe'
+[[rules]]
+name = "a"
+match = 'down'
+[[rules.tests]]
+line = ¦"probe down"
+match = true
+[[rules]]
+name = "b"
+all = 'down'
+tests = [{{ line = ¦"down", match = false }}]
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:12:8: this line was expected to match; `unless` of [defaults] drops it
+       |
+    12 | line = "probe down"
+       |        ^^^^^^^^^^^^
+       = help: 'probe' finds this line; narrow it down
+
+    rules.toml:17:19: this line was expected not to match; it does
+       |
+    17 | tests = [{ line = "down", match = false }]
+       |                   ^^^^^^
+       = help: every pattern of `all` finds something in this line; narrow it down, or put what sets the line apart into `unless`
+
+    2 problems
+    "#);
+}
+
+#[test]
+fn a_test_that_is_not_one_is_refused() {
+    let told = wrong_rule(
+        r#"match = 'x'
+tests = [
+  ¦"x",
+  ¦{ line = "x" },
+  ¦{ match = true },
+  { ¦text = "x", line = "x", match = true },
+  { line = ¦7, match = ¦"yes" },
+  { line = ¦"x\ny", match = true },
+]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:3: `tests` must be a list of tables
+       |
+    10 |   "x",
+       |   ^^^
+       = help: write tests = [{ line = "ValueError: x", match = true }]
+
+    rules.toml:11:3: `match` is missing
+       |
+    11 |   { line = "x" },
+       |   ^^^^^^^^^^^^^^
+       = help: say what you expect: match = true, or match = false
+
+    rules.toml:12:3: `line` is missing
+       |
+    12 |   { match = true },
+       |   ^^^^^^^^^^^^^^^^
+       = help: write the line to try: line = "ValueError: x"
+
+    rules.toml:13:5: there is no key `text` in `tests`
+       |
+    13 |   { text = "x", line = "x", match = true },
+       |     ^^^^
+       = help: did you mean `line`?
+
+    rules.toml:14:12: `line` must be a string in quotes
+       |
+    14 |   { line = 7, match = "yes" },
+       |            ^
+       = help: this is a number; write line = "ValueError: x"
+
+    rules.toml:14:23: `match` must be true or false
+       |
+    14 |   { line = 7, match = "yes" },
+       |                       ^^^^^
+       = help: this is a string; write match = true, without quotes
+
+    rules.toml:15:12: `line` holds more than one line
+       |
+    15 |   { line = "x\ny", match = true },
+       |            ^^^^^^
+       = help: a log is read line by line; try each line in a test of its own
+
+    7 problems
+    "#);
+}
+
+#[test]
+fn tests_that_are_no_list_are_refused() {
+    let told = wrong_rule("match = 'x'\ntests = ¦'x'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:9: `tests` must be a list of tables
+      |
+    9 | tests = 'x'
+      |         ^^^
+      = help: write tests = [{ line = "ValueError: x", match = true }]
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_rule_that_could_not_be_read_is_not_tested() {
+    wrong_rule("match = ['x', '¦(']\ntests = [{ line = \"(\", match = true }]");
+    wrong_rule("match = 'x'\nresolve = '¦('\ntests = [{ line = \"(\", match = true }]");
+    wrong_rule("match = ¦7\ntests = [{ line = \"7\", match = true }]");
+    let torn = wrong_rule("match = 'x¦\ntests = [{ line = \"x\", match = true }]");
+    assert!(torn.contains("not TOML"), "{torn}");
+}
+
+#[test]
+fn a_pattern_of_redact_is_checked_like_all_others() {
+    let told = wrong_rule("match = 'x'\nredact = ['a', 'b¦[']\n[defaults]\nredact = 'b¦['");
+    assert!(told.contains("unclosed character class"), "{told}");
+    let told = wrong_rule("match = '(?-u:\\xFF)'\nredact = ¦'(?-u:\\xFF)'");
+    assert!(told.contains("`redact` works on text"), "{told}");
 }
