@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use regex::Regex;
+
 use crate::config::LogRules;
 use crate::event::{self, Event, Events};
 use crate::incident::{self, Ring};
@@ -10,7 +12,7 @@ use crate::model::{
     By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
     Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId,
 };
-use crate::scan::{self, Redactor, Says, ScanError, Scanner, Verdict};
+use crate::scan::{self, Pattern, Redactor, Says, ScanError, Scanner, Verdict};
 use crate::tail::{Chunk, Ending, Source};
 
 /// How the bytes of the logs are looked at; shared by all turns.
@@ -34,6 +36,8 @@ struct RuleLens {
     by: Vec<String>,
     /// `ring = "all"`: every line is kept.
     keeps_all: bool,
+    /// The rule's own redaction, on top of the built-in one; absent where it has none.
+    redactor: Option<Redactor>,
 }
 
 impl Lens {
@@ -54,6 +58,7 @@ impl Lens {
                 name: rule.name.clone(),
                 by: rule.by.clone(),
                 keeps_all: keeps_all(&rule.name),
+                redactor: redactor(&rule.redact),
             });
             Ok(LogLens {
                 name: log.name.to_string(),
@@ -70,12 +75,22 @@ impl Lens {
     }
 }
 
+/// What a rule's `redact` hides. Its patterns compiled for bytes already; that they compile for text too is
+/// checked with rules.toml, so none is ever left out here.
+fn redactor(patterns: &[Pattern]) -> Option<Redactor> {
+    let regexes = patterns
+        .iter()
+        .filter_map(|pattern| Regex::new(pattern.source()).ok());
+    let regexes: Vec<Regex> = regexes.collect();
+    (!regexes.is_empty()).then(|| Redactor::new(&regexes))
+}
+
 impl Lens {
     /// A captured value without secrets. Alone it is just a word, so it is looked at beside its name: what
     /// `password=(?P<password>\S+)` captured is recognised by the name.
-    fn without_secrets(&self, name: &str, value: String) -> String {
+    fn without_secrets(&self, rule: &RuleLens, name: &str, value: String) -> String {
         let pair = format!("{name}={value}");
-        match self.redactor.redact(&pair) {
+        match rule.redactor.as_ref().unwrap_or(&self.redactor).redact(&pair) {
             std::borrow::Cow::Borrowed(_) => value,
             std::borrow::Cow::Owned(redacted) => redacted
                 .strip_prefix(name)
@@ -166,6 +181,8 @@ impl<'l> Tally<'l> {
             if again {
                 continue;
             }
+            let own = rule.redactor.as_ref().map(|redactor| hit.redacted(redactor));
+            let hit = own.as_ref().unwrap_or(&hit);
             match finding.says {
                 Says::Match { by } => {
                     let values = self.fill(rule, by, log, source);
@@ -174,11 +191,11 @@ impl<'l> Tally<'l> {
                         .iter()
                         .cloned()
                         .zip(values.into_iter().map(Option::unwrap_or_default));
-                    self.add(rule, By(pairs.collect()), &hit);
+                    self.add(rule, By(pairs.collect()), hit);
                 }
                 Says::Resolve { by } => {
                     let by = self.fill(rule, by, log, source);
-                    self.resolve(rule, by, &hit);
+                    self.resolve(rule, by, hit);
                 }
             }
         }
@@ -203,7 +220,7 @@ impl<'l> Tally<'l> {
             .zip(by)
             .map(|(name, value)| {
                 value
-                    .map(|value| self.lens.without_secrets(name, value))
+                    .map(|value| self.lens.without_secrets(rule, name, value))
                     .or_else(|| known(name))
             })
             .collect()
@@ -284,6 +301,17 @@ impl<'e> Hit<'e> {
             origin,
             path: &source.path,
             now,
+        }
+    }
+
+    /// The same as a rule with a redaction of its own sees it.
+    fn redacted(&self, redactor: &Redactor) -> Self {
+        let text = redactor.redact(&self.text).into_owned();
+        let (shape, _) = scan::shape(&text);
+        Self {
+            text: text.into(),
+            shape,
+            ..*self
         }
     }
 

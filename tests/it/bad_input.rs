@@ -281,10 +281,7 @@ fn a_dry_run_prints_what_it_would_send_and_touches_nothing() {
     // Beside a state it starts from there and leaves every byte of it as it is.
     sandbox.once();
     sandbox.append("app.log", "ERROR three\n");
-    let (before, requests) = (
-        bytes(&sandbox.path("state")),
-        sandbox.requests(),
-    );
+    let (before, requests) = (bytes(&sandbox.path("state")), sandbox.requests());
     let printed = run(&[]);
     assert!(printed.contains("ERROR three"), "{printed}");
     assert_eq!(bytes(&sandbox.path("state")), before);

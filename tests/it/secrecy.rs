@@ -97,7 +97,7 @@ fn through_all_faults(format: &str) {
     until("it delivers", || sandbox.last_text().contains("ERROR begin"));
     for (n, fault) in faults().into_iter().enumerate() {
         let name = format!("{fault:?}");
-        sandbox.api.faults().push(botapi::Fault::once(fault).method("sendMessage"));
+        sandbox.api.faults().once(fault);
         sandbox.append("app.log", &format!("ERROR line {n}.\n"));
         until(&format!("{name} has struck"), || {
             sandbox.api.faults().pending() == 0
@@ -172,7 +172,7 @@ fn send_does_not_quote_the_token_when_it_fails() {
     let sandbox = sandbox();
     for fault in faults() {
         let name = format!("{fault:?}");
-        sandbox.api.faults().push(botapi::Fault::once(fault).method("sendMessage"));
+        sandbox.api.faults().once(fault);
         let output = sandbox.finish(&["send", "hello", "--log-level", "trace"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!said.contains(SECRET), "{name}: {said}");

@@ -69,7 +69,10 @@ fn a_429_of_an_hour_delays_no_end_and_holds_across_the_restart() {
          {RULE}chats = [\"me\"]\n[[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"0s\"\nchats = [\"you\"]\n",
         sandbox.path("logs").display()
     ));
-    sandbox.api.faults().push(Fault::once(too_many(3600)).method("sendMessage"));
+    sandbox
+        .api
+        .faults()
+        .push(Fault::once(too_many(3600)).method("sendMessage"));
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR too much\n");
     until("the 429 was heard", || sandbox.stderr().contains("not delivered"));
@@ -102,7 +105,10 @@ fn a_429_of_an_hour_delays_no_end_and_holds_across_the_restart() {
 fn what_a_429_held_back_is_delivered_after_the_restart() {
     let sandbox = Sandbox::new();
     sandbox.rules(RULE);
-    sandbox.api.faults().push(Fault::once(too_many(3)).method("sendMessage"));
+    sandbox
+        .api
+        .faults()
+        .push(Fault::once(too_many(3)).method("sendMessage"));
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR too much\n");
     until("the 429 was heard", || sandbox.stderr().contains("not delivered"));

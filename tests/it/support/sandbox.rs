@@ -156,7 +156,10 @@ impl Sandbox {
     /// How many requests the server got that say something to a chat; the bot's own introduction is none.
     pub fn requests(&self) -> usize {
         let requests = self.api.journal().requests();
-        requests.iter().filter(|request| request.method != "getMe").count()
+        requests
+            .iter()
+            .filter(|request| request.method != "getMe")
+            .count()
     }
 
     pub fn folder(&self) -> &Path {
