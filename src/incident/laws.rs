@@ -687,7 +687,7 @@ fn a_lost_live_message_is_replaced_in_silence_and_only_if_something_is_owed() {
 fn an_outage_does_not_use_up_the_rings_of_an_hour() {
     let limit = Some(Rate {
         count: 3,
-        per: Duration::from_secs(3600),
+        per: Duration::from_hours(1),
     });
     let mut world = world_with(RuleSettings {
         limit,
