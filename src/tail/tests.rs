@@ -283,6 +283,22 @@ fn generations_between_two_looks_are_found_beside_the_path() {
 }
 
 #[test]
+fn a_generation_that_came_and_went_after_a_look_at_an_empty_path_is_found() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", "app.log.1");
+    rig.after(1);
+    rig.append("app.log", "2\n");
+    rig.rename("app.log", "app.log.2");
+    rig.after(1).expect(&["1\n", "2\n"]);
+    rig.append("app.log", "3\n");
+    rig.rename("app.log", "app.log.3");
+    rig.append("app.log", "4\n");
+    rig.after(1).after(1).expect(&["1\n", "2\n", "3\n", "4\n"]);
+}
+
+#[test]
 fn after_downtime_the_saved_generation_comes_first_then_newer_ones_then_the_file() {
     let mut rig = Rig::new(&["app.log"]);
     rig.append("app.log.1", "not ours\n");
