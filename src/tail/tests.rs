@@ -378,6 +378,27 @@ fn a_copy_that_a_glob_reaches_is_read_only_where_the_original_was_not() {
 }
 
 #[test]
+fn a_copy_that_no_glob_reaches_is_read_where_the_original_was_not() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    for (copy, unread, next) in [("app.log.1", "2\n", "3\n"), ("app.log.2", "4\n", "5\n")] {
+        let file = rig.append("app.log", unread);
+        fs::copy(rig.path("app.log"), rig.path(copy)).unwrap();
+        file.set_len(0).unwrap();
+        rig.append("app.log", next);
+        rig.after(1).after(1);
+    }
+    rig.expect(&["1\n", "2\n", "3\n", "4\n", "5\n"]);
+    rig.kill()
+        .after(1)
+        .after(61)
+        .expect(&["1\n", "2\n", "3\n", "4\n", "5\n"]);
+    // What was written between the copying and the cut is gone, and nobody can know how much it was.
+    assert_eq!(rig.gaps.iter().map(|gap| gap.bytes).collect::<Vec<_>>(), [0, 0]);
+}
+
+#[test]
 fn a_copy_made_long_before_the_cut_is_not_read_twice() {
     let mut rig = Rig::new(&["app.log*"]);
     rig.append("app.log", "1\n");
