@@ -7,4 +7,6 @@
 mod support;
 
 mod floors;
+mod kill;
 mod road;
+mod rotation;

@@ -97,9 +97,24 @@ impl Sandbox {
 
     /// Starts `run`; its stderr is appended to the file `stderr`.
     pub fn start(&self, args: &[&str]) -> Running {
-        let stderr = OpenOptions::new().create(true).append(true).open(self.path("stderr")).unwrap();
         let mut command = self.command(&["run"]);
-        let child = command.args(args).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        command.args(args);
+        self.spawn(command)
+    }
+
+    /// Starts `run` under a tracer, which must leave the process it was given to be the traced one.
+    pub fn start_under(&self, tracer: &[&str]) -> Running {
+        let plain = self.command(&["run"]);
+        let mut command = Command::new(tracer[0]);
+        command.args(&tracer[1..]).arg(plain.get_program()).args(plain.get_args());
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.folder()).stdin(Stdio::null());
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> Running {
+        let stderr = OpenOptions::new().create(true).append(true).open(self.path("stderr")).unwrap();
+        let child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         Running { child: Some(child) }
     }
 
@@ -139,6 +154,14 @@ impl Running {
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         child.wait().unwrap()
+    }
+
+    /// Whether its handler for SIGTERM stands; before that, the signal ends any program at once.
+    pub fn hears_sigterm(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        caught & 1 << (15 - 1) != 0
     }
 
     /// Whether it has ended by itself.
