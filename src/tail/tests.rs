@@ -701,6 +701,8 @@ enum Step {
     Append(u8),
     Newline,
     Rotate,
+    /// We look between the renaming and the making.
+    RotateSlowly,
     LateLine(u8),
     Turn,
     Kill,
@@ -711,6 +713,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1u8..20).prop_map(Step::Append),
         4 => Just(Step::Newline),
         1 => Just(Step::Rotate),
+        1 => Just(Step::RotateSlowly),
         2 => (1u8..20).prop_map(Step::LateLine),
         4 => Just(Step::Turn),
         2 => Just(Step::Kill),
@@ -736,10 +739,19 @@ impl Writer {
     }
 
     fn rotate(&mut self, dir: &Path) {
+        self.rename(dir);
+        self.create(dir);
+    }
+
+    fn rename(&self, dir: &Path) {
         let generation = self.files.len();
         if generation > 0 {
             fs::rename(dir.join("app.log"), dir.join(format!("app.log.{generation}"))).unwrap();
         }
+    }
+
+    fn create(&mut self, dir: &Path) {
+        let generation = self.files.len();
         self.files.push(
             OpenOptions::new()
                 .append(true)
@@ -769,6 +781,11 @@ proptest! {
                 Step::Append(length) => writer.fill(last, length),
                 Step::Newline => writer.write(last, "\n"),
                 Step::Rotate => writer.rotate(rig.dir.path()),
+                Step::RotateSlowly => {
+                    writer.rename(rig.dir.path());
+                    rig.after(1);
+                    writer.create(rig.dir.path());
+                }
                 Step::LateLine(length) => {
                     let file = last.saturating_sub(1);
                     writer.fill(file, length);

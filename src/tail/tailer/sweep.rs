@@ -28,11 +28,11 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) struct Vacant {
     /// The newest known generation, with the path that is vacant.
-    last: Source,
+    pub(super) last: Source,
     /// The last sweep that saw a file there: what is missed was born later.
-    since: Timestamp,
+    pub(super) since: Timestamp,
     /// Its folder was listed at least once since then.
-    looked: bool,
+    pub(super) looked: bool,
 }
 
 impl Tailer {
