@@ -73,14 +73,19 @@ struct Stage {
 }
 
 /// Writes until the stage is over: one series per writer and descriptor.
-fn write(sandbox_log: &std::path::Path, stage: &Stage, writer: u32, mut random: fastrand::Rng) -> Vec<Series> {
+fn write(
+    sandbox_log: &std::path::Path,
+    stage: &Stage,
+    writer: u32,
+    mut random: fastrand::Rng,
+) -> Vec<Series> {
     let open = || File::options().create(true).append(true).open(sandbox_log).unwrap();
     let mut all = Vec::new();
     loop {
         // In this order: a file opened after the number was read is at least as young.
         let generation = stage.generation.load(Ordering::SeqCst);
         let mut file = open();
-        let mut series = Series::new(writer * 1000 + all.len() as u32);
+        let mut series = Series::new(writer * 1000 + u32::try_from(all.len()).unwrap());
         let mut linger_until = None;
         loop {
             let rotated = stage.generation.load(Ordering::SeqCst) != generation;
@@ -166,7 +171,7 @@ impl Writers {
 /// Waits until a later line of another rule came through, then reads back what came before.
 fn read_back(sandbox: &Sandbox, enough: impl Fn(&Back) -> bool) -> Back {
     let journal = sandbox.api.journal();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !enough(&Back::read(&journal.messages(ME))) && Instant::now() < deadline {
         sleep(Duration::from_millis(200));
     }
@@ -264,7 +269,8 @@ fn what_a_copying_rotator_destroys_is_counted_and_the_rest_arrives() {
     writers.copy_and_cut(&sandbox, &mut random);
     let (written, _) = writers.stop();
     let kept = on_disk(&sandbox);
-    let owed = |back: &Back| back.lost(&written).into_iter().filter(|line| kept.contains(&line.text())).count();
+    let owed =
+        |back: &Back| back.lost(&written).into_iter().filter(|line| kept.contains(&line.text())).count();
     let back = read_back(&sandbox, |back| owed(back) == 0);
     assert_eq!(owed(&back), 0, "lines that stand in a file did not arrive\n{}", sandbox.stderr());
     assert_eq!(back.doubled, 0);
