@@ -89,7 +89,7 @@ pub(super) struct Follower {
     /// The position was not handed out since it changed.
     pub(super) dirty: bool,
     /// When the position last moved.
-    moved: Timestamp,
+    pub(super) moved: Timestamp,
 }
 
 /// What a reader lends to the file it reads.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::cuts::Cut;
+use self::sweep::Vacant;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{FileId, Seen};
@@ -51,6 +52,8 @@ pub struct Tailer {
     refused: HashSet<FileId>,
     /// Cuts noticed in this turn, whose rest may stand in a copy.
     cuts: Vec<Cut>,
+    /// Paths that lost their file and have none again; bounded by the held files.
+    vacant: Vec<Vacant>,
     /// Per log: its name is read for the first time with this store.
     fresh: Vec<bool>,
     /// The newest note about each subject.
@@ -97,6 +100,7 @@ impl Tailer {
             unreadable: HashMap::new(),
             refused: HashSet::new(),
             cuts: Vec::new(),
+            vacant: Vec::new(),
             fresh: settings
                 .logs
                 .iter()

@@ -293,6 +293,22 @@ fn generations_between_two_looks_are_found_beside_the_path() {
 }
 
 #[test]
+fn a_generation_that_came_and_went_after_a_look_at_an_empty_path_is_found() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", "app.log.1");
+    rig.after(1);
+    rig.append("app.log", "2\n");
+    rig.rename("app.log", "app.log.2");
+    rig.after(1).expect(&["1\n", "2\n"]);
+    rig.append("app.log", "3\n");
+    rig.rename("app.log", "app.log.3");
+    rig.append("app.log", "4\n");
+    rig.after(1).after(1).expect(&["1\n", "2\n", "3\n", "4\n"]);
+}
+
+#[test]
 fn after_downtime_the_saved_generation_comes_first_then_newer_ones_then_the_file() {
     let mut rig = Rig::new(&["app.log"]);
     rig.append("app.log.1", "not ours\n");
@@ -369,6 +385,27 @@ fn a_copy_that_a_glob_reaches_is_read_only_where_the_original_was_not() {
         .after(1)
         .expect(&["1\n", "2\n", "3\n", "4\n"]);
     assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+}
+
+#[test]
+fn a_copy_that_no_glob_reaches_is_read_where_the_original_was_not() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    for (copy, unread, next) in [("app.log.1", "2\n", "3\n"), ("app.log.2", "4\n", "5\n")] {
+        let file = rig.append("app.log", unread);
+        fs::copy(rig.path("app.log"), rig.path(copy)).unwrap();
+        file.set_len(0).unwrap();
+        rig.append("app.log", next);
+        rig.after(1).after(1);
+    }
+    rig.expect(&["1\n", "2\n", "3\n", "4\n", "5\n"]);
+    rig.kill()
+        .after(1)
+        .after(61)
+        .expect(&["1\n", "2\n", "3\n", "4\n", "5\n"]);
+    // What was written between the copying and the cut is gone, and nobody can know how much it was.
+    assert_eq!(rig.gaps.iter().map(|gap| gap.bytes).collect::<Vec<_>>(), [0, 0]);
 }
 
 #[test]
@@ -674,6 +711,8 @@ enum Step {
     Append(u8),
     Newline,
     Rotate,
+    /// We look between the renaming and the making.
+    RotateSlowly,
     LateLine(u8),
     Turn,
     Kill,
@@ -684,6 +723,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1u8..20).prop_map(Step::Append),
         4 => Just(Step::Newline),
         1 => Just(Step::Rotate),
+        1 => Just(Step::RotateSlowly),
         2 => (1u8..20).prop_map(Step::LateLine),
         4 => Just(Step::Turn),
         2 => Just(Step::Kill),
@@ -709,10 +749,19 @@ impl Writer {
     }
 
     fn rotate(&mut self, dir: &Path) {
+        self.rename(dir);
+        self.create(dir);
+    }
+
+    fn rename(&self, dir: &Path) {
         let generation = self.files.len();
         if generation > 0 {
             fs::rename(dir.join("app.log"), dir.join(format!("app.log.{generation}"))).unwrap();
         }
+    }
+
+    fn create(&mut self, dir: &Path) {
+        let generation = self.files.len();
         self.files.push(
             OpenOptions::new()
                 .append(true)
@@ -742,6 +791,11 @@ proptest! {
                 Step::Append(length) => writer.fill(last, length),
                 Step::Newline => writer.write(last, "\n"),
                 Step::Rotate => writer.rotate(rig.dir.path()),
+                Step::RotateSlowly => {
+                    writer.rename(rig.dir.path());
+                    rig.after(1);
+                    writer.create(rig.dir.path());
+                }
                 Step::LateLine(length) => {
                     let file = last.saturating_sub(1);
                     writer.fill(file, length);

@@ -2,13 +2,17 @@
 //!
 //! 1. A copy that appears while its original is whole is tied to it: the original reads those bytes.
 //! 2. When the original is cut, its copy goes on where the original stopped, before the original's new bytes.
-//! 3. What no copy has is a gap.
+//! 3. Where no glob reaches a copy, one may lie beside the file; it is followed like a rotated generation.
+//! 4. What no copy has is a gap.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
-use super::super::{Mode, Note, Turn};
-use super::Tailer;
-use crate::model::{FileKey, Gap, GapKind, Head, Now};
+use super::super::follow::Follower;
+use super::super::{Mode, Note, Source, Turn, identity, recover};
+use super::{Tailer, text};
+use crate::model::{FileKey, Gap, GapKind, Head, Now, Timestamp};
 
 /// A file that was cut.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(super) struct Cut {
     pub(super) head: Head,
     pub(super) before: Head,
     pub(super) lost: u64,
+    /// When the position in it last moved.
+    pub(super) since: Timestamp,
     /// The copy that has what was not read.
     pub(super) copy: Option<FileKey>,
 }
@@ -30,7 +36,7 @@ impl Tailer {
         let new = FileKey::draw(&mut self.random);
         let follower = &mut self.followers[index];
         let (old, path, at) = (follower.source.key, follower.source.path.clone(), follower.at);
-        let (head, before) = (follower.head, follower.before);
+        let (head, before, since) = (follower.head, follower.before, follower.moved);
         if let Err(error) = follower.restart(new, now) {
             follower.cool_down();
             let note = Note::Failed {
@@ -48,6 +54,7 @@ impl Tailer {
             head,
             before,
             lost,
+            since,
             copy: None,
         });
     }
@@ -66,7 +73,11 @@ impl Tailer {
             // The copy may be younger than the last sweep.
             self.sweep(now, turn);
         }
-        for cut in std::mem::take(&mut self.cuts) {
+        for mut cut in std::mem::take(&mut self.cuts) {
+            let reached = cut.copy.is_some();
+            if !reached && self.mode == Mode::Forever {
+                cut.copy = self.copy_beside(&cut, now);
+            }
             let has = |key: &FileKey| self.followers.iter().find(|follower| follower.source.key == *key);
             let copied = cut
                 .copy
@@ -74,7 +85,9 @@ impl Tailer {
                 .and_then(has)
                 .map_or(0, |copy| copy.size().saturating_sub(cut.at));
             let bytes = cut.lost.saturating_sub(copied);
-            if bytes > 0 || cut.copy.is_none() {
+            // A copy that was found only now was not read alongside: between the copying and the cut there was
+            // time to write what nobody saw.
+            if bytes > 0 || !reached {
                 turn.gaps.push(Gap {
                     path: cut.path.to_string(),
                     at: now.wall,
@@ -90,6 +103,46 @@ impl Tailer {
                 follower.after = cut.copy;
             }
         }
+    }
+
+    /// Follows the copy that lies beside a cut file where no glob reaches it, from where the file was not read.
+    fn copy_beside(&mut self, cut: &Cut, now: Now) -> Option<FileKey> {
+        let siblings = recover::siblings(Path::new(&*cut.path)).ok()?;
+        // A copy of which nothing was read is known by its beginning, which older generations may share.
+        let since = if cut.at > 0 {
+            i128::MIN / 2
+        } else {
+            i128::from(cut.since.0) * 1_000_000
+        };
+        let fits = |file: &File| match cut.at {
+            0 => cut.head.len > 0 && identity::fits(file, cut.head, cut.before, 0).unwrap_or(false),
+            at => recover::is_copy(file, cut.head, cut.before, at),
+        };
+        let held = |sibling: &recover::Sibling| self.followers.iter().any(|f| f.id == sibling.seen.id);
+        let newer = recover::newer(&siblings, since);
+        let (path, file) = newer
+            .into_iter()
+            .rev()
+            .filter(|sibling| !held(sibling))
+            .find_map(|sibling| {
+                let file = recover::open_regular(&sibling.path).filter(|file| fits(file))?;
+                Some((&sibling.path, file))
+            })?;
+        let original = self
+            .followers
+            .iter()
+            .find(|follower| follower.source.key == cut.new)?;
+        let source = Source {
+            key: FileKey::draw(&mut self.random),
+            path: text(path),
+            logs: original.source.logs.clone(),
+        };
+        let max_line = self.settings.logs[source.logs[0]].max_line;
+        let taken = identity::line_before(&file, cut.at, max_line).ok()?;
+        let mut follower = Follower::new(file, source, cut.at, taken, now).ok()?;
+        follower.unlinked = Some(now.moment);
+        self.followers.push(follower);
+        self.followers.last().map(|follower| follower.source.key)
     }
 
     /// A copy made before the cut goes on where the cut file stopped.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
 use super::super::{Source, Turn, recover};
-use super::sweep::Group;
+use super::sweep::{Group, Vacant};
 use super::{Tailer, text};
 use crate::model::{FileKey, Gap, GapKind, Now, Position, Timestamp};
 
@@ -59,7 +59,8 @@ impl Tailer {
             let max_line = self.settings.logs[log].max_line;
             let found = recover::find(&position, &siblings)
                 .filter(|(_, file)| !self.is_held(file))
-                .and_then(|(path, file)| {
+                .and_then(|(_, file)| {
+                    // Under its old path, beside which its successors are looked for again after the next crash.
                     Follower::resume(file, source(&path), &position, max_line, now).ok()
                 });
             self.shelf.remove(&position.key);
@@ -70,8 +71,14 @@ impl Tailer {
                 }
                 None => Self::give_up(&position, groups, now, turn),
             }
-            let last = self.follow_newer(&siblings, position.at, groups, &source(&path), now);
-            queue.insert(path, last);
+            let mut last = source(&path);
+            last.key = self.follow_newer(&siblings, position.at, groups, &last, now);
+            queue.insert(path, last.key);
+            self.vacant.push(Vacant {
+                last,
+                since: position.at,
+                looked: true,
+            });
         }
     }
 
@@ -143,7 +150,7 @@ impl Tailer {
             let key = FileKey::draw(&mut self.random);
             let source = Source {
                 key,
-                path: text(&sibling.path),
+                path: old.path.clone(),
                 logs: old.logs.clone(),
             };
             if let Ok(mut follower) = Follower::new(file, source, 0, 0, now) {

@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::super::discover::Reached;
+use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
-use super::super::{Mode, Note, Turn, Watch, recover};
+use super::super::{Mode, Note, Source, Turn, Watch, recover};
 use super::{Tailer, text, unreadable};
-use crate::model::Now;
+use crate::model::{FileKey, Now, Timestamp};
+
+/// A folder that changed so long before a sweep, in nanoseconds, was seen by it as it is.
+const CLOCK_SLACK: i128 = 1_000_000_000;
 
 /// All paths that lead to one file.
 #[derive(Debug)]
@@ -18,6 +22,17 @@ pub(super) struct Group {
     pub(super) seen: Seen,
     pub(super) paths: Vec<PathBuf>,
     pub(super) logs: BTreeSet<usize>,
+}
+
+/// A path that its file was renamed or deleted from, and that no held file has taken since.
+#[derive(Debug)]
+pub(super) struct Vacant {
+    /// The newest known generation, with the path that is vacant.
+    pub(super) last: Source,
+    /// The last sweep that saw a file there: what is missed was born later.
+    pub(super) since: Timestamp,
+    /// Its folder was listed at least once since then.
+    pub(super) looked: bool,
 }
 
 impl Tailer {
@@ -31,6 +46,7 @@ impl Tailer {
         }
         self.recognise(&groups);
         self.miss(&groups, &reached, now);
+        self.look_beside_vacant_paths(&groups, now, &mut queue);
         let held: HashSet<FileId> = self.followers.iter().map(|follower| follower.id).collect();
         let mut new: Vec<&Group> = groups
             .iter()
@@ -41,6 +57,7 @@ impl Tailer {
         for group in new {
             self.begin(group, now, turn, &queue);
         }
+        self.drop_taken_paths();
         self.look(now, turn);
         self.follow_originals();
         self.tell_logs(&reached, turn);
@@ -92,10 +109,9 @@ impl Tailer {
         }
     }
 
-    /// Held files that no path leads to any more were rotated away or deleted. Whole generations may have
-    /// come and gone beside them since the last sweep.
+    /// Held files that no path leads to any more were rotated away or deleted.
     pub(super) fn miss(&mut self, groups: &BTreeMap<FileId, Group>, reached: &Reached, now: Now) {
-        let mut missed = Vec::new();
+        let since = self.swept.map_or(now.wall, |swept| swept.wall);
         for follower in &mut self.followers {
             // In a folder that cannot be read, nothing can be seen to be gone.
             let blind = reached
@@ -104,17 +120,61 @@ impl Tailer {
                 .any(|(path, _)| follower.path().starts_with(path));
             if follower.unlinked.is_none() && !blind && !groups.contains_key(&follower.id) {
                 follower.unlinked = Some(now.moment);
-                missed.push(follower.source.clone());
+                self.vacant.push(Vacant {
+                    last: follower.source.clone(),
+                    since,
+                    looked: false,
+                });
             }
         }
+    }
+
+    /// Whole generations may have come and gone at a path since it lost its file, in this sweep or an earlier
+    /// one: a look can fall between the renaming of the old file and the making of the new one.
+    pub(super) fn look_beside_vacant_paths(
+        &mut self,
+        groups: &BTreeMap<FileId, Group>,
+        now: Now,
+        queue: &mut HashMap<PathBuf, FileKey>,
+    ) {
         if self.mode == Mode::Once {
             return;
         }
-        let since = self.swept.map_or(now.wall, |swept| swept.wall);
-        for source in missed {
-            let siblings = recover::siblings(Path::new(&*source.path)).unwrap_or_default();
-            self.follow_newer(&siblings, since, groups, &source, now);
+        let mut vacant = std::mem::take(&mut self.vacant);
+        for Vacant { last, since, looked } in &mut vacant {
+            let path = PathBuf::from(&*last.path);
+            if !*looked || self.changed_since_the_last_sweep(path.parent()) {
+                let siblings = recover::siblings(&path).unwrap_or_default();
+                last.key = self.follow_newer(&siblings, *since, groups, last, now);
+                *looked = true;
+            }
+            queue.insert(path, last.key);
         }
+        self.vacant = vacant;
+    }
+
+    /// Whether names may have come or gone in a folder since it was last listed: listing is not cheap.
+    fn changed_since_the_last_sweep(&self, folder: Option<&Path>) -> bool {
+        let changed = folder
+            .and_then(|folder| Seen::at(folder).ok())
+            .map(|seen| seen.written);
+        let swept = self.swept.map(|swept| i128::from(swept.wall.0) * 1_000_000);
+        match (changed, swept) {
+            // Clocks of filesystems lag, those of other machines more.
+            (Some(changed), Some(swept)) => changed + CLOCK_SLACK >= swept,
+            _ => true,
+        }
+    }
+
+    /// A path that has a held file again is looked at through that; one whose last generation was let go was
+    /// given up on.
+    pub(super) fn drop_taken_paths(&mut self) {
+        let followers = &self.followers;
+        self.vacant.retain(|vacant| {
+            let taken = |f: &Follower| f.unlinked.is_none() && f.source.path == vacant.last.path;
+            let held = |f: &Follower| f.source.key == vacant.last.key;
+            followers.iter().any(held) && !followers.iter().any(taken)
+        });
     }
 
     pub(super) fn look(&mut self, now: Now, turn: &mut Turn) {

@@ -84,6 +84,11 @@ pub enum FaultKind {
         /// How long.
         ms: u64,
     },
+    /// The request is carried out at once; the right answer waits. A client that dies meanwhile was heard.
+    Late {
+        /// How long.
+        ms: u64,
+    },
 }
 
 impl FaultKind {
@@ -103,6 +108,7 @@ impl FaultKind {
             Self::Slow { .. } => "slow",
             Self::Huge { .. } => "huge",
             Self::Delay { .. } => "delay",
+            Self::Late { .. } => "late",
         }
     }
 
@@ -110,7 +116,11 @@ impl FaultKind {
     pub fn stores(&self) -> bool {
         match self {
             Self::TooMany { .. } | Self::Error { .. } | Self::Refuse | Self::Reset => false,
-            Self::AnswerLost | Self::Slow { .. } | Self::Huge { .. } | Self::Delay { .. } => true,
+            Self::AnswerLost
+            | Self::Slow { .. }
+            | Self::Huge { .. }
+            | Self::Delay { .. }
+            | Self::Late { .. } => true,
             Self::Html { store, .. }
             | Self::Empty { store }
             | Self::Truncated { store }

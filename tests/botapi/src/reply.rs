@@ -39,7 +39,7 @@ pub(crate) async fn deliver(
 ) -> Result<hyper::Response<Reply>, Cut> {
     let right = || answer.clone().unwrap_or_else(|| Answer::ok(&json!(true)));
     Ok(match fault {
-        None | Some(FaultKind::Delay { .. }) => Reply::plain(right()),
+        None | Some(FaultKind::Delay { .. } | FaultKind::Late { .. }) => Reply::plain(right()),
         Some(FaultKind::TooMany { retry_after }) => Reply::plain(too_many(retry_after)),
         Some(FaultKind::Error {
             status,

@@ -135,5 +135,8 @@ async fn answer(
         sleep(Duration::from_millis(ms)).await;
     }
     let answer = called.settle(&hall, fault.as_ref()).await;
+    if let Some(FaultKind::Late { ms }) = fault {
+        sleep(Duration::from_millis(ms)).await;
+    }
     deliver(answer, fault, &reset).await
 }

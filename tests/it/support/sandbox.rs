@@ -117,6 +117,21 @@ impl Sandbox {
         self.spawn(command)
     }
 
+    /// Starts `run` under a tracer, which must leave the process it was given to be the traced one.
+    pub fn start_under(&self, tracer: &[&str]) -> Running {
+        let plain = self.command(&["run"]);
+        let mut command = Command::new(tracer[0]);
+        command
+            .args(&tracer[1..])
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        command
+            .env_clear()
+            .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.folder()).stdin(Stdio::null());
+        self.spawn(command)
+    }
+
     /// Starts a command of the test's own making; its stderr is appended to the file `stderr`.
     pub fn spawn(&self, mut command: Command) -> Running {
         let stderr = OpenOptions::new()
@@ -199,6 +214,17 @@ impl Running {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with(what)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Whether its handler for SIGTERM stands; before that, the signal ends any program at once.
+    pub fn hears_sigterm(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))
+            .unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        caught & 1 << (15 - 1) != 0
     }
 
     /// Whether it has ended by itself.
