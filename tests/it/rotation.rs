@@ -154,18 +154,6 @@ impl Writers {
         }
     }
 
-    /// Copies the log and cuts it, again and again: what is written in between is destroyed.
-    fn copy_and_cut(&self, sandbox: &Sandbox, random: &mut fastrand::Rng) {
-        for count in 1..=rotations() {
-            sleep(Duration::from_millis(random.u64(50..500)));
-            fs::copy(sandbox.log("app.log"), sandbox.log(&format!("app.log.{count}"))).unwrap();
-            if random.bool() {
-                sleep(Duration::from_millis(random.u64(..40)));
-            }
-            sandbox.open("app.log").set_len(0).unwrap();
-        }
-    }
-
     /// All that was written, and how many lines of it late.
     fn stop(self) -> (Vec<Series>, u64) {
         self.stage.over.store(true, Ordering::SeqCst);
@@ -175,6 +163,18 @@ impl Writers {
             .flat_map(|thread| thread.join().unwrap())
             .collect();
         (written, self.stage.late.load(Ordering::SeqCst))
+    }
+}
+
+/// Copies the log and cuts it, again and again: what is written in between is destroyed.
+fn copy_and_cut(sandbox: &Sandbox, random: &mut fastrand::Rng) {
+    for count in 1..=rotations() {
+        sleep(Duration::from_millis(random.u64(50..500)));
+        fs::copy(sandbox.log("app.log"), sandbox.log(&format!("app.log.{count}"))).unwrap();
+        if random.bool() {
+            sleep(Duration::from_millis(random.u64(..40)));
+        }
+        sandbox.open("app.log").set_len(0).unwrap();
     }
 }
 
@@ -305,7 +305,7 @@ fn what_a_copying_rotator_destroys_is_counted_and_the_rest_arrives() {
     until("the log is followed", || {
         !sandbox.api.journal().messages(ME).is_empty()
     });
-    writers.copy_and_cut(&sandbox, &mut random);
+    copy_and_cut(&sandbox, &mut random);
     let (written, _) = writers.stop();
     let kept = on_disk(&sandbox);
     let owed = |back: &Back| {

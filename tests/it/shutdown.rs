@@ -23,10 +23,6 @@ fn ends_in_time(sandbox: &Sandbox, running: Running) {
     );
 }
 
-fn requests(sandbox: &Sandbox) -> usize {
-    sandbox.requests()
-}
-
 #[test]
 fn with_telegram_silent_it_ends_in_time_and_delivers_at_the_next_start() {
     let sandbox = Sandbox::new();
@@ -37,9 +33,10 @@ fn with_telegram_silent_it_ends_in_time_and_delivers_at_the_next_start() {
     });
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR into the silence\n");
-    until("the request is under way", || requests(&sandbox) == 1);
+    until("the request is under way", || sandbox.requests() == 1);
     ends_in_time(&sandbox, running);
-    sandbox.append("app.log", "ERROR while it was down\n");
+    // The same shape: another one would rightly ring once more.
+    sandbox.append("app.log", "ERROR into the silence\n");
     sandbox.api.faults().clear();
 
     let running = sandbox.start(&[]);
@@ -137,7 +134,7 @@ fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     });
     let mut running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR into the silence\n");
-    until("the request is under way", || requests(&sandbox) == 1);
+    until("the request is under way", || sandbox.requests() == 1);
     // Waiting for Telegram would end with 0; only the second signal ends with 1. Two signals that come
     // together are one, so they are repeated.
     let mut ended = None;
