@@ -210,3 +210,43 @@ fn a_secret_in_a_line_leaves_neither_for_the_phone_nor_for_the_disk() {
         assert!(!found, "{} holds it", entry.path().display());
     }
 }
+
+#[test]
+fn a_rules_own_redact_hides_what_only_its_author_knows_to_be_secret() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(
+        "[[rules]]\nname = \"order\"\nmatch = 'order of (?P<customer>[\\w ]+?) failed'\nby = [\"customer\"]\n\
+         redact = ['(?i)mr?s? smith', 'card ending (?P<secret>\\d+)']\nwait = \"100ms\"\n\
+         [[rules]]\nname = \"plain\"\nmatch = 'order of'\nwait = \"100ms\"\n",
+    );
+    let running = sandbox.start(&[]);
+    sandbox.append("app.log", "ERROR order of Mr Smith failed, card ending 4242\n");
+    let texts = || -> Vec<String> {
+        sandbox
+            .api
+            .journal()
+            .messages(ME)
+            .iter()
+            .map(|message| message.text.clone())
+            .collect()
+    };
+    until("both rules are told", || texts().len() == 2);
+    let of = |rule: &str| {
+        texts()
+            .into_iter()
+            .find(|text| text.lines().next().unwrap().contains(rule))
+            .unwrap()
+    };
+    let order = of("order");
+    assert!(
+        order.contains("order of [redacted] failed, card ending [redacted]"),
+        "{order}"
+    );
+    assert!(!order.contains("Smith") && !order.contains("4242"), "{order}");
+    assert!(
+        of("plain").contains("Mr Smith"),
+        "the other rule hides nothing of it: {}",
+        of("plain")
+    );
+    assert!(running.terminate().success());
+}
