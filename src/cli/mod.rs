@@ -145,6 +145,15 @@ fn print(result: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// A count of matches, in words.
+fn matches(count: u64) -> String {
+    if count == 1 {
+        "1 match".to_owned()
+    } else {
+        format!("{count} matches")
+    }
+}
+
 /// Finds and checks rules.toml, and says what it warns about.
 fn settings(options: &Options, env: &Environment) -> Result<config::Settings, Failure> {
     let path = config::find(options.config.as_deref(), env).map_err(Failure::usage)?;

@@ -132,14 +132,15 @@ fn end(summary: &Summary, once: bool) -> Result<(), Failure> {
     );
     if once && !summary.drained {
         return Err(Failure::Running(format!(
-            "{pending} matches were not delivered in time; they are stored, and the next run delivers them"
+            "not delivered in time: {}; stored, and the next run delivers them",
+            super::matches(pending)
         )));
     }
     if once && summary.refused > 0 {
         return Err(Failure::Running(format!(
-            "{} matches are refused by Telegram; mend what the warning above names: they are stored, and the next \
-             run delivers them",
-            summary.refused
+            "refused by Telegram: {}; mend what the warning above names: they are stored, and the next run delivers \
+             them",
+            super::matches(summary.refused)
         )));
     }
     Ok(())

@@ -1,7 +1,5 @@
 //! `tailgram status`.
 
-use std::fmt::Write as _;
-
 use crate::config::Environment;
 use crate::engine::Status;
 
@@ -16,111 +14,119 @@ pub(super) struct Args {
     json: bool,
 }
 
-#[expect(clippy::print_stdout, reason = "stdout is for results")]
 pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(), Failure> {
     let state_dir = StateDir::choose(options, env)?;
-    let status = state_dir
-        .folder()
-        .and_then(Status::read)
-        .filter(|status| status.age() <= FRESH);
-    let Some(status) = status else {
+    let status = state_dir.folder().and_then(Status::read);
+    let Some(status) = status.filter(|status| status.age() <= FRESH) else {
         return Err(Failure::Running(
             "no tailgram runs with this state folder; name another with --state-dir".to_owned(),
         ));
     };
-    if args.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&status).map_err(Failure::running)?
-        );
+    let mut page = if args.json {
+        serde_json::to_string_pretty(&status).map_err(Failure::running)?
     } else {
-        print!("{}", page(&status));
-    }
-    Ok(())
+        page(&status)
+    };
+    page.push('\n');
+    super::print(page.as_bytes())
 }
 
-/// The same for people.
+/// The same for people: sections of lines, and a section without lines is left out.
 fn page(status: &Status) -> String {
-    let mut page = String::new();
+    let sections = [
+        vec![head(status)],
+        status.logs.iter().flat_map(log).collect(),
+        section("incidents", status.incidents.iter().map(incident)),
+        section("chats", status.chats.iter().map(chat)),
+        ledger(status),
+        section("gaps", status.gaps.iter().map(gap)),
+    ];
+    let sections = sections.iter().filter(|lines| !lines.is_empty());
+    sections
+        .map(|lines| lines.join("\n"))
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+fn section(title: &str, lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut lines: Vec<String> = lines.map(|line| format!("  {line}")).collect();
+    if !lines.is_empty() {
+        lines.insert(0, title.to_owned());
+    }
+    lines
+}
+
+fn head(status: &Status) -> String {
+    let Status {
+        version,
+        pid,
+        uptime_s,
+        reasons,
+        ..
+    } = status;
     let health = if status.healthy {
         "healthy".to_owned()
     } else {
-        format!("UNHEALTHY: {}", status.reasons.join("; "))
+        format!("UNHEALTHY: {}", reasons.join("; "))
     };
-    // Writing into a String cannot fail, here and below.
-    let _ = writeln!(
-        page,
-        "tailgram {}, process {}, up {} s, {health}",
-        status.version, status.pid, status.uptime_s
-    );
-    for log in &status.logs {
-        let _ = writeln!(page, "\nlog {}", log.name);
-        for file in &log.files {
-            let _ = writeln!(
-                page,
-                "  {:<10} {} ({} of {} bytes)",
-                file.state, file.path, file.offset, file.size
-            );
-        }
-    }
-    if !status.incidents.is_empty() {
-        let _ = writeln!(page, "\nincidents");
-    }
-    for incident in &status.incidents {
-        let by: Vec<String> = incident
-            .by
-            .iter()
-            .map(|(name, value)| format!("{name}={value:?}"))
-            .collect();
-        let (rule, state, total) = (&incident.rule, &incident.state, incident.total);
-        let _ = writeln!(
-            page,
-            "  {rule} {} {state}, {total} matches, last {}",
-            by.join(" "),
-            incident.last_at
-        );
-    }
-    let _ = writeln!(page, "\nchats");
-    for chat in &status.chats {
-        let why = chat
-            .reason
-            .as_ref()
-            .map(|why| format!(": {why}"))
-            .unwrap_or_default();
-        let retry = chat
-            .retry_at
-            .as_ref()
-            .map(|at| format!(", sent to again at {at}"))
-            .unwrap_or_default();
-        let _ = writeln!(page, "  {} {}{why}{retry}", chat.name, chat.state);
-    }
-    if !status.ledger.is_empty() {
-        let _ = writeln!(
-            page,
-            "\n{:<24} {:<12} matched    shown  counted    muted   failed  pending",
-            "rule", "chat"
-        );
-    }
-    for line in &status.ledger {
-        let _ = writeln!(
-            page,
-            "{:<24} {:<12} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8}",
-            line.rule,
-            line.chat,
+    format!("tailgram {version}, process {pid}, up {uptime_s} s, {health}")
+}
+
+fn log(log: &crate::engine::status::Log) -> Vec<String> {
+    let file = |file: &crate::engine::status::LogFile| {
+        format!(
+            "{:<10} {} ({} of {} bytes)",
+            file.state, file.path, file.offset, file.size
+        )
+    };
+    section(&format!("log {}", log.name), log.files.iter().map(file))
+}
+
+fn incident(incident: &crate::engine::status::OpenIncident) -> String {
+    let by = incident
+        .by
+        .iter()
+        .map(|(name, value)| format!(" {name}={value:?}"));
+    let (rule, state, last) = (&incident.rule, &incident.state, &incident.last_at);
+    let total = super::matches(incident.total);
+    format!("{rule}{} {state}, {total}, last {last}", by.collect::<String>())
+}
+
+fn chat(chat: &crate::engine::status::Chat) -> String {
+    let why = chat.reason.iter().map(|why| format!(": {why}"));
+    let retry = chat.retry_at.iter().map(|at| format!(", sent to again at {at}"));
+    format!(
+        "{} {}{}",
+        chat.name,
+        chat.state,
+        why.chain(retry).collect::<String>()
+    )
+}
+
+fn ledger(status: &Status) -> Vec<String> {
+    let columns = ["matched", "shown", "counted", "muted", "failed", "pending"];
+    let columns: String = columns.iter().map(|column| format!("{column:>9}")).collect();
+    let line = |line: &crate::engine::status::Line| {
+        let numbers = [
             line.matched,
             line.shown,
             line.counted,
             line.muted,
             line.failed,
-            line.pending
-        );
-    }
-    for gap in &status.gaps {
-        let _ = writeln!(
-            page,
-            "gap: {} {} at {}, {} bytes known to be lost",
-            gap.path, gap.kind, gap.at, gap.bytes
-        );
-    }
-    page
+            line.pending,
+        ];
+        let numbers: String = numbers.iter().map(|number| format!("{number:>9}")).collect();
+        format!("{:<24} {:<12}{numbers}", line.rule, line.chat)
+    };
+    section(
+        &format!("{:<26} {:<12}{columns}", "rule", "chat"),
+        status.ledger.iter().map(line),
+    )
+}
+
+fn gap(gap: &crate::engine::status::LostBytes) -> String {
+    format!(
+        "{} {} at {}, {} bytes known to be lost",
+        gap.path, gap.kind, gap.at, gap.bytes
+    )
 }

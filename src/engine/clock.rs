@@ -11,9 +11,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Starts the monotonic half. It does not begin at zero, so that moments before the start exist.
+    /// What the monotonic half reads at the start. Not zero, so that moments before the start exist.
     const BEGIN: Duration = Duration::from_hours(24);
 
+    /// Starts the monotonic half.
     pub(super) fn start() -> Self {
         Self {
             start: Instant::now(),

@@ -14,9 +14,9 @@ use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, RefusalKind};
 use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, Request, default_limit};
 
 use super::clock::Clock;
+use super::herald::Success;
 use super::ledger::Ask;
 use super::messenger::{Messenger, describe};
-use super::status::Success;
 
 /// After a refused token, nothing is sent for this long.
 const TOKEN_PAUSE: Duration = Duration::from_mins(1);

@@ -321,7 +321,7 @@ impl Ledger {
             ledger: self.incidents.ledger(),
             found: self.found.iter().map(found).collect(),
             gaps: self.gaps.iter().cloned().collect(),
-            owes: self.incidents.undelivered(now) > 0,
+            owes: self.incidents.owes(now),
         }
     }
 

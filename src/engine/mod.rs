@@ -11,11 +11,12 @@
 
 mod clock;
 mod courier;
+mod herald;
 mod ledger;
 mod messenger;
 mod reader;
 mod run;
-mod status;
+pub mod status;
 mod tally;
 
 pub use ledger::LedgerError;

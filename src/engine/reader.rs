@@ -9,8 +9,8 @@ use crate::model::{LogName, Position};
 use crate::tail::{self, Mode, Tailer, Turn, Waker};
 
 use super::clock::Clock;
+use super::herald::Pulse;
 use super::ledger::Batch;
-use super::status::Pulse;
 use super::tally::{Lens, Tally};
 
 /// What the thread is made from.

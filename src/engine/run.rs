@@ -19,10 +19,10 @@ use crate::telegram::BotLimits;
 
 use super::clock::Clock;
 use super::courier::{Courier, Lane, LedgerGone};
+use super::herald::{self, Herald, Pulse, Success};
 use super::ledger::{Ask, Batch, Closed, Ledger, LedgerError};
 use super::messenger::Messenger;
 use super::reader::Reader;
-use super::status::{self, Herald, Pulse, Success};
 use super::tally::Lens;
 
 /// What is due when the program is told to stop is delivered within this; Docker kills after 10 s.
@@ -288,7 +288,7 @@ impl Engine {
         }
         let closed = self.ledger.join()??;
         if let Some(folder) = &self.folder {
-            status::remove(folder);
+            herald::remove(folder);
         }
         Ok(Summary {
             ledger: closed.ledger,

@@ -2,14 +2,10 @@
 //!
 //! The shape is a contract with people's scripts; fields are added, never renamed.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 use crate::incident::LedgerLine;
 use crate::model::{
@@ -18,13 +14,8 @@ use crate::model::{
 use crate::tail::{FileState, FileStatus};
 use crate::telegram::ChatSettings;
 
-use super::clock::Clock;
-use super::ledger::Ask;
+use super::herald::{Beat, FILE};
 
-/// The name of the file in the state folder.
-const FILE: &str = "status.json";
-/// How often it is replaced.
-const EVERY: Duration = Duration::from_secs(1);
 /// A reader, or a process, without a sign of life for this long is not alive.
 const READ_WITHIN: Duration = Duration::from_secs(30);
 /// Something owed and nothing delivered for this long: Telegram does not hear us.
@@ -181,112 +172,8 @@ pub(super) struct Books {
     pub(super) ledger: Vec<LedgerLine>,
     pub(super) found: Vec<FoundCount>,
     pub(super) gaps: Vec<Gap>,
-    /// Whether something is owed that no `limit` holds back.
+    /// Whether something could be told now, if Telegram took it.
     pub(super) owes: bool,
-}
-
-/// The reader's sign of life; one writer, one reader, never held for longer than a copy.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Pulse(Arc<Mutex<Beat>>);
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Beat {
-    /// The reader's last turn; absent until the first sweep is done.
-    pub(super) at: Option<Moment>,
-    pub(super) files: Vec<FileStatus>,
-}
-
-impl Pulse {
-    /// The reader is alive; its files are copied at most once a second.
-    pub(super) fn beat(&self, now: Now, files: impl FnOnce() -> Vec<FileStatus>) {
-        let mut beat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if beat.at.is_none_or(|at| now.moment - at >= EVERY) {
-            beat.files = files();
-            beat.at = Some(now.moment);
-        }
-    }
-
-    pub(super) fn read(&self) -> Beat {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// When a request last succeeded, in any lane.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Success(Arc<AtomicU64>);
-
-impl Success {
-    pub(super) fn mark(&self, now: Now) {
-        self.0.fetch_max(now.moment.0, Ordering::Relaxed);
-    }
-
-    fn last(&self) -> Moment {
-        Moment(self.0.load(Ordering::Relaxed))
-    }
-}
-
-/// Keeps `status.json` true while the engine runs.
-pub(super) struct Herald {
-    pub(super) folder: PathBuf,
-    pub(super) clock: Clock,
-    pub(super) asks: Sender<Ask>,
-    pub(super) pulse: Pulse,
-    pub(super) success: Success,
-    pub(super) chats: Vec<ChatSettings>,
-}
-
-impl Herald {
-    /// Writes a status every second, whatever the ledger does: a ledger that does not answer is what
-    /// `health` has to hear of.
-    pub(super) async fn run(self) {
-        let started = self.clock.now();
-        let mut books: Option<Books> = None;
-        let mut delivering_since = started.moment;
-        let mut answer = None;
-        let mut said = false;
-        let mut tick = tokio::time::interval(EVERY);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            // At most one question is open, so a stuck ledger is not flooded with them.
-            let mut open = answer.take().unwrap_or_else(|| self.ask());
-            match tokio::time::timeout(EVERY / 2, &mut open).await {
-                Ok(Ok(new)) => books = Some(new),
-                Ok(Err(_)) => {}
-                Err(_) => answer = Some(open),
-            }
-            let now = self.clock.now();
-            let owes = books.as_ref().is_some_and(|books| books.owes);
-            delivering_since = if owes {
-                delivering_since.max(self.success.last())
-            } else {
-                now.moment
-            };
-            let status = Status::of(&Sources {
-                started,
-                now,
-                beat: self.pulse.read(),
-                books: books.as_ref(),
-                chats: &self.chats,
-                delivering_since,
-            });
-            match write(&self.folder, &status) {
-                Err(error) if !said => {
-                    tracing::warn!(%error, "status.json cannot be written; health will turn red");
-                    said = true;
-                }
-                Err(_) => {}
-                Ok(()) => said = false,
-            }
-        }
-    }
-
-    fn ask(&self) -> oneshot::Receiver<Books> {
-        let (reply, answer) = oneshot::channel();
-        // A ledger that is gone drops the reply, and the answer says so.
-        drop(self.asks.try_send(Ask::Books { reply }));
-        answer
-    }
 }
 
 /// Everything a status is made from.
@@ -343,19 +230,6 @@ impl Status {
         age.and_then(|age| Duration::try_from(age).ok())
             .unwrap_or_default()
     }
-}
-
-/// Replaces the file as a whole, so that nobody ever reads half of it.
-fn write(folder: &Path, status: &Status) -> std::io::Result<()> {
-    let new: PathBuf = folder.join(format!("{FILE}.new"));
-    std::fs::write(&new, serde_json::to_vec(status)?)?;
-    std::fs::rename(new, folder.join(FILE))
-}
-
-/// Takes the file away at an orderly end: no process, no status.
-pub(super) fn remove(folder: &Path) {
-    // One that is not there is as good as removed; one that stays is seen to be old.
-    drop(std::fs::remove_file(folder.join(FILE)));
 }
 
 fn reasons(sources: &Sources<'_>) -> Vec<String> {
@@ -497,4 +371,84 @@ fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0)
         .map(|at| at.to_string())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Moment;
+
+    fn at(seconds: u64) -> Now {
+        Now {
+            moment: Moment(seconds * 1_000),
+            wall: Timestamp(0),
+        }
+    }
+
+    fn books(seconds: u64, owes: bool) -> Books {
+        Books {
+            now: at(seconds),
+            incidents: Vec::new(),
+            chats: Vec::new(),
+            ledger: Vec::new(),
+            found: Vec::new(),
+            gaps: Vec::new(),
+            owes,
+        }
+    }
+
+    /// The reasons at second 1,000 of a process that started at second 0.
+    fn reasons_at_1000(beat: Option<u64>, books: Option<Books>, delivering_since: u64) -> String {
+        let sources = Sources {
+            started: at(0),
+            now: at(1_000),
+            beat: Beat {
+                at: beat.map(|beat| at(beat).moment),
+                files: Vec::new(),
+            },
+            books: books.as_ref(),
+            chats: &[],
+            delivering_since: at(delivering_since).moment,
+        };
+        let status = Status::of(&sources);
+        assert_eq!(status.healthy, status.reasons.is_empty());
+        status.reasons.join("; ")
+    }
+
+    #[test]
+    fn reading_storing_and_delivering_is_healthy() {
+        assert_eq!(reasons_at_1000(Some(999), Some(books(999, true)), 900), "");
+    }
+
+    #[test]
+    fn owing_nothing_is_healthy_however_long_ago_the_last_delivery_was() {
+        assert_eq!(reasons_at_1000(Some(999), Some(books(999, false)), 0), "");
+    }
+
+    #[test]
+    fn a_reader_that_stopped_is_named() {
+        let said = reasons_at_1000(Some(960), Some(books(999, false)), 1_000);
+        assert_eq!(said, "the logs were not looked at for 40 s");
+        let never = reasons_at_1000(None, Some(books(999, false)), 1_000);
+        assert_eq!(never, "the logs were not looked at for 1000 s");
+    }
+
+    #[test]
+    fn a_state_that_takes_nothing_is_named() {
+        let said = reasons_at_1000(Some(999), Some(books(950, false)), 1_000);
+        assert_eq!(said, "nothing could be stored for 50 s");
+        assert_eq!(
+            reasons_at_1000(Some(999), None, 1_000),
+            "the state is not open yet"
+        );
+    }
+
+    #[test]
+    fn a_telegram_that_takes_nothing_is_named() {
+        let said = reasons_at_1000(Some(999), Some(books(999, true)), 600);
+        assert_eq!(
+            said,
+            "something is owed, and no request to Telegram succeeded for 400 s"
+        );
+    }
 }

@@ -15,6 +15,9 @@ use crate::model::{
 use crate::scan::{self, Pattern, Redactor, Says, ScanError, Scanner, Verdict};
 use crate::tail::{Chunk, Ending, Source};
 
+/// A `by` value is cut to this many characters.
+const BY_CHARS: usize = 120;
+
 /// How the bytes of the logs are looked at; shared by all turns.
 pub(super) struct Lens {
     host: String,
@@ -86,17 +89,18 @@ fn redactor(patterns: &[Pattern]) -> Option<Redactor> {
 }
 
 impl Lens {
-    /// A captured value without secrets. Alone it is just a word, so it is looked at beside its name: what
-    /// `password=(?P<password>\S+)` captured is recognised by the name.
-    fn without_secrets(&self, rule: &RuleLens, name: &str, value: String) -> String {
+    /// A captured value without secrets, then cut. Alone it is just a word, so it is looked at beside its
+    /// name: what `password=(?P<password>\S+)` captured is recognised by the name.
+    fn by_value(&self, rule: &RuleLens, name: &str, value: &str) -> String {
         let pair = format!("{name}={value}");
         match rule.redactor.as_ref().unwrap_or(&self.redactor).redact(&pair) {
-            std::borrow::Cow::Borrowed(_) => value,
-            std::borrow::Cow::Owned(redacted) => redacted
-                .strip_prefix(name)
-                .and_then(|rest| rest.strip_prefix('='))
-                .unwrap_or(&redacted)
-                .to_owned(),
+            std::borrow::Cow::Borrowed(_) => value.chars().take(BY_CHARS).collect(),
+            std::borrow::Cow::Owned(redacted) => {
+                let value = redacted
+                    .strip_prefix(name)
+                    .and_then(|rest| rest.strip_prefix('='));
+                value.unwrap_or(&redacted).chars().take(BY_CHARS).collect()
+            }
         }
     }
 }
@@ -181,7 +185,8 @@ impl<'l> Tally<'l> {
             if again {
                 continue;
             }
-            let own = rule.redactor.as_ref().map(|redactor| hit.redacted(redactor));
+            let own = rule.redactor.as_ref();
+            let own = own.map(|redactor| Hit::new(source, chunk, event, redactor, self.now));
             let hit = own.as_ref().unwrap_or(&hit);
             match finding.says {
                 Says::Match { by } => {
@@ -220,7 +225,7 @@ impl<'l> Tally<'l> {
             .zip(by)
             .map(|(name, value)| {
                 value
-                    .map(|value| self.lens.without_secrets(rule, name, value))
+                    .map(|value| self.lens.by_value(rule, name, &value))
                     .or_else(|| known(name))
             })
             .collect()
@@ -304,17 +309,6 @@ impl<'e> Hit<'e> {
         }
     }
 
-    /// The same as a rule with a redaction of its own sees it.
-    fn redacted(&self, redactor: &Redactor) -> Self {
-        let text = redactor.redact(&self.text).into_owned();
-        let (shape, _) = scan::shape(&text);
-        Self {
-            text: text.into(),
-            shape,
-            ..*self
-        }
-    }
-
     /// An empty row for the first match of its kind.
     fn row(&self, rule: &RuleLens, by: By) -> Found {
         Found {
@@ -379,5 +373,32 @@ impl<'e> Hit<'e> {
             text: self.text.clone().into_owned(),
             cut: self.cut,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn rule() -> RuleLens {
+        RuleLens {
+            name: RuleName::new("r"),
+            by: Vec::new(),
+            keeps_all: false,
+            redactor: None,
+        }
+    }
+
+    #[test]
+    fn a_by_value_is_cut_only_after_secrets_were_taken_out() {
+        let lens = Lens::new("host", &[], &incident::Settings::default()).unwrap();
+        let long = "한".repeat(500);
+        assert_eq!(lens.by_value(&rule(), "user", &long), "한".repeat(BY_CHARS));
+        // The whole is recognised by its three parts; its first 120 characters are just letters.
+        let token = format!("eyJ{}.eyJ{}.{}", "a".repeat(100), "b".repeat(100), "c".repeat(43));
+        assert_eq!(lens.by_value(&rule(), "who", &token), "[redacted]");
+        assert_eq!(lens.by_value(&rule(), "password", "hunter2"), "[redacted]");
     }
 }

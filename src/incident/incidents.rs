@@ -262,6 +262,25 @@ impl Incidents {
         self.rows.all_deliveries().filter(waits).count()
     }
 
+    /// Whether something could be told this moment, if only Telegram took it: what `health` looks at. What a
+    /// pause or a `limit` holds back is not owed yet, and a chat that is gone is nobody's illness.
+    pub fn owes(&self, now: Now) -> bool {
+        let parked = |delivery: &Delivery| {
+            let chat = self.rows.chat(&delivery.key.chat);
+            chat.is_some_and(|chat| chat.parked.is_some())
+        };
+        let due = |delivery: &Delivery| {
+            let decision = self.decide(delivery, now);
+            matches!(
+                decision,
+                Some(Decision::Send { .. } | Decision::Hold(HoldReason::InFlight, _))
+            )
+        };
+        self.rows
+            .all_deliveries()
+            .any(|delivery| due(delivery) && !parked(delivery))
+    }
+
     /// How many matches wait because their chat or the token was refused.
     pub fn refused(&self, now: Now) -> u64 {
         let refused = self

@@ -27,7 +27,7 @@ pub use redact::Redactor;
 pub use ruleset::{ScanError, Scanner};
 pub use settings::{Decided, Pattern, PatternError, RuleSettings, Settings};
 pub use shape::shape;
-pub use verdict::{BY_CHARS, Finding, Says, Verdict};
+pub use verdict::{Finding, Says, Verdict};
 
 #[cfg(test)]
 mod law;

@@ -2,8 +2,9 @@
 
 use regex_automata::PatternSet;
 
-/// A `by` value is cut to this many characters.
-pub const BY_CHARS: usize = 120;
+/// At most this many bytes of a captured value are handed on. Far more than any `by` value keeps: secrets are
+/// recognised, and taken out, before it is cut to that.
+const CAPTURED: usize = 4 * 1024;
 
 /// What the rules say about one event. Made once and handed to every
 /// [`judge`](super::Scanner::judge), so that a line costs no allocation.
@@ -26,7 +27,7 @@ pub struct Finding {
 }
 
 /// A match or an end. Both have the values of the rule's `by`, in its order, as far as captures gave them: at
-/// most [`BY_CHARS`] characters, decoded. `file`, `host` and `log` are not captures; the caller knows them.
+/// most 4 KiB, decoded. `file`, `host` and `log` are not captures; the caller knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Says {
     /// The event matches. What is absent and known to nobody counts as empty.
@@ -56,7 +57,6 @@ impl Verdict {
 
 /// A captured value as `by` keeps it.
 pub(super) fn by_value(captured: &[u8]) -> String {
-    // No character is longer than four bytes, so what lies beyond cannot be among the first ones.
-    let captured = &captured[..captured.len().min(BY_CHARS * 4)];
-    String::from_utf8_lossy(captured).chars().take(BY_CHARS).collect()
+    let captured = &captured[..captured.len().min(CAPTURED)];
+    String::from_utf8_lossy(captured).into_owned()
 }
