@@ -109,7 +109,10 @@ impl Herald {
                 chats: &self.chats,
                 delivering_since,
             });
-            match write(&self.folder, &status) {
+            // On a thread of its own: a state volume that hangs must not stop the lanes.
+            let folder = self.folder.clone();
+            let written = tokio::task::spawn_blocking(move || write(&folder, &status)).await;
+            match written.unwrap_or_else(|died| Err(std::io::Error::other(died))) {
                 Err(error) if !said => {
                     tracing::warn!(%error, "status.json cannot be written; health will turn red");
                     said = true;

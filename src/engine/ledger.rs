@@ -20,10 +20,13 @@ use crate::model::{
 use crate::store::{CommitError, Store};
 
 use super::clock::Clock;
-use super::status::Books;
+use super::status::{Books, OpenIncident};
 
 /// After a commit the next one waits this long, gathering what arrives. A lone match commits at once.
 const PACE: Duration = Duration::from_millis(50);
+/// So many turns of the reader may wait for the ledger; then the reader waits, and the log file is the
+/// buffer.
+pub(super) const BATCHES: usize = 4;
 /// So many gaps are shown by `status`.
 const GAPS: usize = 100;
 /// How often a commit that failed is tried again.
@@ -136,6 +139,8 @@ impl Ledger {
         self.commit(&HostDelta::default())?;
         loop {
             let mut turn = Turn::default();
+            // Read before anything is taken: a batch lets time pass too, and what ended by that is news.
+            let before = self.incidents.next_tick();
             self.wait(&mut turn, &mut reading, &mut drained, self.next_tick());
             let gather_until = last_commit
                 .map(|at| at + PACE)
@@ -143,7 +148,6 @@ impl Ledger {
             while let Some(until) = gather_until.filter(|until| !turn.stop && *until > Instant::now()) {
                 self.wait(&mut turn, &mut reading, &mut drained, Some(until));
             }
-            let before = self.incidents.next_tick();
             self.incidents.tick(self.clock.now());
             turn.news |= before != self.incidents.next_tick();
             let host = std::mem::take(&mut turn.host);
@@ -190,7 +194,11 @@ impl Ledger {
     }
 
     fn take_batches(&mut self, turn: &mut Turn, reading: &mut bool) {
-        while *reading {
+        // So many at once; a lane's question must not wait until a whole backlog is read.
+        for _ in 0..BATCHES {
+            if !*reading {
+                return;
+            }
             match self.batches.try_recv() {
                 Ok(batch) => self.apply(turn, batch),
                 Err(TryRecvError::Empty) => return,
@@ -275,7 +283,10 @@ impl Ledger {
                     self.turn = turn;
                     return Ok(true);
                 }
-                Err(error @ (CommitError::MovedOn { .. } | CommitError::Damaged(_))) => return Err(error),
+                Err(error @ (CommitError::MovedOn { .. } | CommitError::Damaged(_))) => {
+                    tracing::error!(%error, "the state cannot be used any more");
+                    return Err(error);
+                }
                 Err(error) => {
                     if !said {
                         tracing::error!(%error, "reading pauses until the state can be written");
@@ -316,7 +327,7 @@ impl Ledger {
         };
         Books {
             now,
-            incidents: self.incidents.incidents().cloned().collect(),
+            incidents: self.incidents.incidents().map(OpenIncident::of).collect(),
             chats: self.incidents.chats().cloned().collect(),
             ledger: self.incidents.ledger(),
             found: self.found.iter().map(found).collect(),

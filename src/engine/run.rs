@@ -20,7 +20,7 @@ use crate::telegram::BotLimits;
 use super::clock::Clock;
 use super::courier::{Courier, Lane, LedgerGone};
 use super::herald::{self, Herald, Pulse, Success};
-use super::ledger::{Ask, Batch, Closed, Ledger, LedgerError};
+use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
 use super::messenger::Messenger;
 use super::reader::Reader;
 use super::tally::Lens;
@@ -31,10 +31,6 @@ const GRACE: Duration = Duration::from_secs(8);
 const LAST_COMMIT: Duration = Duration::from_secs(1);
 /// `run --once` gives up after this long.
 const ONCE: Duration = Duration::from_mins(5);
-/// So many turns of the reader may wait for the ledger; then the reader waits, and the log file is the
-/// buffer.
-const BATCHES: usize = 4;
-
 /// Everything [`run`] needs.
 pub struct Plan {
     /// rules.toml, checked.
@@ -91,7 +87,11 @@ pub fn run(plan: Plan) -> Result<Summary, EngineError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async { Engine::start(plan)?.finish().await })
+    runtime.block_on(async {
+        // First of all: a process that is told to end while it starts ends in good order too.
+        let signals = Signals::listen()?;
+        Engine::start(plan)?.finish(signals).await
+    })
 }
 
 /// All that runs.
@@ -211,21 +211,21 @@ impl Engine {
     }
 
     /// Waits for the end and stops along the road: reading first, delivery last.
-    async fn finish(mut self) -> Result<Summary, EngineError> {
-        let mut signals = Signals::listen()?;
+    async fn finish(mut self, mut signals: Signals) -> Result<Summary, EngineError> {
         let early = tokio::select! {
             () = signals.next() => None,
             () = wait_for(self.stop.take()) => None,
             end = self.reader.ended() => Some(end),
             // A lane ends by itself only if it panicked or the ledger is gone.
-            Some(_) = self.lanes.join_next() => return Err(self.death_of_a_lane()),
+            Some(_) = self.lanes.join_next() => return Err(self.death_of_a_lane().await),
             end = self.ledger.ended() => {
                 end?;
                 return Err(self.ledger.join().err().unwrap_or(EngineError::Died("ledger")));
             }
         };
         let drained = match early {
-            None => true,
+            // A single pass that was stopped did not do its work.
+            None => !self.once,
             Some(end) => {
                 end?;
                 if !self.once {
@@ -249,7 +249,12 @@ impl Engine {
         summary
     }
 
-    fn death_of_a_lane(self) -> EngineError {
+    /// A lane ends early only if it panicked, or if the ledger is gone: then the ledger knows why.
+    async fn death_of_a_lane(mut self) -> EngineError {
+        let ended = tokio::time::timeout(LAST_COMMIT, self.ledger.ended()).await;
+        if let Ok(Err(died)) = ended {
+            return died;
+        }
         let ledger = self.ledger.handle.is_finished().then(|| self.ledger.join());
         match ledger {
             Some(Ok(Err(error))) => error.into(),
@@ -313,31 +318,42 @@ async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
 struct Thread<T> {
     name: &'static str,
     handle: std::thread::JoinHandle<T>,
-    /// Dropped by the thread when it ends, however it ends.
-    alive: oneshot::Receiver<()>,
+    /// Hears from the thread when its work is done; dropped unheard if it panicked.
+    done: oneshot::Receiver<()>,
+    /// Whether it ended by finishing its work; absent while it runs.
+    finished: Option<bool>,
 }
 
 impl<T: Send + 'static> Thread<T> {
     fn spawn(name: &'static str, work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<Self> {
-        let (guard, alive) = oneshot::channel::<()>();
+        let (sender, done) = oneshot::channel::<()>();
         let handle = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let _guard = guard;
-            work()
+            let result = work();
+            // Nobody listens any more only when the program is ending anyway.
+            let _ = sender.send(());
+            result
         })?;
-        Ok(Self { name, handle, alive })
+        Ok(Self {
+            name,
+            handle,
+            done,
+            finished: None,
+        })
     }
 
-    /// Completes when the thread has ended; may be asked again then.
+    /// Completes when the thread has ended, with an error if it panicked; may be asked again then.
     async fn ended(&mut self) -> Result<(), EngineError> {
-        if !self.alive.is_terminated() {
-            // The sender never sends: its drop is the message.
-            drop((&mut self.alive).await);
+        if self.finished.is_none() {
+            self.finished = Some((&mut self.done).await.is_ok());
         }
-        // Unwinding drops the guard a moment before the thread counts as finished.
+        // The word comes a moment before the thread counts as finished.
         while !self.handle.is_finished() {
             tokio::task::yield_now().await;
         }
-        Ok(())
+        match self.finished {
+            Some(true) => Ok(()),
+            _ => Err(EngineError::Died(self.name)),
+        }
     }
 
     fn join(self) -> Result<T, EngineError> {

@@ -98,6 +98,26 @@ pub struct OpenIncident {
     pub shapes: u64,
 }
 
+impl OpenIncident {
+    /// What is shown of an incident; its lines stay where they are.
+    pub(super) fn of(incident: &Incident) -> Self {
+        Self {
+            rule: incident.rule.to_string(),
+            by: incident.by.0.iter().cloned().collect(),
+            state: match incident.phase {
+                Phase::Gathering { .. } => "gathering",
+                Phase::Open => "open",
+                Phase::Over { .. } => "over",
+            }
+            .to_owned(),
+            opened_at: rfc3339(incident.first),
+            last_at: rfc3339(incident.last),
+            total: incident.total,
+            shapes: incident.shapes.len() as u64,
+        }
+    }
+}
+
 /// One chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chat {
@@ -167,7 +187,7 @@ pub struct LostBytes {
 #[derive(Clone, Debug)]
 pub(super) struct Books {
     pub(super) now: Now,
-    pub(super) incidents: Vec<Incident>,
+    pub(super) incidents: Vec<OpenIncident>,
     pub(super) chats: Vec<ChatState>,
     pub(super) ledger: Vec<LedgerLine>,
     pub(super) found: Vec<FoundCount>,
@@ -201,9 +221,7 @@ impl Status {
             healthy: reasons.is_empty(),
             reasons,
             logs: logs(&sources.beat.files),
-            incidents: books
-                .map(|books| books.incidents.iter().map(incident).collect())
-                .unwrap_or_default(),
+            incidents: books.map(|books| books.incidents.clone()).unwrap_or_default(),
             chats: sources.chats.iter().map(|chat| self::chat(chat, books)).collect(),
             mutes: Vec::new(),
             ledger: list(|books| &books.ledger).iter().map(line).collect(),
@@ -289,23 +307,6 @@ fn logs(files: &[FileStatus]) -> Vec<Log> {
         }
     }
     logs
-}
-
-fn incident(incident: &Incident) -> OpenIncident {
-    OpenIncident {
-        rule: incident.rule.to_string(),
-        by: incident.by.0.iter().cloned().collect(),
-        state: match incident.phase {
-            Phase::Gathering { .. } => "gathering",
-            Phase::Open => "open",
-            Phase::Over { .. } => "over",
-        }
-        .to_owned(),
-        opened_at: rfc3339(incident.first),
-        last_at: rfc3339(incident.last),
-        total: incident.total,
-        shapes: incident.shapes.len() as u64,
-    }
 }
 
 fn chat(chat: &ChatSettings, books: Option<&Books>) -> Chat {

@@ -17,6 +17,8 @@ use super::{fold, limit};
 
 /// The pause before a follow-up ring grows to this at most.
 const RING_PAUSE: Duration = Duration::from_mins(30);
+/// A message that may have arrived this often makes no sound when it is sent again.
+const SOUNDING_REPEATS: u32 = 3;
 /// A parked chat is tried again this often.
 const PROBE: Duration = Duration::from_hours(1);
 /// Two 429s of different chats within this long close the gate of the whole bot.
@@ -113,6 +115,8 @@ pub(super) fn begin(
     let (held, carried, folds) = tells_of(rows, rule, &account, delivery, decided.kind, now);
     let card = card(rows, rule, incident, delivery, decided.kind, carried.as_ref());
     let rendered = render(&card);
+    // Answers can be lost for hours while the messages arrive: the first repeats ring, the others do not.
+    let sounds = decided.sounds && delivery.unsure < SOUNDING_REPEATS;
     let (lines, dropped) = match decided.kind {
         AttemptKind::Open | AttemptKind::Batch if rule.ring == Ring::All => {
             (rendered.covers.lines as u64, delivery.dropped)
@@ -128,7 +132,7 @@ pub(super) fn begin(
     let attempt = Attempt {
         id: AttemptId::draw(draw),
         kind: decided.kind,
-        sounds: decided.sounds,
+        sounds,
         upto,
         shown: rendered
             .covers
@@ -321,7 +325,7 @@ impl Booking<'_> {
 
     fn sent(&mut self, message_id: i64) -> Settled {
         let chat = self.rows.chat_mut(&self.key.chat);
-        (chat.gate, chat.parked) = (None, None);
+        (chat.gate, chat.flooded, chat.parked) = (None, false, None);
         self.take_a_place_of_the_limit();
         self.settle_own_matches();
         self.settle_others_matches();
@@ -384,6 +388,7 @@ impl Booking<'_> {
             let told = upto.saturating_sub(delivery.settled);
             delivery.settled += told;
             delivery.told_elsewhere += told;
+            delivery.dropped = delivery.dropped.min(delivery.pending());
             delivery.owed_since = (delivery.pending() > 0).then_some(self.now.moment);
             self.rows.columns_mut(&account).counted += told;
             finish(self.rows, &key);
@@ -396,11 +401,15 @@ impl Booking<'_> {
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return;
         };
-        delivery.shown_shapes.extend(&self.attempt.shapes);
+        // Only a new message tells of a shape: an edit that happens to show one has told nobody.
+        if self.attempt.kind.is_new_message() {
+            delivery.shown_shapes.extend(&self.attempt.shapes);
+        }
         delivery.pause = Some(Timer::start(now, every));
         delivery.plain = false;
         if self.attempt.kind.is_new_message() {
             delivery.repeat = false;
+            delivery.unsure = 0;
         }
         match self.attempt.kind {
             AttemptKind::Open => {
@@ -428,12 +437,9 @@ impl Booking<'_> {
         if flood {
             self.close_the_bot_on_a_second_flood(gate);
         }
-        self.close(gate);
+        let chat = self.rows.chat_mut(&self.key.chat);
+        (chat.gate, chat.flooded) = (Some(gate), flood);
         Settled::Later
-    }
-
-    fn close(&mut self, gate: Timer) {
-        self.rows.chat_mut(&self.key.chat).gate = Some(gate);
     }
 
     /// Telegram blocks the whole bot when it blocks two chats, so the bot waits for the later of both.
@@ -445,7 +451,7 @@ impl Booking<'_> {
         let others = self
             .rows
             .chats()
-            .filter(|chat| chat.name != self.key.chat && chat.parked.is_none());
+            .filter(|chat| chat.name != self.key.chat && chat.flooded);
         let latest = others
             .filter_map(|chat| chat.gate)
             .filter(recent)
@@ -466,6 +472,7 @@ impl Booking<'_> {
             self.take_a_place_of_the_limit();
             if let Some(delivery) = self.rows.delivery_mut(self.key) {
                 delivery.repeat = true;
+                delivery.unsure += 1;
             }
         }
     }
@@ -513,7 +520,7 @@ impl Booking<'_> {
         self.release();
         let (now, gate) = (self.now, Timer::start(self.now.moment, PROBE));
         let chat = self.rows.chat_mut(&self.key.chat);
-        chat.gate = Some(gate);
+        (chat.gate, chat.flooded) = (Some(gate), false);
         let since = chat.parked.take().map_or(now.wall, |parked| parked.since);
         chat.parked = Some(Parked {
             why: why.to_owned(),
@@ -539,7 +546,9 @@ impl Booking<'_> {
         delivery.dropped -= self.attempt.dropped;
         delivery.plain = false;
         delivery.pause = Some(Timer::start(self.now.moment, self.rule.every));
-        delivery.shown_shapes.extend(&self.attempt.shapes);
+        if self.attempt.kind.is_new_message() {
+            delivery.shown_shapes.extend(&self.attempt.shapes);
+        }
         delivery.end_told |= self.attempt.kind == AttemptKind::End;
         delivery.resolve_told |= self.attempt.kind == AttemptKind::Resolved;
         delivery.shown_ahead.retain(|nth| *nth > self.attempt.upto);

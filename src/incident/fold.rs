@@ -82,7 +82,7 @@ fn waiting<'a>(
     rows.deliveries(&account.chat)
         .filter(|delivery| delivery.rule == account.rule && delivery.message_id.is_none())
         .filter(|delivery| delivery.attempt.is_none() && delivery.pending() > 0)
-        .filter(|delivery| !rows.has_queue(&delivery.key) && delivery.dropped == 0)
+        .filter(|delivery| !rows.has_queue(&delivery.key))
         .filter_map(|delivery| Some((rows.incident(delivery.key.incident)?, delivery)))
 }
 

@@ -14,6 +14,7 @@ use crate::model::{
     KEPT_LINES, KEPT_SHAPES, KeptLine, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
 };
 
+use super::delivery;
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings};
 
@@ -117,6 +118,8 @@ impl Grouper {
                 delivery.resolve_told = !resolved || delivery.message_id.is_none();
                 delivery.owed_since.get_or_insert(now.moment);
             }
+            // One whose matches another message told has nothing left to say.
+            delivery::finish(rows, &key);
         }
     }
 
@@ -201,6 +204,7 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         follow_ups: 0,
         attempt: None,
         repeat: false,
+        unsure: 0,
         plain: false,
         owed_since: None,
         carried: None,

@@ -13,15 +13,15 @@ use super::delivery::{self, Decided, Order, Settled};
 use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
-use super::settings::{RuleSettings, Settings};
+use super::settings::{Ring, RuleSettings, Settings};
 use super::{fold, limit};
 
 /// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
 #[derive(Debug)]
 pub struct Incidents {
-    rules: BTreeMap<RuleName, Arc<RuleSettings>>,
-    rows: Rows,
-    grouper: Grouper,
+    pub(super) rules: BTreeMap<RuleName, Arc<RuleSettings>>,
+    pub(super) rows: Rows,
+    pub(super) grouper: Grouper,
     draw: fastrand::Rng,
 }
 
@@ -60,32 +60,20 @@ impl Incidents {
     /// Takes up what a store holds. Attempts found in it may have arrived; incidents of rules that are no
     /// longer in rules.toml end; what chats that are no longer there were owed is failed.
     pub fn restore(settings: &Settings, state: &State, now: Now, draw: fastrand::Rng) -> Self {
-        let mut rows = Rows::restore(state, now);
+        let rows = Rows::restore(state, now);
         let grouper = Grouper::restore(&rows);
         let rules = settings
             .rules
             .iter()
             .map(|rule| (rule.name.clone(), Arc::new(rule.clone())))
             .collect();
-        let keys: Vec<DeliveryKey> = rows
-            .all_deliveries()
-            .map(|delivery| delivery.key.clone())
-            .collect();
         let mut incidents = Self {
             rules,
-            rows: Rows::default(),
+            rows,
             grouper,
             draw,
         };
-        for key in &keys {
-            let rule = rows.delivery(key).map(|delivery| incidents.rule(&delivery.rule));
-            if let Some(rule) = rule {
-                delivery::found_at_start(&mut rows, &rule, key, now);
-            }
-        }
-        incidents.rows = rows;
-        incidents.end_incidents_of_removed_rules(now);
-        incidents.fail_what_removed_chats_were_owed(&settings.chats, &keys);
+        incidents.take_over(&settings.chats, now);
         incidents
     }
 
@@ -334,7 +322,8 @@ impl Incidents {
             chat: delivery.key.chat.clone(),
         };
         let limited_until = limit::limited_until(self.rows.account(&account), rule.limit, now.moment);
-        let queued = self.rows.has_queue(&delivery.key);
+        let forwards = rule.ring == Ring::All;
+        let queued = forwards && (self.rows.has_queue(&delivery.key) || delivery.dropped > 0);
         Some(decide(&View {
             incident,
             delivery,
@@ -347,7 +336,7 @@ impl Incidents {
 
     /// The settings of a rule; those of a removed one are the defaults, as the last word about its
     /// incidents still has to be said.
-    fn rule(&self, name: &RuleName) -> Arc<RuleSettings> {
+    pub(super) fn rule(&self, name: &RuleName) -> Arc<RuleSettings> {
         let removed = || {
             Arc::new(RuleSettings {
                 chats: Vec::new(),
@@ -370,44 +359,6 @@ impl Incidents {
         let accounts: Vec<AccountKey> = of_rule.map(|row| row.key.clone()).collect();
         for account in accounts {
             fold::enforce(&mut self.rows, &account);
-        }
-    }
-
-    fn end_incidents_of_removed_rules(&mut self, now: Now) {
-        let removed = |incident: &&Incident| !incident.is_over() && !self.rules.contains_key(&incident.rule);
-        let removed: Vec<IncidentId> = self
-            .rows
-            .incidents()
-            .filter(removed)
-            .map(|incident| incident.id)
-            .collect();
-        for id in removed {
-            self.grouper.end(&mut self.rows, id, Ended::RuleRemoved, now);
-        }
-    }
-
-    fn fail_what_removed_chats_were_owed(&mut self, chats: &[ChatName], keys: &[DeliveryKey]) {
-        for key in keys.iter().filter(|key| !chats.contains(&key.chat)) {
-            let Some(delivery) = self.rows.delivery(key) else {
-                continue;
-            };
-            let (rule, pending) = (delivery.rule.clone(), delivery.pending());
-            let account = AccountKey {
-                rule,
-                chat: key.chat.clone(),
-            };
-            self.rows.columns_mut(&account).failed += pending;
-            self.rows.remove_delivery(key);
-        }
-        let gone = self
-            .rows
-            .accounts()
-            .filter(|row| !chats.contains(&row.key.chat) && row.folded() > 0);
-        let gone: Vec<AccountKey> = gone.map(|row| row.key.clone()).collect();
-        for account in gone {
-            let row = self.rows.account_mut(&account);
-            row.account.failed += row.folded();
-            (row.fold, row.fold_next) = (None, None);
         }
     }
 }

@@ -733,3 +733,171 @@ fn owed_is_what_telegram_could_take_now_and_a_refused_token_does_not_change_that
     assert!(world.deliver(0, Answer::Gone));
     assert!(!world.incidents.owes(world.now), "the chat is parked");
 }
+
+/// Another rules.toml at the next start.
+fn restart_with(world: &mut World, rule: RuleSettings) {
+    world.commit();
+    world.settings = Settings {
+        chats: rule.chats.clone(),
+        rules: vec![rule],
+    };
+    world.reload(0);
+    world.commit();
+}
+
+fn check(world: &World) {
+    world.check_ledger().unwrap();
+}
+
+#[test]
+fn after_a_chat_was_renamed_further_matches_reach_the_new_one() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 2);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    restart_with(&mut world, RuleSettings::new("new", "phone"));
+    assert_eq!(
+        world.incidents.incidents().count(),
+        0,
+        "it reached nobody any more"
+    );
+    world.matches(0, 0, &[1], 3);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    let line = world
+        .incidents
+        .ledger()
+        .into_iter()
+        .find(|line| line.key.chat.as_str() == "phone")
+        .unwrap();
+    assert_eq!((line.account.matched, line.pending), (3, 0));
+}
+
+#[test]
+fn a_chat_that_a_rule_gained_hears_of_the_next_match() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 2);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    let both = vec![ChatName::new("ops"), ChatName::new("me")];
+    restart_with(
+        &mut world,
+        RuleSettings {
+            chats: both,
+            ..RuleSettings::new("new", "ops")
+        },
+    );
+    assert_eq!(kinds(&mut world, 5), [(1, AttemptKind::End)]);
+    world.matches(0, 0, &[1], 3);
+    world.pass(2_000);
+    assert!(world.deliver(1, Answer::Sent), "the new chat");
+    assert!(world.deliver(0, Answer::Sent), "the old chat");
+}
+
+#[test]
+fn a_rule_that_forwards_no_longer_tells_its_queued_lines_as_a_total() {
+    let all = RuleSettings {
+        ring: Ring::All,
+        limit: None,
+        ..RuleSettings::new("all", "ops")
+    };
+    let mut world = world_with(all.clone());
+    world.matches(0, 0, &[1], 2);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    world.matches(0, 0, &[1], 50);
+    for ring in [Ring::New, Ring::All, Ring::First] {
+        restart_with(&mut world, RuleSettings { ring, ..all.clone() });
+        check(&world);
+    }
+    let seen = kinds(&mut world, 700);
+    assert_eq!(
+        seen.iter().filter(|(_, kind)| kind.is_new_message()).count(),
+        0,
+        "{seen:?}"
+    );
+    assert_eq!(world.incidents.ledger()[0].pending, 0);
+    assert_eq!(world.incidents.incidents().count(), 0);
+}
+
+#[test]
+fn a_removed_forwarding_rule_ends_with_one_edit_whatever_was_queued() {
+    let mut world = world_with(RuleSettings {
+        ring: Ring::All,
+        limit: None,
+        ..RuleSettings::new("all", "ops")
+    });
+    world.matches(0, 0, &[1], 2);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    world.matches(0, 0, &[1], 50);
+    restart_with(&mut world, RuleSettings::new("other", "ops"));
+    assert_eq!(kinds(&mut world, 90), [(1, AttemptKind::End)]);
+    assert_eq!(world.incidents.ledger()[0].pending, 0);
+}
+
+#[test]
+fn a_shape_that_came_while_rings_paused_rings_when_the_pause_is_over() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(kinds(&mut world, 40), [(2, AttemptKind::Open)]);
+    world.matches(0, 0, &[2], 1);
+    assert_eq!(kinds(&mut world, 5), [(1, AttemptKind::Reply)]);
+    world.matches(0, 0, &[3], 1);
+    // The edit at the end of `every` shows it, and tells nobody; the ring comes after the doubled pause.
+    assert_eq!(
+        kinds(&mut world, 70),
+        [(26, AttemptKind::Edit), (56, AttemptKind::Reply)]
+    );
+}
+
+#[test]
+fn one_chats_failure_and_anothers_429_do_not_close_the_bot() {
+    let chats = vec![ChatName::new("ops"), ChatName::new("me")];
+    let mut world = world_with(RuleSettings {
+        chats,
+        ..RuleSettings::new("new", "ops")
+    });
+    world.matches(0, 0, &[1], 1);
+    world.pass(2_000);
+    assert!(world.deliver(0, Answer::Unsure));
+    assert!(world.deliver(1, Answer::Flood));
+    world.pass(6_000);
+    assert!(
+        world.deliver(0, Answer::Sent),
+        "its own pause is over, and the bot is open"
+    );
+}
+
+#[test]
+fn two_chats_429s_close_the_bot_until_the_later_one() {
+    let chats = vec![ChatName::new("ops"), ChatName::new("me"), ChatName::new("third")];
+    let mut world = world_with(RuleSettings {
+        chats,
+        ..RuleSettings::new("new", "ops")
+    });
+    world.matches(0, 0, &[1], 1);
+    world.pass(2_000);
+    assert!(world.deliver(0, Answer::Flood));
+    assert!(world.deliver(1, Answer::Flood));
+    assert!(!world.deliver(2, Answer::Sent), "the bot waits");
+    world.pass(30_000);
+    assert!(world.deliver(2, Answer::Sent));
+}
+
+#[test]
+fn a_message_whose_answers_are_lost_again_and_again_stops_ringing() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 1);
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        world.pass(60_000);
+        let order = world.take(0).unwrap();
+        silent.push(order.silent);
+        let outcome = world.answer(Answer::Unsure);
+        world.remember(&order, &outcome);
+        world.incidents.settle(
+            &order.key,
+            order.attempt,
+            &outcome,
+            Duration::from_secs(5),
+            world.now,
+        );
+    }
+    assert_eq!(silent, [false, false, false, true, true, true]);
+}

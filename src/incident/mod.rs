@@ -4,7 +4,7 @@
 //!
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
 //! is owed, `delivery` begins requests and settles their outcomes, `fold` sums up what has to wait, and
-//! `changes` remembers which rows the next commit must write.
+//! `takeover` mends what a start finds, and `rows` remembers which rows the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
 //! are reached for change only through the `*_mut` methods of `rows::Rows`, which mark them.
@@ -19,6 +19,7 @@ mod limit;
 mod policy;
 mod rows;
 mod settings;
+mod takeover;
 
 pub use delivery::{Order, OrderCall, Settled};
 pub use incidents::{Asked, Incidents, LedgerLine};

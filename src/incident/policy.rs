@@ -79,7 +79,7 @@ pub(super) struct View<'a> {
     pub(super) rule: &'a RuleSettings,
     /// When the rule's `limit` has a place again in this chat; absent: it has one now.
     pub(super) limited_until: Option<Moment>,
-    /// `ring = "all"`: whether lines wait in the queue.
+    /// `ring = "all"`: whether lines wait in the queue, or have to be told as lost.
     pub(super) queued: bool,
     pub(super) now: Moment,
 }

@@ -91,6 +91,8 @@ impl Rows {
             chat.resume(now);
             // A chat that refused is asked once more at each start, for whoever mended it restarts.
             chat.gate = chat.gate.filter(|_| chat.parked.is_none());
+            // So is a topic: whoever opened it again, or wrote another one into rules.toml, restarts too.
+            chat.topic_gone = false;
             rows.chats.insert(chat.name.clone(), chat);
         }
         rows
@@ -203,10 +205,15 @@ impl Rows {
         self.changed.deliveries_gone.insert(key.clone());
         let alone = self.deliveries_of(key.incident).next().is_none();
         if alone && self.incident(key.incident).is_some_and(Incident::is_over) {
-            self.incidents.remove(&key.incident);
-            self.changed.incidents.remove(&key.incident);
-            self.changed.incidents_gone.insert(key.incident);
+            self.remove_incident(key.incident);
         }
+    }
+
+    /// Takes an incident away that no delivery belongs to.
+    pub(super) fn remove_incident(&mut self, id: IncidentId) {
+        self.incidents.remove(&id);
+        self.changed.incidents.remove(&id);
+        self.changed.incidents_gone.insert(id);
     }
 
     /// The queued lines of a delivery, oldest first.

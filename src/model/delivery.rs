@@ -61,6 +61,9 @@ pub struct Delivery {
     pub attempt: Option<Attempt>,
     /// The next new message says "may repeat".
     pub repeat: bool,
+    /// How often in a row a new message may have arrived.
+    #[serde(default)]
+    pub unsure: u32,
     /// Telegram refused the formatted text: the next one goes without entities.
     pub plain: bool,
     /// When it began to owe something; the oldest goes first.

@@ -86,6 +86,9 @@ pub struct ChatState {
     pub moved_to: Option<i64>,
     /// Nothing is sent before this fires: a 429, or the pause after a failure.
     pub gate: Option<Timer>,
+    /// Whether `gate` was closed by a 429 rather than by a failure.
+    #[serde(default)]
+    pub flooded: bool,
     /// Why nothing is sent, if the chat is gone. `gate` is then the time of the next probe.
     pub parked: Option<Parked>,
     /// The forum topic is gone: messages go to the chat itself.
@@ -104,6 +107,7 @@ impl ChatState {
             name,
             moved_to: None,
             gate: None,
+            flooded: false,
             parked: None,
             topic_gone: false,
             requests: Vec::new(),

@@ -145,6 +145,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
             at: Timestamp(3),
         }),
         repeat: true,
+        unsure: 2,
         plain: false,
         owed_since: Some(Moment(4)),
         carried: Some(carried),
