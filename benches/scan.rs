@@ -235,7 +235,7 @@ fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>>
         })
     });
     let rules = rules.collect::<Result<_, Box<dyn Error>>>()?;
-    let scanner = Scanner::new(&Settings {
+    let scanner = Scanner::compile(&Settings {
         ignore: Vec::new(),
         rules,
     })?;

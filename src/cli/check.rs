@@ -41,7 +41,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
 /// Patterns that are fine one by one can still be too large together, and `run` would only find out then.
 fn compile(settings: &config::Settings) -> Result<(), Failure> {
     for log in &settings.logs {
-        Scanner::new(&log.scan).map_err(|error| Failure::Usage(format!("log {}: {error}", log.name)))?;
+        Scanner::compile(&log.scan).map_err(|error| Failure::Usage(format!("log {}: {error}", log.name)))?;
     }
     Ok(())
 }

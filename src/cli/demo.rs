@@ -75,7 +75,7 @@ pub(super) fn run(env: &Environment) -> Result<(), Failure> {
     };
     let (logs, phone) = (folder.path.clone(), terminal.clone());
     let script = std::thread::spawn(move || {
-        let written = Script::new(&logs).and_then(Script::play);
+        let written = Script::open(&logs).and_then(Script::play);
         wait_until_over(&phone);
         // The engine may have ended first, by a signal.
         let _ = finished.send(());
@@ -122,7 +122,7 @@ struct Script {
 }
 
 impl Script {
-    fn new(logs: &Path) -> io::Result<Self> {
+    fn open(logs: &Path) -> io::Result<Self> {
         let path = logs.join("app.log");
         let log = OpenOptions::new().create(true).append(true).open(&path)?;
         Ok(Self {

@@ -74,7 +74,7 @@ fn messenger(
     }
     let token = settings.token.token(env).map_err(Failure::usage)?;
     Ok(Arc::new(
-        Client::new(&settings.telegram, token).map_err(Failure::running)?,
+        Client::build(&settings.telegram, token).map_err(Failure::running)?,
     ))
 }
 

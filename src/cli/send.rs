@@ -28,7 +28,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
     let chat = chat(&settings, args.chat.as_deref())?;
     let text = text(&args.text)?;
     let token = settings.token.token(env).map_err(Failure::usage)?;
-    let client = Client::new(&settings.telegram, token).map_err(Failure::running)?;
+    let client = Client::build(&settings.telegram, token).map_err(Failure::running)?;
     let state = StateDir::choose(options, env)
         .and_then(|dir| dir.peek())
         .ok()

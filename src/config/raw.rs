@@ -50,8 +50,6 @@ pub(super) struct Chat {
     pub(super) topic: Option<Spot<i64>>,
     /// For chats that several programs write to.
     pub(super) limit: Option<Word>,
-    /// For the chat of those who run the program. Refused until notices are delivered.
-    pub(super) notices: Option<Spot<bool>>,
 }
 
 /// One `[[logs]]` entry.
@@ -361,7 +359,6 @@ fn chat<N: AsRef<str>>(
             name,
             topic: None,
             limit: None,
-            notices: None,
         };
     };
     let table = Reader::open(entries, value.span(), Table::Chat, env, report);
@@ -380,7 +377,6 @@ fn chat<N: AsRef<str>>(
             .and_then(|id| table.number_or_text(id, "id", report)),
         topic: table.number("topic", report),
         limit: table.word("limit", report),
-        notices: table.boolean("notices", report),
     }
 }
 

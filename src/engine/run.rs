@@ -130,7 +130,7 @@ impl Engine {
         let waker = Waker::new();
         let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
-        let lens = Lens::new(&settings.message.host, &settings.logs, &settings.incident)?;
+        let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
         let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
         if let Some(folder) = &folder {

@@ -45,7 +45,7 @@ struct RuleLens {
 
 impl Lens {
     /// Compiles what the rules look for.
-    pub(super) fn new(
+    pub(super) fn compile(
         host: &str,
         logs: &[LogRules],
         incidents: &incident::Settings,
@@ -66,7 +66,7 @@ impl Lens {
             Ok(LogLens {
                 name: log.name.to_string(),
                 events: Events::new(log.event.clone()),
-                scanner: Scanner::new(&log.scan)?,
+                scanner: Scanner::compile(&log.scan)?,
                 rules: rules.collect(),
             })
         };
@@ -393,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_by_value_is_cut_only_after_secrets_were_taken_out() {
-        let lens = Lens::new("host", &[], &incident::Settings::default()).unwrap();
+        let lens = Lens::compile("host", &[], &incident::Settings::default()).unwrap();
         let long = "한".repeat(500);
         assert_eq!(lens.by_value(&rule(), "user", &long), "한".repeat(BY_CHARS));
         // The whole is recognised by its three parts; its first 120 characters are just letters.

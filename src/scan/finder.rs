@@ -38,7 +38,7 @@ pub(super) enum Finder {
 impl Finder {
     /// A finder of lines that hold a match of any of these over-approximations, none of which can match across
     /// lines.
-    pub(super) fn new(needles: Vec<Hir>) -> Result<Self, Box<BuildError>> {
+    pub(super) fn compile(needles: Vec<Hir>) -> Result<Self, Box<BuildError>> {
         if needles.is_empty() {
             return Ok(Self::Nothing);
         }

@@ -41,7 +41,7 @@ fn line(chunk: &[u8], at: usize) -> (&[u8], usize) {
 
 /// What the scanner says, as (end of the line, finding).
 pub(super) fn scan(settings: &Settings, chunk: &[u8]) -> Vec<(usize, Finding)> {
-    let scanner = Scanner::new(settings).unwrap();
+    let scanner = Scanner::compile(settings).unwrap();
     let (mut verdict, mut found, mut at) = (Verdict::default(), Vec::new(), 0);
     while let Some(hit) = scanner.candidate(&chunk[at..]) {
         let (text, end) = line(chunk, at + hit);
@@ -281,7 +281,7 @@ proptest! {
     #[test]
     fn a_rule_alone_decides_as_the_scanner_does(mut rule in any_rule(), redact in patterns_of(0..2), chunk in any_chunk()) {
         rule.redact = redact;
-        let scanner = Scanner::new(&Settings { ignore: Vec::new(), rules: vec![rule.clone()] }).unwrap();
+        let scanner = Scanner::compile(&Settings { ignore: Vec::new(), rules: vec![rule.clone()] }).unwrap();
         let mut verdict = Verdict::default();
         let whole = std::iter::once(&chunk[..]);
         for text in whole.chain(chunk.split(|&byte| byte == b'\n')) {

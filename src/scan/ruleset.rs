@@ -75,7 +75,7 @@ struct Check {
 
 impl Scanner {
     /// Compiles the rules of one log together.
-    pub fn new(settings: &Settings) -> Result<Self, ScanError> {
+    pub fn compile(settings: &Settings) -> Result<Self, ScanError> {
         let mut plan = Plan::default();
         let ignore = settings
             .ignore
@@ -88,7 +88,7 @@ impl Scanner {
             .enumerate()
             .map(|(at, rule)| plan.rule(at, rule));
         let rules = rules.collect::<Result<_, _>>()?;
-        let finder = Finder::new(plan.needles).map_err(|cause| too_large(&cause))?;
+        let finder = Finder::compile(plan.needles).map_err(|cause| too_large(&cause))?;
         let narrow = narrow(&plan.possible)?;
         Ok(Self {
             finder,
@@ -316,7 +316,7 @@ mod tests {
 
     fn judge(settings: &Settings, text: &str) -> Vec<Finding> {
         let mut verdict = Verdict::default();
-        let scanner = Scanner::new(settings).unwrap();
+        let scanner = Scanner::compile(settings).unwrap();
         // A candidate may be too many, never too few: what judge finds, candidate must have found.
         scanner.judge(text.as_bytes(), &mut verdict);
         assert!(
@@ -490,7 +490,7 @@ mod tests {
             all: patterns(&[r"\d", "needle", ".*"]),
             ..rule(&["a", "needles"])
         };
-        let scanner = Scanner::new(&Settings {
+        let scanner = Scanner::compile(&Settings {
             ignore: Vec::new(),
             rules: vec![rare],
         })

@@ -124,7 +124,7 @@ impl Client {
         clippy::needless_pass_by_value,
         reason = "whoever makes a client has no further use for the token"
     )]
-    pub fn new(settings: &Settings, token: Token) -> Result<Self, ClientError> {
+    pub fn build(settings: &Settings, token: Token) -> Result<Self, ClientError> {
         Self::with_patience(settings, &token, PATIENCE)
     }
 

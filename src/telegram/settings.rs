@@ -40,6 +40,4 @@ pub struct ChatSettings {
     pub topic: Option<i64>,
     /// Messages and edits per minute; absent: the default for its kind.
     pub limit: Option<Rate>,
-    /// Whether it gets notices: what the program says about itself.
-    pub notices: bool,
 }

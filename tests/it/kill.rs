@@ -232,7 +232,6 @@ fn repeats(messages: &[Message]) -> usize {
 fn after_any_kill_the_totals_are_exact_and_a_second_opening_says_so() {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
-    eprintln!("seed {seed}");
     let sandbox = sandbox(
         "[[rules]]\nname = \"storm\"\nmatch = 'ERROR of=(?P<unit>\\w+)'\nby = [\"unit\"]\nwait = \"0s\"\n\
          every = \"200ms\"\nquiet = \"1h\"\n",
@@ -319,7 +318,6 @@ fn drain_lines(sandbox: &Sandbox, written: &[Series]) -> Back {
 fn after_any_kill_every_line_arrives_in_order_and_a_repeated_one_says_so() {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
-    eprintln!("seed {seed}");
     let sandbox = sandbox(EVERY_LINE);
     slow_down(&sandbox, 200);
     let writer = start_bursts(&sandbox, &mut random);
@@ -351,7 +349,6 @@ fn ask_to_end(running: Running) -> Duration {
 fn sigterm_while_delivering_ends_in_time_loses_nothing_and_repeats_nothing() {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
-    eprintln!("seed {seed}");
     let sandbox = sandbox(EVERY_LINE);
     slow_down(&sandbox, 100);
     let writer = start_bursts(&sandbox, &mut random);

@@ -39,3 +39,20 @@ fn a_second_process_is_refused_and_the_first_goes_on() {
     });
     assert!(running.terminate().success());
 }
+
+#[test]
+fn an_incident_ends_while_its_log_goes_on_with_other_lines() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(
+        "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\nevery = \"100ms\"\nquiet = \"1s\"\n",
+    );
+    let running = sandbox.start(&[]);
+    sandbox.append("app.log", "ERROR once\n");
+    until("it opens", || sandbox.last_text().contains("ERROR once"));
+    // Batches without a match come faster than commits all the while.
+    until("it is over although the log goes on", || {
+        sandbox.append("app.log", "INFO all is well\n");
+        sandbox.last_text().contains("over after")
+    });
+    assert!(running.terminate().success());
+}

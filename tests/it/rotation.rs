@@ -200,7 +200,6 @@ fn read_back(sandbox: &Sandbox, enough: impl Fn(&Back) -> bool) -> Back {
 fn rename_under_writers(sandbox: &Sandbox, running: Running, names: Names, how: &str) {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
-    eprintln!("seed {seed}");
     let writers = Writers::start(sandbox, &mut random);
     // A file that was renamed before its log was ever looked at is nobody's.
     until("the first generation is followed", || {
@@ -298,7 +297,6 @@ fn on_disk(sandbox: &Sandbox) -> BTreeSet<String> {
 fn what_a_copying_rotator_destroys_is_counted_and_the_rest_arrives() {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
-    eprintln!("seed {seed}");
     let sandbox = sandbox("auto");
     let running = sandbox.start(&[]);
     let writers = Writers::start(&sandbox, &mut random);

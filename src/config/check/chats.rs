@@ -26,13 +26,10 @@ const ID_HELP: &str = "an id is a number such as 53395910 (a person), -100123456
 
 /// Checks all of them.
 pub(super) fn check(chats: &[raw::Chat], report: &mut Report<'_>) -> Vec<ChatSettings> {
-    // Where nobody says who is told about the program itself, it is the first chat.
-    let told = chats.iter().any(|chat| chat.notices.is_some());
-    let check = |(at, chat)| check_one(chat, !told && at == 0, report);
-    chats.iter().enumerate().map(check).collect()
+    chats.iter().map(|chat| check_one(chat, report)).collect()
 }
 
-fn check_one(chat: &raw::Chat, notices: bool, report: &mut Report<'_>) -> ChatSettings {
+fn check_one(chat: &raw::Chat, report: &mut Report<'_>) -> ChatSettings {
     word::name(&chat.name, report);
     let target = chat
         .id
@@ -43,7 +40,6 @@ fn check_one(chat: &raw::Chat, notices: bool, report: &mut Report<'_>) -> ChatSe
         name: ChatName::new(&chat.name.value),
         topic: chat.topic.as_ref().and_then(|id| topic(id, report)),
         limit: chat.limit.as_ref().and_then(|word| limit(word, &target, report)),
-        notices: chat.notices.as_ref().map_or(notices, |word| word.value),
         target,
     }
 }

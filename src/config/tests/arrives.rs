@@ -4,8 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{BASE, Environment, parse, plain, right};
-use crate::config::problem::{Report, Source};
-use crate::config::{check, raw};
+
 use crate::incident::{Ring, RuleSettings};
 use crate::model::{ChatName, ChatTarget, LogName, Rate, Severity};
 use crate::scan::Pattern;
@@ -264,24 +263,6 @@ fn tests_that_hold_are_counted() {
         [[rules]]\nname = \"b\"\nmatch = '^$'\n[[rules.tests]]\nline = \"\"\nmatch = true\n";
     assert_eq!(right(&format!("{}{tests}", plain())).tests, 5);
     assert_eq!(right(&plain()).tests, 0);
-}
-
-#[test]
-fn notices_go_to_the_first_chat_unless_the_file_says_who_gets_them() {
-    let told = |chats: &str| {
-        let text = plain().replace("[chats]\nme = 53395910\n", chats);
-        let path = Path::new("rules.toml");
-        let mut report = Report::new(Source { path, text: &text });
-        let env = Environment::default();
-        let mirror = raw::File::read(&text, &env, &mut report);
-        let settings = check::settings(path, &mirror, &env, &mut report);
-        let chats = settings.telegram.chats.iter().filter(|chat| chat.notices);
-        chats.map(|chat| chat.name.to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(told("[chats]\nzoe = 7\nann = 8\n"), ["zoe"]);
-    let ops = "[chats]\nzoe = 7\n[chats.ops]\nid = 8\nnotices = ";
-    assert_eq!(told(&format!("{ops}true\n")), ["ops"]);
-    assert!(told(&format!("{ops}false\n")).is_empty());
 }
 
 #[test]

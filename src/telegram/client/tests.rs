@@ -27,7 +27,7 @@ fn canary() -> Token {
 }
 
 fn client(api_url: &str) -> Client {
-    Client::new(&settings(api_url), canary()).unwrap()
+    Client::build(&settings(api_url), canary()).unwrap()
 }
 
 /// A client that gives up connecting early, and everything else a little later.
@@ -226,7 +226,7 @@ async fn a_proxy_that_refuses_is_a_wait() {
         proxy: Some(format!("http://{}", proxy.address)),
         ..settings("http://bot-api.invalid")
     };
-    let outcome = deliver(&Client::new(&through, canary()).unwrap(), &message()).await;
+    let outcome = deliver(&Client::build(&through, canary()).unwrap(), &message()).await;
     assert!(is_wait(&outcome), "{outcome:?}");
 }
 
@@ -378,11 +378,11 @@ fn urls_that_cannot_or_must_not_be_used_are_refused_without_being_repeated() {
         "https://h/#a",
         "file:///etc/passwd",
     ] {
-        let error = Client::new(&settings(url), canary()).unwrap_err();
+        let error = Client::build(&settings(url), canary()).unwrap_err();
         assert!(matches!(error, ClientError::Url(_)), "{url}: {error}");
     }
     for url in ["https://me@h", "https://me:CANARY@h/", "http://:CANARY@h"] {
-        let error = Client::new(&settings(url), canary()).unwrap_err();
+        let error = Client::build(&settings(url), canary()).unwrap_err();
         assert!(matches!(error, ClientError::UserInfo), "{url}: {error}");
         holds_no_token(&format!("{error} {error:?}"));
     }
@@ -390,7 +390,7 @@ fn urls_that_cannot_or_must_not_be_used_are_refused_without_being_repeated() {
         proxy: Some(format!("what://me:{CANARY}@")),
         ..settings("http://127.0.0.1:1")
     };
-    let error = Client::new(&proxy, canary()).unwrap_err();
+    let error = Client::build(&proxy, canary()).unwrap_err();
     assert!(matches!(error, ClientError::Proxy(_)), "{error}");
     holds_no_token(&format!("{error} {error:?}"));
 }
