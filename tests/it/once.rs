@@ -181,7 +181,7 @@ fn a_pass_that_is_refused_ends_with_one_at_once_and_keeps_what_it_found() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("2 matches are refused"), "{said}");
+        assert!(said.contains("refused by Telegram: 2 matches"), "{said}");
     };
     sandbox.api.chats().state(ME, ChatState::NotStarted);
     refused(sandbox.api.token());
