@@ -104,8 +104,10 @@ fn chat(chat: &crate::engine::status::Chat) -> String {
 }
 
 fn ledger(status: &Status) -> Vec<String> {
-    let columns = ["matched", "shown", "counted", "muted", "failed", "pending"];
-    let columns: String = columns.iter().map(|column| format!("{column:>9}")).collect();
+    let row = |rule: &str, chat: &str, columns: [&str; 6]| {
+        let [matched, shown, counted, muted, failed, pending] = columns;
+        format!("{rule:<24} {chat:<12}{matched:>9}{shown:>9}{counted:>9}{muted:>9}{failed:>9}{pending:>9}")
+    };
     let line = |line: &crate::engine::status::Line| {
         let numbers = [
             line.matched,
@@ -115,13 +117,16 @@ fn ledger(status: &Status) -> Vec<String> {
             line.failed,
             line.pending,
         ];
-        let numbers: String = numbers.iter().map(|number| format!("{number:>9}")).collect();
-        format!("{:<24} {:<12}{numbers}", line.rule, line.chat)
+        let numbers = numbers.map(|number| number.to_string());
+        row(&line.rule, &line.chat, numbers.each_ref().map(String::as_str))
     };
-    section(
-        &format!("{:<26} {:<12}{columns}", "rule", "chat"),
-        status.ledger.iter().map(line),
-    )
+    let title = row(
+        "rule",
+        "chat",
+        ["matched", "shown", "counted", "muted", "failed", "pending"],
+    );
+    let title = (!status.ledger.is_empty()).then_some(title);
+    section("ledger", title.into_iter().chain(status.ledger.iter().map(line)))
 }
 
 fn gap(gap: &crate::engine::status::LostBytes) -> String {

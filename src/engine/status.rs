@@ -158,7 +158,6 @@ pub struct Line {
 
 /// What one rule found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the fields are the contract")]
 pub struct Found {
     /// The rule.
     pub rule: String,
@@ -399,7 +398,7 @@ mod tests {
     }
 
     /// The reasons at second 1,000 of a process that started at second 0.
-    fn reasons_at_1000(beat: Option<u64>, books: Option<Books>, delivering_since: u64) -> String {
+    fn reasons_at_1000(beat: Option<u64>, books: Option<&Books>, delivering_since: u64) -> String {
         let sources = Sources {
             started: at(0),
             now: at(1_000),
@@ -407,7 +406,7 @@ mod tests {
                 at: beat.map(|beat| at(beat).moment),
                 files: Vec::new(),
             },
-            books: books.as_ref(),
+            books,
             chats: &[],
             delivering_since: at(delivering_since).moment,
         };
@@ -418,25 +417,25 @@ mod tests {
 
     #[test]
     fn reading_storing_and_delivering_is_healthy() {
-        assert_eq!(reasons_at_1000(Some(999), Some(books(999, true)), 900), "");
+        assert_eq!(reasons_at_1000(Some(999), Some(&books(999, true)), 900), "");
     }
 
     #[test]
     fn owing_nothing_is_healthy_however_long_ago_the_last_delivery_was() {
-        assert_eq!(reasons_at_1000(Some(999), Some(books(999, false)), 0), "");
+        assert_eq!(reasons_at_1000(Some(999), Some(&books(999, false)), 0), "");
     }
 
     #[test]
     fn a_reader_that_stopped_is_named() {
-        let said = reasons_at_1000(Some(960), Some(books(999, false)), 1_000);
+        let said = reasons_at_1000(Some(960), Some(&books(999, false)), 1_000);
         assert_eq!(said, "the logs were not looked at for 40 s");
-        let never = reasons_at_1000(None, Some(books(999, false)), 1_000);
+        let never = reasons_at_1000(None, Some(&books(999, false)), 1_000);
         assert_eq!(never, "the logs were not looked at for 1000 s");
     }
 
     #[test]
     fn a_state_that_takes_nothing_is_named() {
-        let said = reasons_at_1000(Some(999), Some(books(950, false)), 1_000);
+        let said = reasons_at_1000(Some(999), Some(&books(950, false)), 1_000);
         assert_eq!(said, "nothing could be stored for 50 s");
         assert_eq!(
             reasons_at_1000(Some(999), None, 1_000),
@@ -446,7 +445,7 @@ mod tests {
 
     #[test]
     fn a_telegram_that_takes_nothing_is_named() {
-        let said = reasons_at_1000(Some(999), Some(books(999, true)), 600);
+        let said = reasons_at_1000(Some(999), Some(&books(999, true)), 600);
         assert_eq!(
             said,
             "something is owed, and no request to Telegram succeeded for 400 s"
