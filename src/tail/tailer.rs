@@ -46,8 +46,8 @@ pub struct Tailer {
     followers: Vec<Follower>,
     /// Stored positions of files that are not held. A key is here or in `followers`, never in both.
     shelf: HashMap<FileKey, Position>,
-    /// Files that could not be opened, by id, with the size they had when their log was first read.
-    unreadable: HashMap<FileId, (PathBuf, usize, Option<u64>)>,
+    /// Files that could not be opened, by id, with the log they belong to.
+    unreadable: HashMap<FileId, (PathBuf, usize)>,
     /// Files that are left alone although a glob reaches them.
     refused: HashSet<FileId>,
     /// Cuts noticed in this turn, whose rest may stand in a copy.
@@ -194,7 +194,7 @@ impl Tailer {
         };
         let closed = self.unreadable.values();
         let closed =
-            closed.map(|(path, log, _)| empty(path.display().to_string(), name(*log), FileState::Unreadable));
+            closed.map(|(path, log)| empty(path.display().to_string(), name(*log), FileState::Unreadable));
         let waiting = self.said.values().filter_map(|note| match note {
             Note::Missing { log, globs } => Some(empty(globs.join(", "), log.clone(), FileState::Waiting)),
             _ => None,

@@ -101,6 +101,11 @@ impl Tailer {
     }
 
     fn give_up(position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
+        turn.forgotten.push(position.key);
+        if identity::was_never_opened(position) {
+            // What nobody could read was not lost by us, and has been told.
+            return;
+        }
         let id = FileId {
             dev: position.identity.dev,
             ino: position.identity.ino,
@@ -116,7 +121,6 @@ impl Tailer {
             kind,
             bytes: 0,
         });
-        turn.forgotten.push(position.key);
     }
 
     /// Follows generations that no glob reaches and that were born since; each waits for the one before.

@@ -13,9 +13,6 @@ use super::super::{Mode, Note, Source, Turn, Watch, recover};
 use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Now, Timestamp};
 
-/// A folder that changed so long before a sweep, in nanoseconds, was seen by it as it is.
-const CLOCK_SLACK: i128 = 1_000_000_000;
-
 /// All paths that lead to one file.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -160,8 +157,7 @@ impl Tailer {
             .map(|seen| seen.written);
         let swept = self.swept.map(|swept| i128::from(swept.wall.0) * 1_000_000);
         match (changed, swept) {
-            // Clocks of filesystems lag, those of other machines more.
-            (Some(changed), Some(swept)) => changed + CLOCK_SLACK >= swept,
+            (Some(changed), Some(swept)) => changed + identity::CLOCK_SLACK >= swept,
             _ => true,
         }
     }
