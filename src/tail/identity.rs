@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::model::{Head, Position};
 
@@ -84,6 +85,12 @@ fn heed_mode(path: &Path) -> io::Result<()> {
     may_read
         .then_some(())
         .ok_or(io::ErrorKind::PermissionDenied.into())
+}
+
+/// Whether opening failed because so many files are open already, whatever the file.
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let full = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| full.contains(&code))
 }
 
 /// Reads at `offset` until `buffer` is full or the file ends.

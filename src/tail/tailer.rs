@@ -19,7 +19,7 @@ use self::cuts::Cut;
 use self::sweep::Vacant;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
-use super::identity::{FileId, Seen};
+use super::identity::{self, FileId, Seen};
 use super::watch::Watcher;
 use super::{Chunk, FileState, FileStatus, Mode, Note, Settings, Source, Turn, Waker};
 use crate::model::{FileKey, Head, LogName, Moment, Now, Position};
@@ -330,8 +330,7 @@ impl Tailer {
 }
 
 fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
-    let full = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(rustix::io::Errno::raw_os_error);
-    if error.raw_os_error().is_some_and(|code| full.contains(&code)) {
+    if identity::is_out_of_descriptors(error) {
         return Note::TooManyOpen;
     }
     Note::Unreadable {

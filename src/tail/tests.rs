@@ -351,6 +351,48 @@ fn a_generation_that_is_gone_after_downtime_is_a_gap() {
 }
 
 #[test]
+fn a_generation_that_cannot_be_opened_after_downtime_is_waited_for() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn().kill();
+    rig.append("app.log", "2\n");
+    rig.rename("app.log", "app.log.2");
+    rig.close("app.log.2");
+    rig.append("app.log.1", "3\n");
+    rig.append("app.log", "4\n");
+    rig.after(1).after(1).expect(&["1\n", "3\n", "4\n"]);
+    assert!(
+        matches!(rig.notes[..], [Note::Unreadable { .. }]),
+        "{:?}",
+        rig.notes
+    );
+    rig.kill().after(1).after(61);
+    rig.open("app.log.2");
+    let all = ["1\n", "3\n", "4\n", "2\n"];
+    rig.after(1).after(61).expect(&all);
+    rig.kill().after(1).expect(&all);
+    assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+}
+
+#[test]
+fn a_generation_that_could_not_be_opened_and_is_gone_is_a_gap() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn().kill();
+    rig.rename("app.log", "app.log.1");
+    rig.close("app.log.1");
+    rig.after(1).after(1);
+    assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+    fs::remove_file(rig.path("app.log.1")).unwrap();
+    rig.after(1).after(1);
+    assert_eq!(
+        rig.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(),
+        [GapKind::Vanished]
+    );
+    assert!(rig.positions.is_empty());
+}
+
+#[test]
 fn a_cut_file_is_read_from_its_start_and_what_was_not_read_is_a_gap() {
     let mut rig = Rig::new(&["app.log"]);
     rig.append("app.log", "one\nha");
