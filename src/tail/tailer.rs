@@ -54,7 +54,7 @@ pub struct Tailer {
     cuts: Vec<Cut>,
     /// Paths that lost their file and have none again; bounded by the held files.
     vacant: Vec<Vacant>,
-    /// Per log: its name is read for the first time with this store.
+    /// Per log: its name was never read with this store, up to the last sweep.
     fresh: Vec<bool>,
     /// The newest note about each subject.
     said: HashMap<String, Note>,

@@ -706,6 +706,38 @@ fn start_speaks_of_a_file_that_was_unreadable_then_also_after_a_restart() {
 }
 
 #[test]
+fn a_log_whose_folder_cannot_be_entered_is_first_read_once_it_can() {
+    for (glob, restart) in [
+        ("logs/app.log", true),
+        ("logs/*.log", true),
+        ("logs/*.log", false),
+    ] {
+        let mut rig = Rig::new(&[glob]).set(|log| log.start = Start::End);
+        fs::create_dir(rig.path("away")).unwrap();
+        rig.append("away/app.log", "old\n");
+        // A link to itself keeps root out too.
+        std::os::unix::fs::symlink(rig.path("logs"), rig.path("logs")).unwrap();
+        rig.turn().after(1);
+        assert!(
+            matches!(rig.notes[..], [Note::Unreadable { .. }]),
+            "{:?}",
+            rig.notes
+        );
+        if restart {
+            rig.kill();
+        }
+        fs::remove_file(rig.path("logs")).unwrap();
+        rig.rename("away", "logs");
+        rig.after(1);
+        rig.append("logs/app.log", "1\n");
+        rig.after(1).kill();
+        rig.rename("logs/app.log", "logs/app.log.1");
+        rig.append("logs/app.log", "2\n");
+        rig.after(1).expect(&["1\n", "2\n"]);
+    }
+}
+
+#[test]
 fn an_unreadable_file_does_not_keep_its_log_from_being_seen() {
     let mut rig = Rig::new(&["*.log"]).set(|log| log.start = Start::End);
     rig.append("closed.log", "old\n");

@@ -115,7 +115,7 @@ impl Tailer {
     /// Whether a file met now was there before its log was ever read, and is to be read from its end.
     pub(super) fn begins_at_end(&self, log: usize) -> bool {
         let start = self.settings.from.unwrap_or(self.settings.logs[log].start);
-        self.swept.is_none() && self.fresh[log] && start == Start::End
+        self.fresh[log] && start == Start::End
     }
 
     /// `start = "end"` speaks of this file, but it cannot be opened: where it ends now has to outlive us, since the

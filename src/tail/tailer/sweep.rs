@@ -189,15 +189,6 @@ impl Tailer {
     }
 
     pub(super) fn tell_logs(&mut self, reached: &Reached, turn: &mut Turn) {
-        if self.swept.is_none() {
-            let fresh = self
-                .settings
-                .logs
-                .iter()
-                .zip(&self.fresh)
-                .filter(|(_, fresh)| **fresh);
-            turn.logs_seen.extend(fresh.map(|(log, _)| log.name.clone()));
-        }
         // Between a rotator's rename and its create no path leads to the log, but its file is still held.
         let held = self
             .followers
@@ -207,6 +198,11 @@ impl Tailer {
         let present: HashSet<usize> = reached_logs.chain(held).copied().collect();
         for index in 0..self.settings.logs.len() {
             let log = &self.settings.logs[index];
+            // A log of which nothing could be looked at was not read yet, whatever lies there in the dark.
+            let read = present.contains(&index) || !reached.dark.contains(&index);
+            if read && std::mem::take(&mut self.fresh[index]) {
+                turn.logs_seen.push(log.name.clone());
+            }
             let globs = log.files.iter().map(|glob| glob.source().to_owned()).collect();
             let note = Note::Missing {
                 log: log.name.clone(),
