@@ -27,6 +27,8 @@ pub(super) struct Reached {
     pub(super) folders: BTreeMap<PathBuf, FileId>,
     /// Folders and paths that could not be looked at.
     pub(super) errors: Vec<(PathBuf, io::Error)>,
+    /// Logs with a glob that could not even be begun to walk.
+    pub(super) dark: HashSet<usize>,
 }
 
 /// All globs of all logs, ready to walk.
@@ -248,6 +250,9 @@ impl Walk<'_> {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
         ) {
             self.reached.errors.push((path.to_owned(), error));
+            if path == self.plan.root {
+                self.reached.dark.insert(self.plan.log);
+            }
         }
     }
 }

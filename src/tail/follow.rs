@@ -139,11 +139,14 @@ impl Follower {
         max_line: usize,
         now: Now,
     ) -> io::Result<Self> {
-        let mut taken = 0;
-        if stored.inside_line {
+        let taken = if stored.inside_line {
             // At least 1: a line whose start is out of sight is still a line that was begun.
-            taken = identity::line_before(&file, stored.offset, max_line)?.max(1);
-        }
+            identity::line_before(&file, stored.offset, max_line)?.max(1)
+        } else if identity::was_never_opened(stored) {
+            identity::line_before(&file, stored.offset, max_line)?
+        } else {
+            0
+        };
         let mut follower = Self::new(file, source, stored.offset, taken, now)?;
         follower.moved = stored.at;
         Ok(follower)

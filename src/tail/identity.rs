@@ -9,8 +9,12 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::model::{Head, Position};
+
+/// Clocks of filesystems lag, those of other machines more: times this close, in nanoseconds, are the same.
+pub(super) const CLOCK_SLACK: i128 = 1_000_000_000;
 
 /// Device and inode: names a file as long as it is held open, and no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,11 +69,28 @@ impl Seen {
 /// Opens for reading without ever waiting for a writer or becoming a terminal's owner, whatever the path
 /// turned into since it was looked at.
 pub(super) fn open(path: &Path) -> io::Result<File> {
+    #[cfg(test)]
+    heed_mode(path)?;
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
     OpenOptions::new()
         .read(true)
         .custom_flags(flags.cast_signed())
         .open(path)
+}
+
+/// Tests may run as root, whom no mode keeps out: here the owner's bit speaks for everyone.
+#[cfg(test)]
+fn heed_mode(path: &Path) -> io::Result<()> {
+    let may_read = Seen::at(path)?.mode & 0o400 != 0;
+    may_read
+        .then_some(())
+        .ok_or(io::ErrorKind::PermissionDenied.into())
+}
+
+/// Whether opening failed because so many files are open already, whatever the file.
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let full = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| full.contains(&code))
 }
 
 /// Reads at `offset` until `buffer` is full or the file ends.
@@ -115,9 +136,23 @@ pub(super) fn fits(file: &File, head: Head, before_offset: Head, offset: u64) ->
         && (offset == 0 || before(file, offset)? == before_offset))
 }
 
-/// [`fits`], for a stored position.
+/// [`fits`], for a stored position. A file that was never opened has shown no bytes to compare: it is known by
+/// its inode, and by not being younger than its position.
 pub(super) fn fits_position(file: &File, position: &Position) -> io::Result<bool> {
+    if was_never_opened(position) {
+        let seen = Seen::of(&file.metadata()?);
+        let stored = i128::from(position.at.0) * 1_000_000 + CLOCK_SLACK;
+        return Ok(seen.id.ino == position.identity.ino
+            && seen.size >= position.offset
+            && seen.born.is_none_or(|born| born <= stored));
+    }
     fits(file, position.identity.head, position.before, position.offset)
+}
+
+/// Whether the position was made of what `stat` says, because the file could not be opened: nothing else has
+/// an offset and no bytes before it.
+pub(super) fn was_never_opened(position: &Position) -> bool {
+    position.offset > 0 && position.before.len == 0
 }
 
 /// How many bytes of the line that holds `offset` lie before it, at most `limit`.

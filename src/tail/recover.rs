@@ -1,7 +1,8 @@
 //! Where the bytes are that we knew under a path: after downtime, and after rotations between two looks.
 //!
-//! Looks only at the path's own folder, at names a rotator would give. The trap: a file that cannot be found
-//! and a folder that cannot be read are different things; only the first is a loss.
+//! Looks only at the path's own folder, at names a rotator would give. The trap: a file that cannot be found,
+//! a file that cannot be opened and a folder that cannot be read are different things; only the first is a
+//! loss.
 
 use std::fs::File;
 use std::io;
@@ -47,21 +48,35 @@ pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
 }
 
 /// The generation that `position` speaks of, among `siblings`: by inode and head, else a rotator's copy of
-/// it.
-pub(super) fn find(position: &Position, siblings: &[Sibling]) -> Option<(PathBuf, File)> {
-    let same = siblings
-        .iter()
-        .filter(|sibling| sibling.seen.id.ino == position.identity.ino);
+/// it. The error is that of a sibling that may be the one, and could not be looked into.
+pub(super) fn find<'a>(
+    position: &Position,
+    siblings: &'a [Sibling],
+) -> Result<Option<File>, (&'a Sibling, io::Error)> {
+    let is_same = |sibling: &&Sibling| sibling.seen.id.ino == position.identity.ino;
+    let same = siblings.iter().filter(is_same);
     // A copy of next to nothing proves nothing.
     let copies = siblings
         .iter()
         .filter(|sibling| sibling.generation && position.offset > 0);
-    same.chain(copies).find_map(|sibling| {
-        let file = open_regular(&sibling.path)?;
-        identity::fits_position(&file, position)
-            .ok()?
-            .then(|| (sibling.path.clone(), file))
-    })
+    let mut closed = None;
+    for sibling in same.chain(copies) {
+        match open_fitting(&sibling.path, position) {
+            Ok(Some(file)) => return Ok(Some(file)),
+            // Old generations may stay closed for ever, and are not what a missing file is waited for.
+            Err(error) if is_same(&sibling) || identity::is_out_of_descriptors(&error) => {
+                closed.get_or_insert((sibling, error));
+            }
+            Ok(None) | Err(_) => {}
+        }
+    }
+    closed.map_or(Ok(None), Err)
+}
+
+fn open_fitting(path: &Path, position: &Position) -> io::Result<Option<File>> {
+    let file = identity::open(path)?;
+    let fits = file.metadata()?.is_file() && identity::fits_position(&file, position)?;
+    Ok(fits.then_some(file))
 }
 
 /// Generations that were born, and written to, since `since` (nanoseconds of the wall clock), oldest first.

@@ -19,7 +19,7 @@ use self::cuts::Cut;
 use self::sweep::Vacant;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
-use super::identity::{FileId, Seen};
+use super::identity::{self, FileId, Seen};
 use super::watch::Watcher;
 use super::{Chunk, FileState, FileStatus, Mode, Note, Settings, Source, Turn, Waker};
 use crate::model::{FileKey, Head, LogName, Moment, Now, Position};
@@ -46,15 +46,15 @@ pub struct Tailer {
     followers: Vec<Follower>,
     /// Stored positions of files that are not held. A key is here or in `followers`, never in both.
     shelf: HashMap<FileKey, Position>,
-    /// Files that could not be opened, by id, with the size they had when their log was first read.
-    unreadable: HashMap<FileId, (PathBuf, usize, Option<u64>)>,
+    /// Files that could not be opened, by id, with the log they belong to.
+    unreadable: HashMap<FileId, (PathBuf, usize)>,
     /// Files that are left alone although a glob reaches them.
     refused: HashSet<FileId>,
     /// Cuts noticed in this turn, whose rest may stand in a copy.
     cuts: Vec<Cut>,
     /// Paths that lost their file and have none again; bounded by the held files.
     vacant: Vec<Vacant>,
-    /// Per log: its name is read for the first time with this store.
+    /// Per log: its name was never read with this store, up to the last sweep.
     fresh: Vec<bool>,
     /// The newest note about each subject.
     said: HashMap<String, Note>,
@@ -194,7 +194,7 @@ impl Tailer {
         };
         let closed = self.unreadable.values();
         let closed =
-            closed.map(|(path, log, _)| empty(path.display().to_string(), name(*log), FileState::Unreadable));
+            closed.map(|(path, log)| empty(path.display().to_string(), name(*log), FileState::Unreadable));
         let waiting = self.said.values().filter_map(|note| match note {
             Note::Missing { log, globs } => Some(empty(globs.join(", "), log.clone(), FileState::Waiting)),
             _ => None,
@@ -330,8 +330,7 @@ impl Tailer {
 }
 
 fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
-    let full = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(rustix::io::Errno::raw_os_error);
-    if error.raw_os_error().is_some_and(|code| full.contains(&code)) {
+    if identity::is_out_of_descriptors(error) {
         return Note::TooManyOpen;
     }
     Note::Unreadable {

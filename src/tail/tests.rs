@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -96,6 +97,15 @@ impl Rig {
 
     fn rename(&self, from: &str, to: &str) {
         fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    /// Takes away the right to read it.
+    fn close(&self, name: &str) {
+        fs::set_permissions(self.path(name), Permissions::from_mode(0o200)).unwrap();
+    }
+
+    fn open(&self, name: &str) {
+        fs::set_permissions(self.path(name), Permissions::from_mode(0o600)).unwrap();
     }
 
     fn now(&self) -> Now {
@@ -337,6 +347,48 @@ fn a_generation_that_is_gone_after_downtime_is_a_gap() {
     fs::remove_file(rig.path("app.log")).unwrap();
     rig.after(1);
     assert_eq!(rig.gaps[0].kind, GapKind::Vanished);
+    assert!(rig.positions.is_empty());
+}
+
+#[test]
+fn a_generation_that_cannot_be_opened_after_downtime_is_waited_for() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn().kill();
+    rig.append("app.log", "2\n");
+    rig.rename("app.log", "app.log.2");
+    rig.close("app.log.2");
+    rig.append("app.log.1", "3\n");
+    rig.append("app.log", "4\n");
+    rig.after(1).after(1).expect(&["1\n", "3\n", "4\n"]);
+    assert!(
+        matches!(rig.notes[..], [Note::Unreadable { .. }]),
+        "{:?}",
+        rig.notes
+    );
+    rig.kill().after(1).after(61);
+    rig.open("app.log.2");
+    let all = ["1\n", "3\n", "4\n", "2\n"];
+    rig.after(1).after(61).expect(&all);
+    rig.kill().after(1).expect(&all);
+    assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+}
+
+#[test]
+fn a_generation_that_could_not_be_opened_and_is_gone_is_a_gap() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn().kill();
+    rig.rename("app.log", "app.log.1");
+    rig.close("app.log.1");
+    rig.after(1).after(1);
+    assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+    fs::remove_file(rig.path("app.log.1")).unwrap();
+    rig.after(1).after(1);
+    assert_eq!(
+        rig.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(),
+        [GapKind::Vanished]
+    );
     assert!(rig.positions.is_empty());
 }
 
@@ -619,19 +671,111 @@ fn own_state_is_never_followed() {
 
 #[test]
 fn a_file_that_may_not_be_read_is_told_with_its_cure_and_read_later() {
-    use std::os::unix::fs::PermissionsExt;
-    if rustix::process::geteuid().is_root() {
-        return; // Root may read everything.
-    }
     let mut rig = Rig::new(&["app.log"]).set(|log| log.start = Start::End);
     rig.append("app.log", "old\n");
-    fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(0o200)).unwrap();
+    rig.close("app.log");
     rig.turn();
     rig.append("app.log", "new\n");
     rig.after(1);
-    assert_eq!(rig.notes.len(), 1);
-    fs::set_permissions(rig.path("app.log"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(
+        matches!(rig.notes[..], [Note::Unreadable { .. }]),
+        "{:?}",
+        rig.notes
+    );
+    rig.open("app.log");
     rig.after(1).expect(&["new\n"]);
+    assert_eq!(rig.positions.len(), 1);
+}
+
+#[test]
+fn start_speaks_of_a_file_that_was_unreadable_then_also_after_a_restart() {
+    let mut rig = Rig::new(&["*.log"]).set(|log| log.start = Start::End);
+    rig.append("app.log", "old\nha");
+    rig.append("half.log", "half of an ol");
+    rig.close("app.log");
+    rig.close("half.log");
+    rig.turn().kill().after(1).kill();
+    rig.append("app.log", "lf\nwhile closed\n");
+    rig.append("half.log", "d line\n");
+    rig.open("app.log");
+    rig.open("half.log");
+    rig.after(1).expect(&["lf\n", "while closed\n", "d line\n"]);
+    assert!(rig.got[0].continued && !rig.got[1].continued && rig.got[2].continued);
+    rig.kill().after(1);
+    assert_eq!(rig.got.len(), 3);
+}
+
+#[test]
+fn a_log_whose_folder_cannot_be_entered_is_first_read_once_it_can() {
+    for (glob, restart) in [
+        ("logs/app.log", true),
+        ("logs/*.log", true),
+        ("logs/*.log", false),
+    ] {
+        let mut rig = Rig::new(&[glob]).set(|log| log.start = Start::End);
+        fs::create_dir(rig.path("away")).unwrap();
+        rig.append("away/app.log", "old\n");
+        // A link to itself keeps root out too.
+        std::os::unix::fs::symlink(rig.path("logs"), rig.path("logs")).unwrap();
+        rig.turn().after(1);
+        assert!(
+            matches!(rig.notes[..], [Note::Unreadable { .. }]),
+            "{:?}",
+            rig.notes
+        );
+        if restart {
+            rig.kill();
+        }
+        fs::remove_file(rig.path("logs")).unwrap();
+        rig.rename("away", "logs");
+        rig.after(1);
+        rig.append("logs/app.log", "1\n");
+        rig.after(1).kill();
+        rig.rename("logs/app.log", "logs/app.log.1");
+        rig.append("logs/app.log", "2\n");
+        rig.after(1).expect(&["1\n", "2\n"]);
+    }
+}
+
+#[test]
+fn an_unreadable_file_does_not_keep_its_log_from_being_seen() {
+    let mut rig = Rig::new(&["*.log"]).set(|log| log.start = Start::End);
+    rig.append("closed.log", "old\n");
+    rig.append("app.log", "old\n");
+    rig.close("closed.log");
+    rig.turn().kill();
+    rig.append("app.log", "1\n");
+    rig.rename("app.log", "app.log.1");
+    rig.append("app.log", "2\n");
+    rig.append("born-closed.log", "3\n");
+    rig.close("born-closed.log");
+    rig.after(1).kill();
+    rig.open("born-closed.log");
+    rig.after(1).expect(&["1\n", "2\n", "3\n"]);
+}
+
+#[test]
+fn what_was_cut_or_made_anew_while_it_was_unreadable_is_read_from_its_beginning() {
+    let mut rig = Rig::new(&["*.log"]).set(|log| log.start = Start::End);
+    for name in ["anew.log", "cut.log", "gone.log"] {
+        rig.append(name, "a long old text\n");
+        rig.close(name);
+    }
+    rig.turn().kill();
+    // Filesystems stamp with a coarse clock: the new files have to be clearly younger.
+    rig.positions
+        .values_mut()
+        .for_each(|position| position.at.0 -= 10_000);
+    fs::write(rig.path("cut.log"), "cut\n").unwrap();
+    fs::remove_file(rig.path("gone.log")).unwrap();
+    fs::remove_file(rig.path("anew.log")).unwrap();
+    rig.append("anew.log", "anew, and longer than before\n");
+    rig.open("cut.log");
+    rig.after(1).got.sort_by(|one, other| one.path.cmp(&other.path));
+    rig.expect(&["anew, and longer than before\n", "cut\n"]);
+    // Nobody ever read them, so nobody can say that anything was lost.
+    assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+    assert_eq!(rig.positions.len(), 2);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::super::identity::{self, FileId, Seen};
 use super::super::{Mode, Note, Source, Start, Turn, recover};
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
-use crate::model::{FileKey, Head, Now, Position};
+use crate::model::{FileKey, Head, Identity, Now, Position};
 
 impl Tailer {
     /// Takes up a file that is not held yet.
@@ -42,10 +42,10 @@ impl Tailer {
             Ok(None) => {}
             Err(error) => {
                 let log = group.logs.first().copied().unwrap_or_default();
-                let present = self.begins_at_end(log).then_some(group.seen.size);
-                self.unreadable
-                    .entry(group.seen.id)
-                    .or_insert((path.clone(), log, present));
+                if self.begins_at_end(log) {
+                    self.store_end(group, log, now, turn);
+                }
+                self.unreadable.insert(group.seen.id, (path.clone(), log));
                 self.say(unreadable(path, Some(&group.seen), &error), turn);
             }
         }
@@ -107,11 +107,7 @@ impl Tailer {
             }
             return Ok(follower);
         }
-        let at = match self.unreadable.get(&seen.id) {
-            Some((_, _, present)) => present.unwrap_or(0).min(seen.size),
-            None if self.begins_at_end(log) => seen.size,
-            None => 0,
-        };
+        let at = if self.begins_at_end(log) { seen.size } else { 0 };
         let taken = identity::line_before(&file, at, max_line)?;
         Follower::new(file, source, at, taken, now)
     }
@@ -119,7 +115,31 @@ impl Tailer {
     /// Whether a file met now was there before its log was ever read, and is to be read from its end.
     pub(super) fn begins_at_end(&self, log: usize) -> bool {
         let start = self.settings.from.unwrap_or(self.settings.logs[log].start);
-        self.swept.is_none() && self.fresh[log] && start == Start::End
+        self.fresh[log] && start == Start::End
+    }
+
+    /// `start = "end"` speaks of this file, but it cannot be opened: where it ends now has to outlive us, since the
+    /// right to read it (a group, a capability) often comes with a restart.
+    fn store_end(&mut self, group: &Group, log: usize, now: Now, turn: &mut Turn) {
+        let FileId { dev, ino } = group.seen.id;
+        let stored = |position: &Position| (position.identity.dev, position.identity.ino) == (dev, ino);
+        if group.seen.size == 0 || self.shelf.values().any(stored) {
+            return;
+        }
+        let none = Head::of(&[]);
+        let position = Position {
+            key: FileKey::draw(&mut self.random),
+            identity: Identity { dev, ino, head: none },
+            path: text(&group.paths[0]).to_string(),
+            log: self.settings.logs[log].name.clone(),
+            offset: group.seen.size,
+            before: none,
+            finished: false,
+            inside_line: false,
+            at: now.wall,
+        };
+        turn.positions.push(position.clone());
+        self.shelf.insert(position.key, position);
     }
 
     /// The stored position of this very file. The device number is a hint only: it changes with a remount.

@@ -2,7 +2,7 @@
 //! born while nobody looked.
 //!
 //! The trap: what cannot be looked at is not gone. Only a folder that was read without finding the file
-//! makes a gap.
+//! makes a gap; a file in it that cannot be opened is tried again at every sweep.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
-use super::super::{Source, Turn, recover};
+use super::super::{Note, Source, Turn, recover};
 use super::sweep::{Group, Vacant};
-use super::{Tailer, text};
+use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Gap, GapKind, Now, Position, Timestamp};
 
 impl Tailer {
@@ -56,20 +56,23 @@ impl Tailer {
                 path: text(path),
                 logs: vec![log],
             };
-            let max_line = self.settings.logs[log].max_line;
-            let found = recover::find(&position, &siblings)
-                .filter(|(_, file)| !self.is_held(file))
-                .and_then(|(_, file)| {
-                    // Under its old path, beside which its successors are looked for again after the next crash.
-                    Follower::resume(file, source(&path), &position, max_line, now).ok()
-                });
-            self.shelf.remove(&position.key);
-            match found {
-                Some(mut follower) => {
+            // Under its old path, beside which its successors are looked for again after the next crash.
+            match self.reopen(&position, &siblings, source(&path), now) {
+                Ok(Some(mut follower)) => {
+                    self.shelf.remove(&position.key);
                     follower.unlinked = Some(now.moment);
                     self.followers.push(follower);
                 }
-                None => Self::give_up(&position, groups, now, turn),
+                Ok(None) => {
+                    self.shelf.remove(&position.key);
+                    Self::give_up(&position, groups, now, turn);
+                }
+                Err(note) => {
+                    self.say(note, turn);
+                    if self.is_watched(&position.path) {
+                        continue;
+                    }
+                }
             }
             let mut last = source(&path);
             last.key = self.follow_newer(&siblings, position.at, groups, &last, now);
@@ -80,6 +83,36 @@ impl Tailer {
                 looked: true,
             });
         }
+    }
+
+    /// Opens the file that a position speaks of. The note says why it is to be tried again.
+    fn reopen(
+        &self,
+        position: &Position,
+        siblings: &[recover::Sibling],
+        source: Source,
+        now: Now,
+    ) -> Result<Option<Follower>, Note> {
+        let found = recover::find(position, siblings)
+            .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
+        let Some(file) = found.filter(|file| !self.is_held(file)) else {
+            return Ok(None);
+        };
+        let path = PathBuf::from(&*source.path);
+        let max_line = self.settings.logs[source.logs[0]].max_line;
+        let resumed = Follower::resume(file, source, position, max_line, now);
+        resumed.map(Some).map_err(|error| Note::Failed {
+            path,
+            error: error.to_string(),
+        })
+    }
+
+    /// Whether successors of a file at this path are found by other means: through the file that is there
+    /// now, or as beside every path that has none.
+    fn is_watched(&self, path: &str) -> bool {
+        let vacant = self.vacant.iter().map(|vacant| &vacant.last);
+        let held = self.followers.iter().map(|follower| &follower.source);
+        vacant.chain(held).any(|source| *source.path == *path)
     }
 
     /// Whether a glob reaches the very file, so that `begin` will resume it.
@@ -101,6 +134,11 @@ impl Tailer {
     }
 
     fn give_up(position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
+        turn.forgotten.push(position.key);
+        if identity::was_never_opened(position) {
+            // What nobody could read was not lost by us, and has been told.
+            return;
+        }
         let id = FileId {
             dev: position.identity.dev,
             ino: position.identity.ino,
@@ -116,7 +154,6 @@ impl Tailer {
             kind,
             bytes: 0,
         });
-        turn.forgotten.push(position.key);
     }
 
     /// Follows generations that no glob reaches and that were born since; each waits for the one before.

@@ -13,9 +13,6 @@ use super::super::{Mode, Note, Source, Turn, Watch, recover};
 use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Now, Timestamp};
 
-/// A folder that changed so long before a sweep, in nanoseconds, was seen by it as it is.
-const CLOCK_SLACK: i128 = 1_000_000_000;
-
 /// All paths that lead to one file.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -160,8 +157,7 @@ impl Tailer {
             .map(|seen| seen.written);
         let swept = self.swept.map(|swept| i128::from(swept.wall.0) * 1_000_000);
         match (changed, swept) {
-            // Clocks of filesystems lag, those of other machines more.
-            (Some(changed), Some(swept)) => changed + CLOCK_SLACK >= swept,
+            (Some(changed), Some(swept)) => changed + identity::CLOCK_SLACK >= swept,
             _ => true,
         }
     }
@@ -193,15 +189,6 @@ impl Tailer {
     }
 
     pub(super) fn tell_logs(&mut self, reached: &Reached, turn: &mut Turn) {
-        if self.swept.is_none() {
-            let fresh = self
-                .settings
-                .logs
-                .iter()
-                .zip(&self.fresh)
-                .filter(|(_, fresh)| **fresh);
-            turn.logs_seen.extend(fresh.map(|(log, _)| log.name.clone()));
-        }
         // Between a rotator's rename and its create no path leads to the log, but its file is still held.
         let held = self
             .followers
@@ -211,6 +198,11 @@ impl Tailer {
         let present: HashSet<usize> = reached_logs.chain(held).copied().collect();
         for index in 0..self.settings.logs.len() {
             let log = &self.settings.logs[index];
+            // A log of which nothing could be looked at was not read yet, whatever lies there in the dark.
+            let read = present.contains(&index) || !reached.dark.contains(&index);
+            if read && std::mem::take(&mut self.fresh[index]) {
+                turn.logs_seen.push(log.name.clone());
+            }
             let globs = log.files.iter().map(|glob| glob.source().to_owned()).collect();
             let note = Note::Missing {
                 log: log.name.clone(),
