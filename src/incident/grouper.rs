@@ -14,7 +14,7 @@ use crate::model::{
     KEPT_LINES, KEPT_SHAPES, KeptLine, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
 };
 
-use super::delivery;
+use super::booking;
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings};
 
@@ -119,7 +119,7 @@ impl Grouper {
                 delivery.owed_since.get_or_insert(now.moment);
             }
             // One whose matches another message told has nothing left to say.
-            delivery::finish(rows, &key);
+            booking::finish(rows, &key);
         }
     }
 

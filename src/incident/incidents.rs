@@ -9,7 +9,8 @@ use crate::model::{
     LedgerDelta, Moment, Now, Outcome, Phase, Rendered, Row, RuleName, State, Timer,
 };
 
-use super::delivery::{self, Decided, Order, Settled};
+use super::booking::{self, Settled};
+use super::delivery::{self, Decided, Order};
 use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
@@ -200,7 +201,7 @@ impl Incidents {
             return Settled::Stale;
         };
         let rule = self.rule(&delivery.rule);
-        let settled = delivery::settle(&mut self.rows, &rule, key, attempt, outcome, retry, now);
+        let settled = booking::settle(&mut self.rows, &rule, key, attempt, outcome, retry, now);
         self.fold_untold(&rule.name);
         settled
     }

@@ -3,12 +3,13 @@
 //! handed in.
 //!
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
-//! is owed, `delivery` begins requests and settles their outcomes, `fold` sums up what has to wait, and
+//! is owed, `delivery` begins requests, `booking` settles their outcomes, `fold` sums up what has to wait, and
 //! `takeover` mends what a start finds, and `rows` remembers which rows the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
 //! are reached for change only through the `*_mut` methods of `rows::Rows`, which mark them.
 
+mod booking;
 mod delivery;
 mod fold;
 mod grouper;
@@ -21,7 +22,8 @@ mod rows;
 mod settings;
 mod takeover;
 
-pub use delivery::{Order, OrderCall, Settled};
+pub use booking::Settled;
+pub use delivery::{Order, OrderCall};
 pub use incidents::{Asked, Incidents, LedgerLine};
 pub use policy::{Class, HoldReason, SendReason};
 pub use settings::{Ring, RuleSettings, Settings};

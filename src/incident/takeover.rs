@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{AccountKey, ChatName, DeliveryKey, Ended, IncidentId, Now};
 
-use super::delivery;
+use super::booking;
 use super::incidents::Incidents;
 use super::settings::Ring;
 
@@ -34,7 +34,7 @@ impl Incidents {
         for key in self.keys() {
             let rule = self.rows.delivery(&key).map(|delivery| self.rule(&delivery.rule));
             if let Some(rule) = rule {
-                delivery::found_at_start(&mut self.rows, &rule, &key, now);
+                booking::found_at_start(&mut self.rows, &rule, &key, now);
             }
         }
     }
@@ -124,7 +124,7 @@ impl Incidents {
 
     fn forget_what_is_told(&mut self) {
         for key in self.keys() {
-            delivery::finish(&mut self.rows, &key);
+            booking::finish(&mut self.rows, &key);
         }
     }
 

@@ -1,0 +1,400 @@
+//! What became of a request: an outcome is booked, once, in one place.
+//!
+//! Everything a confirmation settles was fixed in the attempt before it was sent, so nothing here looks at
+//! what changed meanwhile. Whatever else happens, the attempt is released: what it would have settled stays
+//! pending, unless Telegram refused its text for good.
+
+use std::time::Duration;
+
+use crate::model::{
+    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Incident, Now, Outcome, Parked,
+    Refusal, RefusalKind, Timer,
+};
+
+use super::rows::Rows;
+use super::settings::{Ring, RuleSettings};
+use super::{fold, limit};
+
+/// The pause before a follow-up ring grows to this at most.
+const RING_PAUSE: Duration = Duration::from_mins(30);
+/// A parked chat is tried again this often.
+const PROBE: Duration = Duration::from_hours(1);
+/// Two 429s of different chats within this long close the gate of the whole bot.
+const FLOOD_PAIR: Duration = Duration::from_secs(10);
+
+/// What an outcome led to; for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Telegram has it.
+    Confirmed,
+    /// It will be sent again.
+    Later,
+    /// The chat is gone; what it is owed waits.
+    Parked,
+    /// The token is wrong; nothing is sent for a while.
+    TokenWrong,
+    /// Telegram refused the text for good: so many matches are failed.
+    GaveUp {
+        /// How many.
+        matches: u64,
+    },
+    /// The answer to an attempt that is not known any more.
+    Stale,
+}
+
+/// Books the outcome of an attempt. `retry` is when to try again where Telegram did not say.
+pub(super) fn settle(
+    rows: &mut Rows,
+    rule: &RuleSettings,
+    key: &DeliveryKey,
+    attempt: AttemptId,
+    outcome: &Outcome,
+    retry: Duration,
+    now: Now,
+) -> Settled {
+    let known = |delivery: &mut Delivery| match &delivery.attempt {
+        Some(mine) if mine.id == attempt => delivery.attempt.take(),
+        _ => None,
+    };
+    let Some(attempt) = rows.delivery_mut(key).and_then(known) else {
+        return Settled::Stale;
+    };
+    let mut booking = Booking {
+        rows,
+        rule,
+        key,
+        attempt,
+        now,
+    };
+    match outcome {
+        Outcome::Sent { message_id } => booking.sent(*message_id),
+        Outcome::Wait { after, flood, .. } => booking.wait(after.unwrap_or(retry), *flood),
+        Outcome::Moved { to } => booking.moved(*to),
+        Outcome::Unsure { .. } => booking.unsure(retry),
+        Outcome::Refused(refusal) => booking.refused(refusal, retry),
+    }
+}
+
+/// An attempt found when the store was opened may have arrived.
+pub(super) fn found_at_start(rows: &mut Rows, rule: &RuleSettings, key: &DeliveryKey, now: Now) {
+    let Some(attempt) = rows
+        .delivery_mut(key)
+        .and_then(|delivery| delivery.attempt.take())
+    else {
+        return;
+    };
+    let mut booking = Booking {
+        rows,
+        rule,
+        key,
+        attempt,
+        now,
+    };
+    booking.may_have_arrived();
+    booking.release();
+}
+
+/// One outcome being booked.
+struct Booking<'a> {
+    rows: &'a mut Rows,
+    rule: &'a RuleSettings,
+    key: &'a DeliveryKey,
+    attempt: Attempt,
+    now: Now,
+}
+
+impl Booking<'_> {
+    fn account(&self) -> AccountKey {
+        AccountKey {
+            rule: self.rule.name.clone(),
+            chat: self.key.chat.clone(),
+        }
+    }
+
+    fn sent(&mut self, message_id: i64) -> Settled {
+        let chat = self.rows.chat_mut(&self.key.chat);
+        (chat.gate, chat.flooded, chat.parked) = (None, false, None);
+        self.take_a_place_of_the_limit();
+        self.settle_own_matches();
+        self.settle_others_matches();
+        self.advance(message_id);
+        self.finish();
+        Settled::Confirmed
+    }
+
+    /// The columns: what stood in the text is shown, the rest of what it covered is counted.
+    fn settle_own_matches(&mut self) {
+        let account = self.account();
+        for _ in 0..self.attempt.lines {
+            let line = self.rows.pop_line(self.key);
+            if self.attempt.kind == AttemptKind::Open
+                && let (Some(line), Some(delivery)) = (line, self.rows.delivery_mut(self.key))
+            {
+                delivery.opening_lines.push(line);
+            }
+        }
+        let Some(delivery) = self.rows.delivery_mut(self.key) else {
+            return;
+        };
+        let covered = self.attempt.upto.saturating_sub(delivery.settled);
+        let shown = if self.rule.ring == Ring::All {
+            self.attempt.lines
+        } else {
+            delivery.shown_ahead.extend(&self.attempt.shown);
+            delivery.shown_ahead.sort_unstable();
+            delivery.shown_ahead.dedup();
+            let upto = self.attempt.upto;
+            let (settled, ahead) = delivery
+                .shown_ahead
+                .iter()
+                .partition::<Vec<u64>, _>(|nth| **nth <= upto);
+            delivery.shown_ahead = ahead;
+            (settled.len() as u64).min(covered)
+        };
+        delivery.settled += covered;
+        delivery.dropped -= self.attempt.dropped;
+        let columns = self.rows.columns_mut(&account);
+        columns.shown += shown;
+        columns.counted += covered - shown;
+    }
+
+    /// What the message told of other incidents is counted.
+    fn settle_others_matches(&mut self) {
+        let account = self.account();
+        if self.attempt.folds {
+            let told = fold::land(self.rows, &account, true);
+            self.rows.columns_mut(&account).counted += told;
+        }
+        for (incident, upto) in std::mem::take(&mut self.attempt.held) {
+            let key = DeliveryKey {
+                incident,
+                chat: self.key.chat.clone(),
+            };
+            let Some(delivery) = self.rows.delivery_mut(&key) else {
+                continue;
+            };
+            let told = upto.saturating_sub(delivery.settled);
+            delivery.settled += told;
+            delivery.told_elsewhere += told;
+            delivery.dropped = delivery.dropped.min(delivery.pending());
+            delivery.owed_since = (delivery.pending() > 0).then_some(self.now.moment);
+            self.rows.columns_mut(&account).counted += told;
+            finish(self.rows, &key);
+        }
+    }
+
+    /// The delivery's own state after a confirmation.
+    fn advance(&mut self, message_id: i64) {
+        let (every, now) = (self.rule.every, self.now.moment);
+        let Some(delivery) = self.rows.delivery_mut(self.key) else {
+            return;
+        };
+        // Only a new message tells of a shape: an edit that happens to show one has told nobody.
+        if self.attempt.kind.is_new_message() {
+            delivery.shown_shapes.extend(&self.attempt.shapes);
+        }
+        delivery.pause = Some(Timer::start(now, every));
+        delivery.plain = false;
+        if self.attempt.kind.is_new_message() {
+            delivery.repeat = false;
+            delivery.unsure = 0;
+        }
+        match self.attempt.kind {
+            AttemptKind::Open => {
+                delivery.message_id = Some(message_id);
+                delivery.replaces = false;
+                delivery.ring_pause = Some(Timer::start(now, every));
+                delivery.carried = self.attempt.carried.take();
+                delivery.end_told = self.attempt.over;
+            }
+            AttemptKind::Reply => {
+                delivery.follow_ups += 1;
+                let doubled = every.saturating_mul(2u32.saturating_pow(delivery.follow_ups));
+                delivery.ring_pause = Some(Timer::start(now, doubled.min(RING_PAUSE.max(every))));
+            }
+            AttemptKind::Resolved => delivery.resolve_told = true,
+            AttemptKind::End => delivery.end_told = true,
+            AttemptKind::Batch | AttemptKind::Edit => {}
+        }
+        delivery.owed_since = (delivery.pending() > 0).then_some(now);
+    }
+
+    fn wait(&mut self, after: Duration, flood: bool) -> Settled {
+        self.release();
+        let gate = Timer::start(self.now.moment, after);
+        if flood {
+            self.close_the_bot_on_a_second_flood(gate);
+        }
+        let chat = self.rows.chat_mut(&self.key.chat);
+        (chat.gate, chat.flooded) = (Some(gate), flood);
+        Settled::Later
+    }
+
+    /// Telegram blocks the whole bot when it blocks two chats, so the bot waits for the later of both.
+    fn close_the_bot_on_a_second_flood(&mut self, gate: Timer) {
+        let now = self.now.moment;
+        let recent = |other: &Timer| {
+            !other.fired(now) && other.length.saturating_sub(other.remaining(now)) <= FLOOD_PAIR
+        };
+        let others = self
+            .rows
+            .chats()
+            .filter(|chat| chat.name != self.key.chat && chat.flooded);
+        let latest = others
+            .filter_map(|chat| chat.gate)
+            .filter(recent)
+            .max_by_key(|other| other.due);
+        if let Some(other) = latest {
+            let later = if other.due > gate.due { other } else { gate };
+            self.rows.token_gate_mut().until = Some(later);
+        }
+    }
+
+    fn unsure(&mut self, retry: Duration) -> Settled {
+        self.may_have_arrived();
+        self.wait(retry, false)
+    }
+
+    fn may_have_arrived(&mut self) {
+        if self.attempt.kind.is_new_message() {
+            self.take_a_place_of_the_limit();
+            if let Some(delivery) = self.rows.delivery_mut(self.key) {
+                delivery.repeat = true;
+                delivery.unsure += 1;
+            }
+        }
+    }
+
+    /// The group became a supergroup, where none of the old messages exists.
+    fn moved(&mut self, to: i64) -> Settled {
+        self.release();
+        self.rows.chat_mut(&self.key.chat).moved_to = Some(to);
+        let keys: Vec<DeliveryKey> = self
+            .rows
+            .deliveries(&self.key.chat)
+            .map(|delivery| delivery.key.clone())
+            .collect();
+        for key in keys {
+            lose_message(self.rows, &key);
+            finish(self.rows, &key);
+        }
+        Settled::Later
+    }
+
+    fn refused(&mut self, refusal: &Refusal, retry: Duration) -> Settled {
+        match refusal.kind {
+            RefusalKind::ChatGone => self.park(&refusal.why),
+            RefusalKind::TokenWrong => {
+                self.release();
+                self.rows.pause_token(Timer::start(self.now.moment, retry));
+                Settled::TokenWrong
+            }
+            RefusalKind::TopicGone if !self.rows.chat_mut(&self.key.chat).topic_gone => {
+                self.release();
+                self.rows.chat_mut(&self.key.chat).topic_gone = true;
+                Settled::Later
+            }
+            RefusalKind::MessageGone if !self.attempt.kind.is_new_message() => {
+                self.release();
+                lose_message(self.rows, self.key);
+                finish(self.rows, self.key);
+                Settled::Later
+            }
+            RefusalKind::TopicGone | RefusalKind::MessageGone | RefusalKind::Text => self.refused_text(),
+        }
+    }
+
+    fn park(&mut self, why: &str) -> Settled {
+        self.release();
+        let (now, gate) = (self.now, Timer::start(self.now.moment, PROBE));
+        let chat = self.rows.chat_mut(&self.key.chat);
+        (chat.gate, chat.flooded) = (Some(gate), false);
+        let since = chat.parked.take().map_or(now.wall, |parked| parked.since);
+        chat.parked = Some(Parked {
+            why: why.to_owned(),
+            since,
+        });
+        Settled::Parked
+    }
+
+    /// First without entities; then what this text alone would have settled is failed. Other incidents it
+    /// told of stay pending.
+    fn refused_text(&mut self) -> Settled {
+        self.release();
+        let account = self.account();
+        let Some(delivery) = self.rows.delivery_mut(self.key) else {
+            return Settled::Stale;
+        };
+        if !delivery.plain {
+            delivery.plain = true;
+            return Settled::Later;
+        }
+        let failed = self.attempt.upto.saturating_sub(delivery.settled);
+        delivery.settled += failed;
+        delivery.dropped -= self.attempt.dropped;
+        delivery.plain = false;
+        delivery.pause = Some(Timer::start(self.now.moment, self.rule.every));
+        if self.attempt.kind.is_new_message() {
+            delivery.shown_shapes.extend(&self.attempt.shapes);
+        }
+        delivery.end_told |= self.attempt.kind == AttemptKind::End;
+        delivery.resolve_told |= self.attempt.kind == AttemptKind::Resolved;
+        delivery.shown_ahead.retain(|nth| *nth > self.attempt.upto);
+        for _ in 0..self.attempt.lines {
+            self.rows.pop_line(self.key);
+        }
+        self.rows.columns_mut(&account).failed += failed;
+        self.finish();
+        Settled::GaveUp { matches: failed }
+    }
+
+    /// The attempt is over without having settled anything.
+    fn release(&mut self) {
+        if self.attempt.folds {
+            let account = self.account();
+            fold::land(self.rows, &account, false);
+        }
+    }
+
+    /// Once for a message, however often it has to be sent.
+    fn take_a_place_of_the_limit(&mut self) {
+        let free = self
+            .rows
+            .delivery(self.key)
+            .is_some_and(|delivery| delivery.replaces || delivery.repeat);
+        let counts = matches!(
+            self.attempt.kind,
+            AttemptKind::Open | AttemptKind::Reply | AttemptKind::Batch
+        );
+        if counts && !free {
+            let account = self.account();
+            limit::take(self.rows.account_mut(&account), self.rule.limit, self.now.moment);
+        }
+    }
+
+    fn finish(&mut self) {
+        finish(self.rows, self.key);
+    }
+}
+
+/// The live message is gone; the next delivery makes a silent one in its place.
+fn lose_message(rows: &mut Rows, key: &DeliveryKey) {
+    if let Some(delivery) = rows.delivery_mut(key)
+        && delivery.message_id.take().is_some()
+    {
+        delivery.replaces = true;
+        delivery.opening_lines.clear();
+    }
+}
+
+/// Takes the delivery away if there is nothing left to tell.
+pub(super) fn finish(rows: &mut Rows, key: &DeliveryKey) {
+    let Some(delivery) = rows.delivery(key) else {
+        return;
+    };
+    let over = rows.incident(key.incident).is_some_and(Incident::is_over);
+    let told = delivery.message_id.is_none() || (delivery.end_told && delivery.resolve_told);
+    if over && told && delivery.pending() == 0 && delivery.attempt.is_none() {
+        rows.remove_delivery(key);
+    }
+}
