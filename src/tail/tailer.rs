@@ -158,7 +158,8 @@ impl Tailer {
 
     /// Whether all that was to be read was read: for [`Mode::Once`] up to the sizes of the first turn, else up
     /// to the last look.
-    pub fn caught_up(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn caught_up(&self) -> bool {
         self.swept.is_some()
             && self
                 .followers
