@@ -17,6 +17,7 @@ mod check;
 mod documents;
 mod floors;
 mod kill;
+mod notices;
 mod once;
 mod outage;
 mod road;
