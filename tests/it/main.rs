@@ -16,6 +16,7 @@ mod bad_input;
 mod check;
 mod documents;
 mod floors;
+mod health;
 mod kill;
 mod notices;
 mod once;
