@@ -50,6 +50,10 @@ pub(super) enum Progress {
 
 /// A file that is held open.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent facts, no states of one machine"
+)]
 pub(super) struct Follower {
     /// Held until the life ends. Its inode cannot be reused as long as it is.
     pub(super) file: File,
