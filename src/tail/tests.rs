@@ -948,6 +948,19 @@ fn what_was_there_at_the_start_is_shown_file_by_file_in_the_order_of_the_logs() 
 }
 
 #[test]
+fn no_whole_line_is_torn_where_another_file_may_speak_in_between() {
+    let mut rig = shown(&["a.log", "b.log"]);
+    rig.turn();
+    for name in ["a.log", "b.log"] {
+        rig.append(name, &"a line\n".repeat(1 << 17));
+    }
+    rig.after(1);
+    assert!(rig.chunks.len() > 4, "one turn read it all");
+    assert_eq!(rig.got.len(), 2 << 17);
+    assert!(rig.got.iter().all(|got| got.text == "a line\n"), "a line is torn");
+}
+
+#[test]
 fn bytes_of_compressed_files_are_bytes() {
     let mut rig = shown(&["app.log.gz"]);
     rig.append("app.log.gz", "")
