@@ -16,6 +16,7 @@ mod bad_input;
 mod check;
 mod documents;
 mod floors;
+mod follow;
 mod health;
 mod kill;
 mod notices;
