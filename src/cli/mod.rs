@@ -11,6 +11,7 @@ mod health;
 mod log;
 mod man;
 mod run;
+mod schema;
 mod send;
 mod state_dir;
 mod status;
@@ -72,6 +73,8 @@ enum Command {
     Health,
     /// See the whole pipeline in the terminal, on made-up logs; no token, no network
     Demo,
+    /// Print the JSON Schema of rules.toml, for completion in editors
+    Schema,
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page, or that of one command
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&cli.options, &args, &env),
         Command::Health => health::run(&cli.options, &env),
         Command::Demo => demo::run(&env),
+        Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

@@ -202,6 +202,7 @@ fn a_command_line_that_makes_no_sense_ends_with_two() {
         &["run", "--from", "middle"],
         &["walk"],
         &["send"],
+        &["schema", "rules.toml"],
     ] {
         refused_at_once(&sandbox, &sandbox.finish(args), 2, &["--help"]);
     }

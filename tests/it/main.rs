@@ -21,6 +21,7 @@ mod once;
 mod outage;
 mod road;
 mod rotation;
+mod schema;
 mod secrecy;
 mod shutdown;
 mod status;
