@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod demo;
 mod health;
+mod init;
 mod log;
 mod man;
 mod run;
@@ -71,6 +72,8 @@ enum Command {
     Status(status::Args),
     /// Exit 0 when reading and delivering work, else 1 with the reason
     Health,
+    /// Write a commented rules.toml and compose.yaml to start from
+    Init(init::Args),
     /// See the whole pipeline in the terminal, on made-up logs; no token, no network
     Demo,
     /// Print the JSON Schema of rules.toml, for completion in editors
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Send(args) => send::run(&cli.options, &args, &env),
         Command::Status(args) => status::run(&cli.options, &args, &env),
         Command::Health => health::run(&cli.options, &env),
+        Command::Init(args) => init::run(&args, &env),
         Command::Demo => demo::run(&env),
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),

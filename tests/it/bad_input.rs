@@ -202,6 +202,8 @@ fn a_command_line_that_makes_no_sense_ends_with_two() {
         &["run", "--from", "middle"],
         &["walk"],
         &["send"],
+        &["init", "--watch"],
+        &["init", "here", "there"],
         &["schema", "rules.toml"],
     ] {
         refused_at_once(&sandbox, &sandbox.finish(args), 2, &["--help"]);

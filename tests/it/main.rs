@@ -16,6 +16,7 @@ mod bad_input;
 mod check;
 mod documents;
 mod floors;
+mod init;
 mod kill;
 mod once;
 mod outage;
