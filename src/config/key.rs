@@ -90,6 +90,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
     let (rows, all) = match table {
         Table::Top => (TOP, true),
         Table::Telegram => (TELEGRAM, true),
+        Table::Health => (HEALTH, true),
         Table::Chat => (CHAT, true),
         Table::Log => (LOG, true),
         Table::Rule => (RULE, true),
@@ -132,6 +133,11 @@ const TOP: &[Key] = &[
         "defaults",
         Kind::Table(Table::Defaults),
         "What rules say that do not say it themselves.",
+    ),
+    Key::new(
+        "health",
+        Kind::Table(Table::Health),
+        "After how long of silence `tailgram health` turns red. May be left out.",
     ),
 ];
 
@@ -182,6 +188,26 @@ const CHAT: &[Key] = &[
         Kind::Rate,
         "Messages and edits to this chat. Without it: \"45/min\" for people, \"18/min\" for groups and channels.",
     ),
+    Key::new(
+        "notices",
+        Kind::Boolean,
+        "Whether it gets what tailgram says about itself. Where no chat says anything, the first one does.",
+    ),
+];
+
+const HEALTH: &[Key] = &[
+    Key::new(
+        "read_within",
+        Kind::Duration,
+        "The logs were not looked at, or nothing could be stored, for this long.",
+    )
+    .default("30s"),
+    Key::new(
+        "deliver_within",
+        Kind::Duration,
+        "Something is owed and Telegram took nothing for this long.",
+    )
+    .default("5m"),
 ];
 
 const LOG: &[Key] = &[

@@ -11,6 +11,7 @@ use super::key;
 pub(super) enum Table {
     Top,
     Telegram,
+    Health,
     Chat,
     Log,
     Rule,
@@ -19,9 +20,10 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 7] = [
+    pub(super) const ALL: [Table; 8] = [
         Table::Top,
         Table::Telegram,
+        Table::Health,
         Table::Chat,
         Table::Log,
         Table::Rule,
@@ -34,6 +36,7 @@ impl Table {
         match self {
             Table::Top => "the top level",
             Table::Telegram => "[telegram]",
+            Table::Health => "[health]",
             Table::Chat => "[chats.NAME]",
             Table::Log => "[[logs]]",
             Table::Rule => "[[rules]]",
@@ -64,7 +67,6 @@ impl Table {
 /// Promised keys that are not built yet, with what to do until they are.
 pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     (Table::Top, "hub", "take the table out"),
-    (Table::Top, "health", "take the table out"),
     (Table::Top, "retention", "take the line out"),
     (
         Table::Telegram,
@@ -92,7 +94,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
         "show_level",
         "name this chat only in the `chats` of rules that it should get",
     ),
-    (Table::Chat, "notices", "take the line out"),
     (
         Table::Log,
         "flush",
@@ -169,6 +170,9 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("id", "id = -1001234567890, or \"@name\" of a public channel"),
     ("topic", "topic = 42"),
     ("limit", "limit = \"12/h\""),
+    ("notices", "notices = true"),
+    ("read_within", "read_within = \"30s\""),
+    ("deliver_within", "deliver_within = \"5m\""),
     ("name", "name = \"app\""),
     ("files", "files = [\"/var/log/app/*.log\"]"),
     ("exclude", "exclude = [\"*.gz\"]"),

@@ -34,6 +34,7 @@ pub(super) fn valid(file: &Toml) -> Result<(), String> {
 /// A file in which every table stands once.
 const WHOLE: &str = r"
 [telegram]
+[health]
 [chats.me]
 id = 53395910
 [[logs]]
@@ -52,6 +53,7 @@ fn with(table: Table, key: &str, value: Option<&Value>) -> Toml {
     let place = match table {
         Table::Top => &mut file,
         Table::Telegram => inside(&mut file, "telegram"),
+        Table::Health => inside(&mut file, "health"),
         Table::Chat => inside(inside(&mut file, "chats"), "me"),
         Table::Log => inside(&mut file, "logs"),
         Table::Rule => inside(&mut file, "rules"),
@@ -122,6 +124,7 @@ fn every_table_of_the_schema_has_the_keys_that_are_accepted_and_no_other() {
     let tables = [
         (Table::Top, ""),
         (Table::Telegram, "/properties/telegram"),
+        (Table::Health, "/properties/health"),
         (Table::Chat, "/properties/chats/additionalProperties/anyOf/1"),
         (Table::Log, "/properties/logs/items"),
         (Table::Rule, "/properties/rules/items"),
