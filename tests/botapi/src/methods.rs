@@ -32,7 +32,7 @@ pub(crate) fn perform(world: &mut World, method: &str, params: &Params) -> Outco
         "getchat" => get_chat(world, params),
         "getchatmember" => get_chat_member(world, params),
         "setwebhook" => webhook::set(world, params),
-        "deletewebhook" => webhook::delete(world, params),
+        "deletewebhook" => Ok(webhook::delete(world, params)),
         "getwebhookinfo" => Ok((world.updates.webhook_info(), Verdict::Done)),
         _ => Err(Refusal::plain(404, "Not Found: method not found")),
     }
