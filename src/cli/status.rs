@@ -3,7 +3,6 @@
 use crate::config::Environment;
 use crate::engine::Status;
 
-use super::health::FRESH;
 use super::state_dir::StateDir;
 use super::{Failure, Options};
 
@@ -17,7 +16,7 @@ pub(super) struct Args {
 pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(), Failure> {
     let state_dir = StateDir::choose(options, env)?;
     let status = state_dir.folder().and_then(Status::read);
-    let Some(status) = status.filter(|status| status.age() <= FRESH) else {
+    let Some(status) = status.filter(|status| !status.is_stale()) else {
         return Err(Failure::Running(
             "no tailgram runs with this state folder; name another with --state-dir".to_owned(),
         ));

@@ -116,18 +116,18 @@ impl Lane {
         let outcome = self
             .courier
             .messenger
-            .deliver(&self.chat.name, order.kind, &request)
+            .deliver(&self.chat.name, &order.subject, &request)
             .await;
         if matches!(outcome, Outcome::Sent { .. }) {
             self.courier.success.mark(self.courier.clock.now());
         }
         let retry = self.retry(&outcome);
-        tracing::debug!(chat = %self.chat.name, kind = ?order.kind, reason = ?order.reason, ?outcome, "delivered");
+        tracing::debug!(chat = %self.chat.name, subject = ?order.subject, reason = ?order.reason, ?outcome, "delivered");
         self.say_trouble(&outcome);
-        let (key, attempt) = (order.key, order.attempt);
+        let (subject, attempt) = (order.subject, order.attempt);
         let settled = self
             .ask(|reply| Ask::Settle {
-                key,
+                subject,
                 attempt,
                 outcome,
                 retry,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
+use crate::config::Health;
 use crate::model::{Moment, Now};
 use crate::tail::FileStatus;
 use crate::telegram::ChatSettings;
@@ -72,6 +73,7 @@ pub(super) struct Herald {
     pub(super) pulse: Pulse,
     pub(super) success: Success,
     pub(super) chats: Vec<ChatSettings>,
+    pub(super) health: Health,
 }
 
 impl Herald {
@@ -107,6 +109,7 @@ impl Herald {
                 beat: self.pulse.read(),
                 books: books.as_ref(),
                 chats: &self.chats,
+                health: self.health,
                 delivering_since,
             });
             // On a thread of its own: a state volume that hangs must not stop the lanes.

@@ -15,14 +15,14 @@ use crate::model::State;
 use crate::scan::ScanError;
 use crate::store::Store;
 use crate::tail::{Mode, Waker};
-use crate::telegram::BotLimits;
+use crate::telegram::{BotLimits, ChatSettings};
 
 use super::clock::Clock;
 use super::courier::{Courier, Lane, LedgerGone};
 use super::herald::{self, Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
 use super::messenger::Messenger;
-use super::reader::Reader;
+use super::reader::{Reader, Start};
 use super::tally::Lens;
 
 /// What is due when the program is told to stop is delivered within this; Docker kills after 10 s.
@@ -39,6 +39,10 @@ pub struct Plan {
     pub store: Store,
     /// What it held when it was opened.
     pub state: State,
+    /// No state was found: files may be followed from their end.
+    pub fresh: bool,
+    /// Pieces of the state that were damaged and set aside.
+    pub set_aside: usize,
     /// Where messages go.
     pub messenger: Arc<dyn Messenger>,
     /// Forever, or once.
@@ -115,6 +119,8 @@ impl Engine {
             settings,
             store,
             state,
+            fresh,
+            set_aside,
             messenger,
             mode,
             folder,
@@ -135,6 +141,7 @@ impl Engine {
         let (pulse, success) = (Pulse::default(), Success::default());
         if let Some(folder) = &folder {
             let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());
+            let health = settings.health;
             let (pulse, success) = (pulse.clone(), success.clone());
             tokio::spawn(
                 Herald {
@@ -144,6 +151,7 @@ impl Engine {
                     pulse,
                     success,
                     chats,
+                    health,
                 }
                 .run(),
             );
@@ -156,16 +164,7 @@ impl Engine {
             success,
             stopping: stopping_receiver,
         };
-        // Its result is a line in the log.
-        tokio::spawn({
-            let messenger = courier.messenger.clone();
-            async move { messenger.introduce().await }
-        });
-        let mut lanes = JoinSet::new();
-        for (chat, wake) in chats.iter().zip(&wake_lanes) {
-            let known = incidents.chats().find(|known| known.name == chat.name);
-            lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), known, &mut draw).run());
-        }
+        let lanes = lanes(&courier, chats, &wake_lanes, &incidents, &mut draw);
         let reader = Reader {
             lens,
             tail: settings.tail,
@@ -178,6 +177,12 @@ impl Engine {
             clock,
             draw: draw.fork(),
             pulse,
+            // A single pass says nothing of itself: it may be made every minute.
+            start: (mode == Mode::Forever).then_some(Start {
+                rules: settings.incident.rules.len(),
+                fresh,
+                set_aside,
+            }),
         };
         let ledger = Ledger {
             incidents,
@@ -312,6 +317,24 @@ async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
     if !asked {
         std::future::pending::<()>().await;
     }
+}
+
+/// One lane per chat, and the bot's introduction, whose result is a line in the log.
+fn lanes(
+    courier: &Courier,
+    chats: &[ChatSettings],
+    wakes: &[Arc<Notify>],
+    incidents: &Incidents,
+    draw: &mut fastrand::Rng,
+) -> JoinSet<Result<(), LedgerGone>> {
+    let messenger = courier.messenger.clone();
+    tokio::spawn(async move { messenger.introduce().await });
+    let mut lanes = JoinSet::new();
+    for (chat, wake) in chats.iter().zip(wakes) {
+        let known = incidents.chats().find(|known| known.name == chat.name);
+        lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), known, draw).run());
+    }
+    lanes
 }
 
 /// A plain thread whose end can be waited for, a panic included.

@@ -7,20 +7,16 @@
 use std::time::Duration;
 
 use crate::model::{
-    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Incident, Now, Outcome, Parked,
-    Refusal, RefusalKind, Timer,
+    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Incident, Now, Outcome, Timer,
 };
 
+use super::chat::{self, Heard};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings};
 use super::{fold, limit};
 
 /// The pause before a follow-up ring grows to this at most.
 const RING_PAUSE: Duration = Duration::from_mins(30);
-/// A parked chat is tried again this often.
-const PROBE: Duration = Duration::from_hours(1);
-/// Two 429s of different chats within this long close the gate of the whole bot.
-const FLOOD_PAIR: Duration = Duration::from_secs(10);
 
 /// What an outcome led to; for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +55,8 @@ pub(super) fn settle(
     let Some(attempt) = rows.delivery_mut(key).and_then(known) else {
         return Settled::Stale;
     };
+    let was_new_message = attempt.kind.is_new_message();
+    let heard = chat::hear(rows, &key.chat, outcome, retry, now);
     let mut booking = Booking {
         rows,
         rule,
@@ -66,12 +64,17 @@ pub(super) fn settle(
         attempt,
         now,
     };
-    match outcome {
-        Outcome::Sent { message_id } => booking.sent(*message_id),
-        Outcome::Wait { after, flood, .. } => booking.wait(after.unwrap_or(retry), *flood),
-        Outcome::Moved { to } => booking.moved(*to),
-        Outcome::Unsure { .. } => booking.unsure(retry),
-        Outcome::Refused(refusal) => booking.refused(refusal, retry),
+    match heard {
+        Heard::Confirmed(message_id) => booking.sent(message_id),
+        Heard::Later => booking.later(Settled::Later),
+        Heard::Unsure => {
+            booking.may_have_arrived();
+            booking.later(Settled::Later)
+        }
+        Heard::Parked => booking.later(Settled::Parked),
+        Heard::TokenWrong => booking.later(Settled::TokenWrong),
+        Heard::MessageGone if !was_new_message => booking.message_gone(),
+        Heard::MessageGone | Heard::TextRefused => booking.refused_text(),
     }
 }
 
@@ -112,8 +115,6 @@ impl Booking<'_> {
     }
 
     fn sent(&mut self, message_id: i64) -> Settled {
-        let chat = self.rows.chat_mut(&self.key.chat);
-        (chat.gate, chat.flooded, chat.parked) = (None, false, None);
         self.take_a_place_of_the_limit();
         self.settle_own_matches();
         self.settle_others_matches();
@@ -219,40 +220,17 @@ impl Booking<'_> {
         delivery.owed_since = (delivery.pending() > 0).then_some(now);
     }
 
-    fn wait(&mut self, after: Duration, flood: bool) -> Settled {
+    /// Nothing is settled, and it is tried again.
+    fn later(&mut self, settled: Settled) -> Settled {
         self.release();
-        let gate = Timer::start(self.now.moment, after);
-        if flood {
-            self.close_the_bot_on_a_second_flood(gate);
-        }
-        let chat = self.rows.chat_mut(&self.key.chat);
-        (chat.gate, chat.flooded) = (Some(gate), flood);
-        Settled::Later
+        settled
     }
 
-    /// Telegram blocks the whole bot when it blocks two chats, so the bot waits for the later of both.
-    fn close_the_bot_on_a_second_flood(&mut self, gate: Timer) {
-        let now = self.now.moment;
-        let recent = |other: &Timer| {
-            !other.fired(now) && other.length.saturating_sub(other.remaining(now)) <= FLOOD_PAIR
-        };
-        let others = self
-            .rows
-            .chats()
-            .filter(|chat| chat.name != self.key.chat && chat.flooded);
-        let latest = others
-            .filter_map(|chat| chat.gate)
-            .filter(recent)
-            .max_by_key(|other| other.due);
-        if let Some(other) = latest {
-            let later = if other.due > gate.due { other } else { gate };
-            self.rows.token_gate_mut().until = Some(later);
-        }
-    }
-
-    fn unsure(&mut self, retry: Duration) -> Settled {
-        self.may_have_arrived();
-        self.wait(retry, false)
+    /// The next delivery makes a new message in its place.
+    fn message_gone(&mut self) -> Settled {
+        lose_message(self.rows, self.key);
+        finish(self.rows, self.key);
+        self.later(Settled::Later)
     }
 
     fn may_have_arrived(&mut self) {
@@ -263,58 +241,6 @@ impl Booking<'_> {
                 delivery.unsure += 1;
             }
         }
-    }
-
-    /// The group became a supergroup, where none of the old messages exists.
-    fn moved(&mut self, to: i64) -> Settled {
-        self.release();
-        self.rows.chat_mut(&self.key.chat).moved_to = Some(to);
-        let keys: Vec<DeliveryKey> = self
-            .rows
-            .deliveries(&self.key.chat)
-            .map(|delivery| delivery.key.clone())
-            .collect();
-        for key in keys {
-            lose_message(self.rows, &key);
-            finish(self.rows, &key);
-        }
-        Settled::Later
-    }
-
-    fn refused(&mut self, refusal: &Refusal, retry: Duration) -> Settled {
-        match refusal.kind {
-            RefusalKind::ChatGone => self.park(&refusal.why),
-            RefusalKind::TokenWrong => {
-                self.release();
-                self.rows.pause_token(Timer::start(self.now.moment, retry));
-                Settled::TokenWrong
-            }
-            RefusalKind::TopicGone if !self.rows.chat_mut(&self.key.chat).topic_gone => {
-                self.release();
-                self.rows.chat_mut(&self.key.chat).topic_gone = true;
-                Settled::Later
-            }
-            RefusalKind::MessageGone if !self.attempt.kind.is_new_message() => {
-                self.release();
-                lose_message(self.rows, self.key);
-                finish(self.rows, self.key);
-                Settled::Later
-            }
-            RefusalKind::TopicGone | RefusalKind::MessageGone | RefusalKind::Text => self.refused_text(),
-        }
-    }
-
-    fn park(&mut self, why: &str) -> Settled {
-        self.release();
-        let (now, gate) = (self.now, Timer::start(self.now.moment, PROBE));
-        let chat = self.rows.chat_mut(&self.key.chat);
-        (chat.gate, chat.flooded) = (Some(gate), false);
-        let since = chat.parked.take().map_or(now.wall, |parked| parked.since);
-        chat.parked = Some(Parked {
-            why: why.to_owned(),
-            since,
-        });
-        Settled::Parked
     }
 
     /// First without entities; then what this text alone would have settled is failed. Other incidents it
@@ -378,7 +304,7 @@ impl Booking<'_> {
 }
 
 /// The live message is gone; the next delivery makes a silent one in its place.
-fn lose_message(rows: &mut Rows, key: &DeliveryKey) {
+pub(super) fn lose_message(rows: &mut Rows, key: &DeliveryKey) {
     if let Some(delivery) = rows.delivery_mut(key)
         && delivery.message_id.take().is_some()
     {

@@ -3,13 +3,15 @@
 //! handed in.
 //!
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
-//! is owed, `delivery` begins requests, `booking` settles their outcomes, `fold` sums up what has to wait, and
-//! `takeover` mends what a start finds, and `rows` remembers which rows the next commit must write.
+//! is owed, `delivery` begins requests, `booking` settles their outcomes, `chat` hears what they say of the chat,
+//! `notices` is what the program says about itself, `fold` sums up what has to wait, `takeover` mends what a
+//! start finds, and `rows` remembers which rows the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
 //! are reached for change only through the `*_mut` methods of `rows::Rows`, which mark them.
 
 mod booking;
+mod chat;
 mod delivery;
 mod fold;
 mod grouper;
@@ -17,13 +19,14 @@ mod incidents;
 #[cfg(test)]
 mod laws;
 mod limit;
+mod notices;
 mod policy;
 mod rows;
 mod settings;
 mod takeover;
 
 pub use booking::Settled;
-pub use delivery::{Order, OrderCall};
-pub use incidents::{Asked, Incidents, LedgerLine};
+pub use delivery::{Order, OrderCall, Subject};
+pub use incidents::{Asked, Incidents, LedgerLine, Render};
 pub use policy::{Class, HoldReason, SendReason};
 pub use settings::{Ring, RuleSettings, Settings};

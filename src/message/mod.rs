@@ -7,12 +7,14 @@
 //! same lines then; see `layout`.
 //!
 //! The files: `sanitise` makes text from outside harmless, `text` builds texts with entities, `fit`
-//! shortens, `head` and `shapes` write their parts, `layout` puts the parts together.
+//! shortens, `head` and `shapes` write their parts, `layout` puts the parts together; `notice` writes
+//! what the program says about itself.
 
 mod clock;
 mod fit;
 mod head;
 mod layout;
+mod notice;
 mod sanitise;
 mod settings;
 mod shapes;
@@ -25,6 +27,7 @@ mod laws;
 mod tests;
 
 pub use layout::render;
+pub use notice::notices;
 pub use sanitise::Clean;
 pub use settings::Settings;
 pub use text::TextBuilder;

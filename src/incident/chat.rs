@@ -1,0 +1,135 @@
+//! What an outcome says about the chat itself, whatever was sent: gates, parking, moves.
+//!
+//! Everything sent to a chat is heard here first; what it means for the incident, or for the notices, is
+//! booked by their own files. The trap: a gate that is not closed here is a request too many.
+
+use std::time::Duration;
+
+use crate::model::{ChatName, DeliveryKey, Now, Outcome, Parked, Refusal, RefusalKind, Timer};
+
+use super::booking;
+use super::rows::Rows;
+
+/// A parked chat is tried again this often.
+const PROBE: Duration = Duration::from_hours(1);
+/// Two 429s of different chats within this long close the gate of the whole bot.
+const FLOOD_PAIR: Duration = Duration::from_secs(10);
+/// The span of the requests that are kept for the limiter.
+const REQUESTS: Duration = Duration::from_mins(1);
+
+/// What is left to be booked by whoever sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Telegram has it, under this id.
+    Confirmed(i64),
+    /// It did not arrive and is sent again.
+    Later,
+    /// It may have arrived.
+    Unsure,
+    /// The chat is gone.
+    Parked,
+    /// The token is wrong.
+    TokenWrong,
+    /// The message it was about is gone.
+    MessageGone,
+    /// Telegram does not take this text.
+    TextRefused,
+}
+
+/// Books what an outcome says about a chat. `retry` is when to try again where Telegram did not say.
+pub(super) fn hear(rows: &mut Rows, chat: &ChatName, outcome: &Outcome, retry: Duration, now: Now) -> Heard {
+    match outcome {
+        Outcome::Sent { message_id } => {
+            let row = rows.chat_mut(chat);
+            (row.gate, row.flooded, row.parked) = (None, false, None);
+            Heard::Confirmed(*message_id)
+        }
+        Outcome::Wait { after, flood, .. } => {
+            close(rows, chat, after.unwrap_or(retry), *flood, now);
+            Heard::Later
+        }
+        Outcome::Moved { to } => {
+            moved(rows, chat, *to);
+            Heard::Later
+        }
+        Outcome::Unsure { .. } => {
+            close(rows, chat, retry, false, now);
+            Heard::Unsure
+        }
+        Outcome::Refused(refusal) => refused(rows, chat, refusal, retry, now),
+    }
+}
+
+/// Remembers a request, so that the limits hold over restarts too.
+pub(super) fn requested(rows: &mut Rows, chat: &ChatName, now: Now) {
+    let requests = &mut rows.chat_mut(chat).requests;
+    requests.retain(|request| !request.fired(now.moment));
+    requests.push(Timer::start(now.moment, REQUESTS));
+}
+
+fn close(rows: &mut Rows, chat: &ChatName, after: Duration, flood: bool, now: Now) {
+    let gate = Timer::start(now.moment, after);
+    if flood {
+        close_the_bot_on_a_second_flood(rows, chat, gate, now);
+    }
+    let row = rows.chat_mut(chat);
+    (row.gate, row.flooded) = (Some(gate), flood);
+}
+
+/// Telegram blocks the whole bot when it blocks two chats, so the bot waits for the later of both.
+fn close_the_bot_on_a_second_flood(rows: &mut Rows, chat: &ChatName, gate: Timer, now: Now) {
+    let now = now.moment;
+    let recent =
+        |other: &Timer| !other.fired(now) && other.length.saturating_sub(other.remaining(now)) <= FLOOD_PAIR;
+    let others = rows.chats().filter(|other| other.name != *chat && other.flooded);
+    let latest = others
+        .filter_map(|other| other.gate)
+        .filter(recent)
+        .max_by_key(|other| other.due);
+    if let Some(other) = latest {
+        let later = if other.due > gate.due { other } else { gate };
+        rows.token_gate_mut().until = Some(later);
+    }
+}
+
+/// The group became a supergroup, where none of the old messages exists.
+fn moved(rows: &mut Rows, chat: &ChatName, to: i64) {
+    rows.chat_mut(chat).moved_to = Some(to);
+    let keys: Vec<DeliveryKey> = rows
+        .deliveries(chat)
+        .map(|delivery| delivery.key.clone())
+        .collect();
+    for key in keys {
+        booking::lose_message(rows, &key);
+        booking::finish(rows, &key);
+    }
+}
+
+fn refused(rows: &mut Rows, chat: &ChatName, refusal: &Refusal, retry: Duration, now: Now) -> Heard {
+    match refusal.kind {
+        RefusalKind::ChatGone => {
+            park(rows, chat, &refusal.why, now);
+            Heard::Parked
+        }
+        RefusalKind::TokenWrong => {
+            rows.pause_token(Timer::start(now.moment, retry));
+            Heard::TokenWrong
+        }
+        RefusalKind::TopicGone if !rows.chat_mut(chat).topic_gone => {
+            rows.chat_mut(chat).topic_gone = true;
+            Heard::Later
+        }
+        RefusalKind::MessageGone => Heard::MessageGone,
+        RefusalKind::TopicGone | RefusalKind::Text => Heard::TextRefused,
+    }
+}
+
+fn park(rows: &mut Rows, chat: &ChatName, why: &str, now: Now) {
+    let row = rows.chat_mut(chat);
+    (row.gate, row.flooded) = (Some(Timer::start(now.moment, PROBE)), false);
+    let since = row.parked.take().map_or(now.wall, |parked| parked.since);
+    row.parked = Some(Parked {
+        why: why.to_owned(),
+        since,
+    });
+}
