@@ -51,7 +51,13 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         .enable_all()
         .build()
         .map_err(Failure::running)?;
-    runtime.block_on(list(&client, &reach.telegram.chats, args))
+    runtime.block_on(async {
+        tokio::select! {
+            done = list(&client, &reach.telegram.chats, args) => done,
+            // As the only process of a container it would not be ended by the signal alone.
+            _ = tokio::signal::ctrl_c() => if args.follow { Ok(()) } else { Err(words::stopped()) },
+        }
+    })
 }
 
 fn length(text: &str) -> Result<Duration, &'static str> {
@@ -105,10 +111,7 @@ async fn list(client: &Client, chats: &[ChatSettings], args: &Args) -> Result<()
         waiting: false,
         full: false,
     };
-    tokio::select! {
-        done = watch.run() => done,
-        _ = tokio::signal::ctrl_c(), if args.follow => Ok(()),
-    }
+    watch.run().await
 }
 
 /// Looks at updates until enough was seen.

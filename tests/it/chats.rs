@@ -174,6 +174,17 @@ fn follow_goes_on_until_ctrl_c() {
 }
 
 #[test]
+fn ctrl_c_ends_the_waiting_also_as_the_first_process_of_a_container() {
+    let sandbox = sandbox();
+    let mut running = start(&sandbox, newcomer(&sandbox, &[]));
+    until("it listens", || listens(&sandbox.api));
+    let pid = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    // An exit code: the signal was heard, and did not end it by its force alone.
+    assert_eq!(running.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn more_than_a_hundred_updates_are_seen_only_by_who_confirms_them() {
     let sandbox = sandbox();
     for n in 0..120 {

@@ -155,6 +155,11 @@ pub(super) fn nothing(bot: &Bot, wait: Duration, trouble: Option<&str>) -> Strin
     }
 }
 
+/// Ctrl-C.
+pub(super) fn stopped() -> Failure {
+    Failure::Running("stopped before it was done".to_owned())
+}
+
 /// What to do with the list.
 pub(super) fn next(name: &str) -> String {
     format!("\nPaste the lines you want into rules.toml, then try: tailgram send --chat {name} hello")
