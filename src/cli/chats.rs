@@ -147,7 +147,7 @@ impl Watch<'_> {
                 }
                 Err(PollError::Failed(outcome)) => {
                     let pause = words::pause(&outcome)?.unwrap_or_else(|| backoff.next());
-                    self.tell(&mut trouble, &outcome);
+                    tell(&mut trouble, &outcome);
                     tokio::time::sleep(left.map_or(pause, |left| pause.min(left))).await;
                 }
                 Err(conflict) => return self.taken(&conflict),
@@ -187,16 +187,6 @@ impl Watch<'_> {
         Ok(new.chats > 0)
     }
 
-    /// Says what fails, unless that is what was said last.
-    #[expect(clippy::unused_self, reason = "part of the watch, like the others")]
-    fn tell(&self, trouble: &mut Option<String>, outcome: &Outcome) {
-        let why = words::why(outcome);
-        if trouble.as_ref() != Some(&why) {
-            log::tell(&format!("Telegram cannot be asked now, trying again: {why}"));
-            *trouble = Some(why);
-        }
-    }
-
     /// The updates are another program's.
     fn taken(&self, conflict: &PollError) -> Result<(), Failure> {
         let words = match conflict {
@@ -223,5 +213,14 @@ impl Watch<'_> {
                 trouble,
             ))),
         }
+    }
+}
+
+/// Says what fails, unless that is what was said last.
+fn tell(trouble: &mut Option<String>, outcome: &Outcome) {
+    let why = words::why(outcome);
+    if trouble.as_ref() != Some(&why) {
+        log::tell(&format!("Telegram cannot be asked now, trying again: {why}"));
+        *trouble = Some(why);
     }
 }
