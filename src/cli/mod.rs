@@ -4,6 +4,7 @@
 //! stdout is for results, stderr for logs. 0: fine; 1: failed while running; 2: the command line or
 //! rules.toml is wrong.
 
+mod chats;
 mod check;
 mod completions;
 mod demo;
@@ -69,6 +70,8 @@ enum Command {
     Check(check::Args),
     /// Print what is written to files, as GNU `tail -F` does; needs no rules and no token
     Follow(follow::Args),
+    /// Wait for, and list, the chats and topics that the bot can see, ready to paste into rules.toml
+    Chats(chats::Args),
     /// Send one message through the same sender
     Send(send::Args),
     /// Say what is followed, what is open, and the account of every match
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&cli.options, &args, &env),
         Command::Check(args) => check::run(&cli.options, &args, &env),
         Command::Follow(args) => follow::run(args),
+        Command::Chats(args) => chats::run(&cli.options, &args, &env),
         Command::Send(args) => send::run(&cli.options, &args, &env),
         Command::Status(args) => status::run(&cli.options, &args, &env),
         Command::Health => health::run(&cli.options, &env),

@@ -13,6 +13,7 @@
 mod support;
 
 mod bad_input;
+mod chats;
 mod check;
 mod documents;
 mod floors;

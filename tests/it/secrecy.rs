@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use botapi::{ChatConfig, ChatKind, Config, FaultKind, LimitConfig};
+use botapi::{ChatConfig, ChatKind, Config, Fault, FaultKind, LimitConfig};
 use serde_json::json;
 
 use crate::support::{ME, Running, Sandbox, until};
@@ -178,6 +178,30 @@ fn send_does_not_quote_the_token_when_it_fails() {
         assert!(!said.contains(SECRET), "{name}: {said}");
         assert_eq!(sandbox.api.faults().pending(), 0, "{name} did not strike: {said}");
     }
+}
+
+#[test]
+fn chats_does_not_quote_the_token_whatever_fails_and_whatever_chats_are_called() {
+    let sandbox = sandbox();
+    let named = ChatConfig::new(ME, ChatKind::Private).title(&format!("Ann {TOKEN} {SECRET}"));
+    sandbox.api.chats().set(named);
+    for method in ["getMe", "getChat", "getWebhookInfo", "getUpdates"] {
+        // Those that answer slowly or not at all say nothing that could be quoted.
+        for kind in faults().into_iter().filter(|kind| kind.name() != "slow") {
+            let name = format!("{method} {kind:?}");
+            sandbox.api.faults().push(Fault::once(kind).method(method));
+            let output = sandbox.finish(&["chats", "--wait", "0s", "--log-level", "trace"]);
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(!said.contains(SECRET), "{name}: {said}");
+            assert_eq!(sandbox.api.faults().pending(), 0, "{name} did not strike: {said}");
+        }
+    }
+    sandbox.api.updates().say(ME, ME, "/start", None);
+    let output = sandbox.finish(&["chats", "--log-level", "trace"]);
+    let listed = String::from_utf8(output.stdout).unwrap();
+    assert!(listed.contains("private chat \"Ann [token]"), "{listed}");
+    assert!(!listed.contains(SECRET), "{listed}");
 }
 
 #[test]
