@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::rotation::{can_trace, strace};
-use crate::support::{Running, Sandbox, evidence, seed, soak, until};
+use crate::support::{Running, Sandbox, eventually, evidence, seed, soak, until};
 
 /// Larger than any process id that Linux gives.
 const NOBODY: &str = "2147483647";
@@ -415,12 +415,16 @@ fn rename_under_writers(sandbox: &Sandbox, shown: Shown, how: &str) {
         .map(|(series, count)| (series, (0..count).collect()))
         .collect();
     let lines: usize = written.values().map(Vec::len).sum();
-    until("all is shown", || shown.bytes().len() >= lines * 64);
-    assert_eq!(
-        series(&shown.bytes()),
-        written,
-        "lost, doubled or out of order within a file"
-    );
+    eventually(Duration::from_mins(1), || shown.bytes().len() >= lines * 64);
+    let shown_lines = series(&shown.bytes());
+    for (series, numbers) in &written {
+        assert_eq!(
+            shown_lines.get(series),
+            Some(numbers),
+            "lost, doubled or out of order within a file: series {series}"
+        );
+    }
+    assert_eq!(shown_lines.len(), written.len(), "nobody wrote the others");
     let late = stage.late.load(Ordering::SeqCst);
     assert!(late > 0, "no writer was late");
     shown.end();

@@ -7,7 +7,7 @@ mod terminal;
 mod total;
 
 pub use numbered::{Back, Series, first_text, labelled};
-pub use sandbox::{ME, Running, Sandbox, until, until_within};
+pub use sandbox::{ME, Running, Sandbox, eventually, until, until_within};
 pub use soak::{evidence, seed, soak};
 pub use terminal::Terminal;
 pub use total::total;

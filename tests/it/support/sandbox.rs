@@ -265,13 +265,18 @@ pub fn until(what: &str, done: impl FnMut() -> bool) {
 
 /// The same with another patience.
 #[track_caller]
-pub fn until_within(longest: Duration, what: &str, mut done: impl FnMut() -> bool) {
+pub fn until_within(longest: Duration, what: &str, done: impl FnMut() -> bool) {
+    assert!(eventually(longest, done), "waited {longest:?} in vain until {what}");
+}
+
+/// The same for those who can say more about what did not come than that it did not.
+pub fn eventually(longest: Duration, mut done: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + longest;
     while !done() {
-        assert!(
-            Instant::now() < deadline,
-            "waited {longest:?} in vain until {what}"
-        );
+        if Instant::now() >= deadline {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
+    true
 }
