@@ -7,20 +7,16 @@
 use std::time::Duration;
 
 use crate::model::{
-    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Incident, Now, Outcome, Parked,
-    Refusal, RefusalKind, Timer,
+    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Incident, Now, Outcome, Refusal,
+    RefusalKind, Timer,
 };
 
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings};
-use super::{fold, limit};
+use super::{chat, fold, limit};
 
 /// The pause before a follow-up ring grows to this at most.
 const RING_PAUSE: Duration = Duration::from_mins(30);
-/// A parked chat is tried again this often.
-const PROBE: Duration = Duration::from_hours(1);
-/// Two 429s of different chats within this long close the gate of the whole bot.
-const FLOOD_PAIR: Duration = Duration::from_secs(10);
 
 /// What an outcome led to; for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +108,7 @@ impl Booking<'_> {
     }
 
     fn sent(&mut self, message_id: i64) -> Settled {
-        let chat = self.rows.chat_mut(&self.key.chat);
-        (chat.gate, chat.flooded, chat.parked) = (None, false, None);
+        chat::open(self.rows, &self.key.chat);
         self.take_a_place_of_the_limit();
         self.settle_own_matches();
         self.settle_others_matches();
@@ -221,33 +216,8 @@ impl Booking<'_> {
 
     fn wait(&mut self, after: Duration, flood: bool) -> Settled {
         self.release();
-        let gate = Timer::start(self.now.moment, after);
-        if flood {
-            self.close_the_bot_on_a_second_flood(gate);
-        }
-        let chat = self.rows.chat_mut(&self.key.chat);
-        (chat.gate, chat.flooded) = (Some(gate), flood);
+        chat::close(self.rows, &self.key.chat, after, flood, self.now);
         Settled::Later
-    }
-
-    /// Telegram blocks the whole bot when it blocks two chats, so the bot waits for the later of both.
-    fn close_the_bot_on_a_second_flood(&mut self, gate: Timer) {
-        let now = self.now.moment;
-        let recent = |other: &Timer| {
-            !other.fired(now) && other.length.saturating_sub(other.remaining(now)) <= FLOOD_PAIR
-        };
-        let others = self
-            .rows
-            .chats()
-            .filter(|chat| chat.name != self.key.chat && chat.flooded);
-        let latest = others
-            .filter_map(|chat| chat.gate)
-            .filter(recent)
-            .max_by_key(|other| other.due);
-        if let Some(other) = latest {
-            let later = if other.due > gate.due { other } else { gate };
-            self.rows.token_gate_mut().until = Some(later);
-        }
     }
 
     fn unsure(&mut self, retry: Duration) -> Settled {
@@ -265,19 +235,9 @@ impl Booking<'_> {
         }
     }
 
-    /// The group became a supergroup, where none of the old messages exists.
     fn moved(&mut self, to: i64) -> Settled {
         self.release();
-        self.rows.chat_mut(&self.key.chat).moved_to = Some(to);
-        let keys: Vec<DeliveryKey> = self
-            .rows
-            .deliveries(&self.key.chat)
-            .map(|delivery| delivery.key.clone())
-            .collect();
-        for key in keys {
-            lose_message(self.rows, &key);
-            finish(self.rows, &key);
-        }
+        chat::moved(self.rows, &self.key.chat, to);
         Settled::Later
     }
 
@@ -306,14 +266,7 @@ impl Booking<'_> {
 
     fn park(&mut self, why: &str) -> Settled {
         self.release();
-        let (now, gate) = (self.now, Timer::start(self.now.moment, PROBE));
-        let chat = self.rows.chat_mut(&self.key.chat);
-        (chat.gate, chat.flooded) = (Some(gate), false);
-        let since = chat.parked.take().map_or(now.wall, |parked| parked.since);
-        chat.parked = Some(Parked {
-            why: why.to_owned(),
-            since,
-        });
+        chat::park(self.rows, &self.key.chat, why, self.now);
         Settled::Parked
     }
 
@@ -378,7 +331,7 @@ impl Booking<'_> {
 }
 
 /// The live message is gone; the next delivery makes a silent one in its place.
-fn lose_message(rows: &mut Rows, key: &DeliveryKey) {
+pub(super) fn lose_message(rows: &mut Rows, key: &DeliveryKey) {
     if let Some(delivery) = rows.delivery_mut(key)
         && delivery.message_id.take().is_some()
     {

@@ -3,22 +3,18 @@
 //! An attempt says what its success means *before* it is sent: what it settles, which shapes it shows, whom
 //! else it tells of. So a confirmation can be booked without looking at anything that changed meanwhile.
 
-use std::time::Duration;
-
 use crate::model::{
     AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, Delivery, DeliveryKey, Incident,
-    KeptLine, Now, Rendered, Text, Timer,
+    KeptLine, Now, Rendered, Text,
 };
 
 use super::policy::{SendReason, new_shapes};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings};
-use super::{fold, limit};
+use super::{chat, fold, limit};
 
 /// A message that may have arrived this often makes no sound when it is sent again.
 const SOUNDING_REPEATS: u32 = 3;
-/// The span of the requests that are kept for the limiter.
-const REQUESTS: Duration = Duration::from_mins(1);
 /// No message has room for more lines than this.
 const LINES: usize = 2_100;
 
@@ -127,9 +123,7 @@ pub(super) fn begin(
     if let Some(delivery) = rows.delivery_mut(key) {
         delivery.attempt = Some(attempt);
     }
-    let chat = rows.chat_mut(&key.chat);
-    chat.requests.retain(|request| !request.fired(now.moment));
-    chat.requests.push(Timer::start(now.moment, REQUESTS));
+    chat::count_request(rows, &key.chat, now);
     Some(order)
 }
 

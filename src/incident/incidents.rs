@@ -287,7 +287,7 @@ impl Incidents {
     }
 
     /// When `chat` may be sent to again; absent: now.
-    fn gate(&self, chat: &ChatName, now: Now) -> Option<Moment> {
+    pub(super) fn gate(&self, chat: &ChatName, now: Now) -> Option<Moment> {
         let own = self.rows.chat(chat).and_then(|chat| chat.gate);
         let closed = own
             .into_iter()

@@ -3,13 +3,15 @@
 //! handed in.
 //!
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
-//! is owed, `delivery` begins requests, `booking` settles their outcomes, `fold` sums up what has to wait, and
-//! `takeover` mends what a start finds, and `rows` remembers which rows the next commit must write.
+//! is owed, `delivery` begins requests, `booking` settles their outcomes, `chat` keeps what they say about
+//! chat and bot, `fold` sums up what has to wait, `takeover` mends what a start finds, and `rows` remembers
+//! which rows the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
 //! are reached for change only through the `*_mut` methods of `rows::Rows`, which mark them.
 
 mod booking;
+mod chat;
 mod delivery;
 mod fold;
 mod grouper;
@@ -23,6 +25,7 @@ mod settings;
 mod takeover;
 
 pub use booking::Settled;
+pub use chat::Way;
 pub use delivery::{Order, OrderCall};
 pub use incidents::{Asked, Incidents, LedgerLine};
 pub use policy::{Class, HoldReason, SendReason};
