@@ -66,13 +66,13 @@ impl Terminal {
         self.live.load(Ordering::Relaxed) == 0
     }
 
-    fn show(&self, chat: &ChatName, kind: AttemptKind, request: &Request) -> i64 {
+    fn show(&self, chat: &ChatName, kind: Option<AttemptKind>, request: &Request) -> i64 {
         let (id, what) = match request.call {
             Call::Edit { message_id } => {
                 self.edits.fetch_add(1, Ordering::Relaxed);
                 (
                     message_id,
-                    if kind == AttemptKind::End {
+                    if kind == Some(AttemptKind::End) {
                         "last edit"
                     } else {
                         "edit"
@@ -91,9 +91,9 @@ impl Terminal {
                 (self.next_id.fetch_add(1, Ordering::Relaxed), "RING")
             }
         };
-        if kind == AttemptKind::Open {
+        if kind == Some(AttemptKind::Open) {
             self.live.fetch_add(1, Ordering::Relaxed);
-        } else if kind == AttemptKind::End {
+        } else if kind == Some(AttemptKind::End) {
             self.live.fetch_sub(1, Ordering::Relaxed);
         }
         let reply = match request.call {
@@ -120,7 +120,12 @@ impl Terminal {
 }
 
 impl Messenger for Terminal {
-    fn deliver<'a>(&'a self, chat: &'a ChatName, kind: AttemptKind, request: &'a Request) -> Delivering<'a> {
+    fn deliver<'a>(
+        &'a self,
+        chat: &'a ChatName,
+        kind: Option<AttemptKind>,
+        request: &'a Request,
+    ) -> Delivering<'a> {
         Box::pin(async move {
             Outcome::Sent {
                 message_id: self.show(chat, kind, request),

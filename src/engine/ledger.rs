@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
-use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Settled};
+use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Settled, Way};
 use crate::message;
 use crate::model::{
     AttemptId, ChatName, DeliveryKey, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Now, Outcome,
@@ -75,6 +75,18 @@ pub(super) enum Ask {
         retry: Duration,
         reply: oneshot::Sender<Settled>,
     },
+    /// How does a message by hand reach this chat now?
+    Way {
+        chat: ChatName,
+        reply: oneshot::Sender<Way>,
+    },
+    /// This became of it. It belongs to no delivery.
+    Heard {
+        chat: ChatName,
+        outcome: Outcome,
+        retry: Duration,
+        reply: oneshot::Sender<()>,
+    },
     /// What do the books say? For `status`.
     Books { reply: oneshot::Sender<Books> },
     /// Answer when nothing that can be delivered is pending any more.
@@ -116,6 +128,7 @@ struct Turn {
     /// Sent once the commit is done.
     takes: Vec<(Option<Order>, oneshot::Sender<Option<Order>>)>,
     settles: Vec<(Settled, oneshot::Sender<Settled>)>,
+    heard: Vec<oneshot::Sender<()>>,
     /// Whether the lanes may find something new.
     news: bool,
     stop: bool,
@@ -254,6 +267,18 @@ impl Ledger {
                     let settled = self.incidents.settle(&key, attempt, &outcome, retry, now);
                     turn.settles.push((settled, reply));
                 }
+                Ask::Way { chat, reply } => {
+                    let _ = reply.send(self.incidents.way(&chat, now));
+                }
+                Ask::Heard {
+                    chat,
+                    outcome,
+                    retry,
+                    reply,
+                } => {
+                    self.incidents.heard(&chat, &outcome, retry, now);
+                    turn.heard.push(reply);
+                }
                 Ask::Books { reply } => {
                     let _ = reply.send(self.books(now));
                 }
@@ -304,6 +329,9 @@ impl Ledger {
         }
         for (settled, reply) in turn.settles {
             let _ = reply.send(settled);
+        }
+        for reply in turn.heard {
+            let _ = reply.send(());
         }
         if turn.news {
             for lane in &self.lanes {

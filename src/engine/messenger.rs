@@ -10,8 +10,13 @@ pub type Delivering<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 /// Takes finished messages. The engine does not know whether it talks to Telegram or to a terminal.
 pub trait Messenger: Send + Sync {
-    /// Delivers one message or edit and says what became of it.
-    fn deliver<'a>(&'a self, chat: &'a ChatName, kind: AttemptKind, request: &'a Request) -> Delivering<'a>;
+    /// Delivers one message or edit and says what became of it. A message by hand is of no kind.
+    fn deliver<'a>(
+        &'a self,
+        chat: &'a ChatName,
+        kind: Option<AttemptKind>,
+        request: &'a Request,
+    ) -> Delivering<'a>;
 
     /// Says once, in the log, as whom it sends, or why it cannot. Nothing waits for it.
     fn introduce(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -20,7 +25,12 @@ pub trait Messenger: Send + Sync {
 }
 
 impl Messenger for Client {
-    fn deliver<'a>(&'a self, _: &'a ChatName, _: AttemptKind, request: &'a Request) -> Delivering<'a> {
+    fn deliver<'a>(
+        &'a self,
+        _: &'a ChatName,
+        _: Option<AttemptKind>,
+        request: &'a Request,
+    ) -> Delivering<'a> {
         Box::pin(Client::deliver(self, request))
     }
 

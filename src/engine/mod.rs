@@ -3,6 +3,8 @@
 //! ```text
 //! notify callback --hint--> [reader thread] --batches, bounded--> [ledger thread] <--requests-- lanes --> Telegram
 //! sweep ---------------------^  tail, event, scan                  incidents, store  --wake-->
+//!
+//! other commands --control.sock--> letters to the lanes, and the herald's status
 //! ```
 //!
 //! The reader blocks on files, the ledger on the disk, the lanes wait for the network: two plain threads and
@@ -10,6 +12,7 @@
 //! reader and the log file is the buffer; a slow Telegram stops nothing, incidents just count.
 
 mod clock;
+pub mod control;
 mod courier;
 mod herald;
 mod ledger;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::config;
@@ -15,9 +15,11 @@ use crate::model::State;
 use crate::scan::ScanError;
 use crate::store::Store;
 use crate::tail::{Mode, Waker};
-use crate::telegram::BotLimits;
+use crate::telegram::{BotLimits, ChatSettings};
 
 use super::clock::Clock;
+use super::control;
+use super::courier::letter::Door;
 use super::courier::{Courier, Lane, LedgerGone};
 use super::herald::{self, Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
@@ -43,7 +45,7 @@ pub struct Plan {
     pub messenger: Arc<dyn Messenger>,
     /// Forever, or once.
     pub mode: Mode,
-    /// Where `status.json` is kept; absent when state is kept nowhere.
+    /// Where `status.json` and `control.sock` are kept; absent when state is kept nowhere.
     pub folder: Option<PathBuf>,
     /// Ends the run when it completes, beside the signals; for programs that stop by themselves.
     pub stop: Option<oneshot::Receiver<()>>,
@@ -98,13 +100,15 @@ pub fn run(plan: Plan) -> Result<Summary, EngineError> {
 struct Engine {
     reader: Thread<()>,
     ledger: Thread<Result<Closed, LedgerError>>,
-    lanes: JoinSet<Result<(), LedgerGone>>,
+    lanes: Lanes,
     asks: Sender<Ask>,
     stopping: watch::Sender<bool>,
     stop_reading: Arc<AtomicBool>,
     waker: Waker,
     once: bool,
     folder: Option<PathBuf>,
+    /// Where other commands ask; absent when state is kept nowhere, or no socket could be made.
+    control: Option<control::Server>,
     stop: Option<oneshot::Receiver<()>>,
 }
 
@@ -133,6 +137,7 @@ impl Engine {
         let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
         let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
+        let (ask_status, listeners) = mpsc::channel(1);
         if let Some(folder) = &folder {
             let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());
             let (pulse, success) = (pulse.clone(), success.clone());
@@ -144,6 +149,7 @@ impl Engine {
                     pulse,
                     success,
                     chats,
+                    listeners,
                 }
                 .run(),
             );
@@ -161,11 +167,11 @@ impl Engine {
             let messenger = courier.messenger.clone();
             async move { messenger.introduce().await }
         });
-        let mut lanes = JoinSet::new();
-        for (chat, wake) in chats.iter().zip(&wake_lanes) {
-            let known = incidents.chats().find(|known| known.name == chat.name);
-            lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), known, &mut draw).run());
-        }
+        let (lanes, doors) = lanes(&courier, chats, &wake_lanes, &incidents, &mut draw);
+        let control = folder.as_deref().and_then(|folder| {
+            let status = ask_status;
+            control::Server::start(folder, control::Control { doors, status })
+        });
         let reader = Reader {
             lens,
             tail: settings.tail,
@@ -206,6 +212,7 @@ impl Engine {
             waker,
             once: mode == Mode::Once,
             folder,
+            control,
             stop,
         })
     }
@@ -285,6 +292,10 @@ impl Engine {
         if let Ok(end) = reader {
             end?;
         }
+        // While the ledger lives it holds the lock of the folder, and the name of the socket is ours.
+        if let Some(control) = self.control.take() {
+            control.close().await;
+        }
         // The ledger may be gone; then its end says why.
         drop(self.asks.send(Ask::Stop));
         match tokio::time::timeout_at(deadline + LAST_COMMIT, self.ledger.ended()).await {
@@ -301,6 +312,27 @@ impl Engine {
             refused: closed.refused,
         })
     }
+}
+
+type Lanes = JoinSet<Result<(), LedgerGone>>;
+
+/// A lane per chat, and the doors through which letters come into them.
+fn lanes(
+    courier: &Courier,
+    chats: &[ChatSettings],
+    wake: &[Arc<Notify>],
+    incidents: &Incidents,
+    draw: &mut fastrand::Rng,
+) -> (Lanes, Vec<Door>) {
+    let mut lanes = JoinSet::new();
+    let mut doors = Vec::new();
+    for (chat, wake) in chats.iter().zip(wake) {
+        let known = incidents.chats().find(|known| known.name == chat.name);
+        let (door, letters) = Door::new(&chat.name);
+        lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), letters, known, draw).run());
+        doors.push(door);
+    }
+    (lanes, doors)
 }
 
 async fn wait_for(stop: Option<oneshot::Receiver<()>>) {

@@ -7,10 +7,12 @@
 //! same lines then; see `layout`.
 //!
 //! The files: `sanitise` makes text from outside harmless, `text` builds texts with entities, `fit`
-//! shortens, `head` and `shapes` write their parts, `layout` puts the parts together.
+//! shortens, `head` and `shapes` write their parts, `layout` puts the parts together;
+//! `hand` is what somebody sends who is no rule.
 
 mod clock;
 mod fit;
+mod hand;
 mod head;
 mod layout;
 mod sanitise;
@@ -24,6 +26,7 @@ mod laws;
 #[cfg(test)]
 mod tests;
 
+pub use hand::by_hand;
 pub use layout::render;
 pub use sanitise::Clean;
 pub use settings::Settings;

@@ -14,6 +14,7 @@ mod support;
 
 mod bad_input;
 mod check;
+mod control;
 mod documents;
 mod floors;
 mod kill;

@@ -1,10 +1,12 @@
 //! What tests are made of.
 
+mod nobody;
 mod numbered;
 mod sandbox;
 mod soak;
 mod total;
 
+pub use nobody::as_nobody;
 pub use numbered::{Back, Series, first_text, labelled};
 pub use sandbox::{ME, Running, Sandbox, until, until_within};
 pub use soak::{evidence, seed, soak};
