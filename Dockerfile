@@ -22,8 +22,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY tests/botapi/Cargo.toml tests/botapi/
 RUN mkdir -p src benches tests/it tests/botapi/src \
  && touch src/lib.rs tests/botapi/src/lib.rs \
- && for main in src benches tests/it; do echo 'fn main() {}' > "$main/main.rs"; done \
- && mv benches/main.rs benches/scan.rs \
+ && for main in src/main benches/scan benches/start tests/it/main; do echo 'fn main() {}' > "$main.rs"; done \
  && rustc -vV | sed -n 's/^host: //p' > /target \
  && cargo build --release --locked --target "$(cat /target)" --package tailgram
 

@@ -18,9 +18,10 @@ lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace --locked
 
-# How fast the scan is
+# How fast the scan is, and the start
 bench:
     cargo bench --bench scan
+    cargo bench --bench start
 
 # The large runs; writes docs/evidence.md
 soak:

@@ -25,8 +25,9 @@ host = "demo"
 [telegram]
 updates = "off"
 
-[chats]
-phone = 1
+[chats.phone]
+id = 1
+notices = false
 
 [[logs]]
 name  = "app"
@@ -68,6 +69,8 @@ pub(super) fn run(env: &Environment) -> Result<(), Failure> {
         settings,
         store: opened.store,
         state: opened.state,
+        fresh: opened.fresh,
+        set_aside: 0,
         messenger: terminal.clone(),
         mode: Mode::Forever,
         folder: None,

@@ -1,15 +1,10 @@
 //! `tailgram health`: for HEALTHCHECK.
 
-use std::time::Duration;
-
 use crate::config::Environment;
 use crate::engine::Status;
 
 use super::state_dir::StateDir;
 use super::{Failure, Options};
-
-/// A status older than this was left by a process that is gone or stuck; a live one writes every second.
-pub(super) const FRESH: Duration = Duration::from_secs(30);
 
 pub(super) fn run(options: &Options, env: &Environment) -> Result<(), Failure> {
     let state_dir = StateDir::choose(options, env)?;
@@ -30,7 +25,7 @@ pub(super) fn run(options: &Options, env: &Environment) -> Result<(), Failure> {
             status.pid
         )));
     }
-    if status.age() > FRESH {
+    if status.is_stale() {
         let age = status.age().as_secs();
         return Err(Failure::Running(format!(
             "unhealthy: process {} gave no sign of life for {age} s",

@@ -55,6 +55,8 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         settings,
         store: opened.store,
         state: opened.state,
+        fresh: opened.fresh,
+        set_aside: opened.damage.len(),
         messenger,
         mode,
         folder,

@@ -5,7 +5,6 @@ use std::path::Path;
 use crate::config::Environment;
 use crate::engine::{Status, control};
 
-use super::health::FRESH;
 use super::state_dir::StateDir;
 use super::{Failure, Options};
 
@@ -41,7 +40,7 @@ fn status(folder: &Path) -> Option<Status> {
         Ok(Err(error)) => tracing::debug!(%error, "not asked"),
         Err(error) => tracing::debug!(%error, "not asked"),
     }
-    Status::read(folder).filter(|status| status.age() <= FRESH)
+    Status::read(folder).filter(|status| !status.is_stale())
 }
 
 /// The same for people: sections of lines, and a section without lines is left out.

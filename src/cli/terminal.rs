@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::engine::{Delivering, Messenger};
+use crate::incident::Subject;
 use crate::model::{AttemptKind, ChatName, Outcome};
 use crate::telegram::{Call, Request};
 
@@ -66,7 +67,11 @@ impl Terminal {
         self.live.load(Ordering::Relaxed) == 0
     }
 
-    fn show(&self, chat: &ChatName, kind: Option<AttemptKind>, request: &Request) -> i64 {
+    fn show(&self, chat: &ChatName, subject: Option<&Subject>, request: &Request) -> i64 {
+        let kind = match subject {
+            Some(Subject::Incident { kind, .. }) => Some(*kind),
+            Some(Subject::Notices(_)) | None => None,
+        };
         let (id, what) = match request.call {
             Call::Edit { message_id } => {
                 self.edits.fetch_add(1, Ordering::Relaxed);
@@ -123,12 +128,12 @@ impl Messenger for Terminal {
     fn deliver<'a>(
         &'a self,
         chat: &'a ChatName,
-        kind: Option<AttemptKind>,
+        subject: Option<&'a Subject>,
         request: &'a Request,
     ) -> Delivering<'a> {
         Box::pin(async move {
             Outcome::Sent {
-                message_id: self.show(chat, kind, request),
+                message_id: self.show(chat, subject, request),
             }
         })
     }

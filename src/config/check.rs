@@ -4,6 +4,7 @@
 //! out is only good if nothing was reported; [`parse`](super::parse) looks at that, not these functions.
 
 mod chats;
+mod health;
 mod logs;
 mod rule_tests;
 mod rules;
@@ -61,11 +62,13 @@ pub(super) fn settings(
         incident: incident::Settings {
             rules: rules.into_iter().map(|rule| rule.incident).collect(),
             chats: telegram.chats.iter().map(|chat| chat.name.clone()).collect(),
+            notices: chats::noticed(&file.chats),
         },
         message: message::Settings {
             host: host(file.host.as_ref(), env, report),
             zone: zone(env, report),
         },
+        health: health::check(&file.health, report),
         telegram,
         token,
         tests,

@@ -8,6 +8,7 @@
 pub(super) enum Table {
     Top,
     Telegram,
+    Health,
     Chat,
     Log,
     Rule,
@@ -16,9 +17,10 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 7] = [
+    pub(super) const ALL: [Table; 8] = [
         Table::Top,
         Table::Telegram,
+        Table::Health,
         Table::Chat,
         Table::Log,
         Table::Rule,
@@ -31,6 +33,7 @@ impl Table {
         match self {
             Table::Top => "the top level",
             Table::Telegram => "[telegram]",
+            Table::Health => "[health]",
             Table::Chat => "[chats.NAME]",
             Table::Log => "[[logs]]",
             Table::Rule => "[[rules]]",
@@ -42,9 +45,10 @@ impl Table {
     /// The keys that work in it.
     pub(super) fn allowed(self) -> &'static [&'static str] {
         match self {
-            Table::Top => &["host", "telegram", "chats", "logs", "rules", "defaults"],
+            Table::Top => &["host", "telegram", "chats", "logs", "rules", "defaults", "health"],
             Table::Telegram => &["token_file", "token", "api_url", "proxy", "updates"],
-            Table::Chat => &["id", "topic", "limit"],
+            Table::Chat => &["id", "topic", "limit", "notices"],
+            Table::Health => &["read_within", "deliver_within"],
             Table::Log => &[
                 "name",
                 "files",
@@ -87,7 +91,6 @@ impl Table {
 /// Promised keys that are not built yet, with what to do until they are.
 pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     (Table::Top, "hub", "take the table out"),
-    (Table::Top, "health", "take the table out"),
     (Table::Top, "retention", "take the line out"),
     (
         Table::Telegram,
@@ -115,7 +118,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
         "show_level",
         "name this chat only in the `chats` of rules that it should get",
     ),
-    (Table::Chat, "notices", "take the line out"),
     (
         Table::Log,
         "flush",
@@ -192,6 +194,9 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("id", "id = -1001234567890, or \"@name\" of a public channel"),
     ("topic", "topic = 42"),
     ("limit", "limit = \"12/h\""),
+    ("notices", "notices = true"),
+    ("read_within", "read_within = \"30s\""),
+    ("deliver_within", "deliver_within = \"5m\""),
     ("name", "name = \"app\""),
     ("files", "files = [\"/var/log/app/*.log\"]"),
     ("exclude", "exclude = [\"*.gz\"]"),

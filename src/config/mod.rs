@@ -28,6 +28,7 @@ mod tests;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use environment::Environment;
 pub use find::{ConfigError, find};
@@ -52,6 +53,8 @@ pub struct Settings {
     pub incident: incident::Settings,
     /// What every message says.
     pub message: message::Settings,
+    /// When the program calls itself ill.
+    pub health: Health,
     /// How to reach Telegram.
     pub telegram: telegram::Settings,
     /// Where the token is.
@@ -62,6 +65,24 @@ pub struct Settings {
     pub warnings: Vec<Problem>,
     /// The file these settings were read from.
     pub path: PathBuf,
+}
+
+/// `[health]`: after how long of silence something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The logs are looked at, and what there is to store is stored, at least this often.
+    pub read_within: Duration,
+    /// While something is owed, a request to Telegram succeeds at least this often.
+    pub deliver_within: Duration,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            read_within: Duration::from_secs(30),
+            deliver_within: Duration::from_mins(5),
+        }
+    }
 }
 
 /// What the reader needs to know about one log beyond where it is.

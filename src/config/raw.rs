@@ -19,6 +19,7 @@ pub(super) struct File {
     /// The name shown in every message, where the machine's own says little ("7f3a9c" in a container).
     pub(super) host: Option<Word>,
     pub(super) telegram: Telegram,
+    pub(super) health: Health,
     /// In the order of the file.
     pub(super) chats: Vec<Chat>,
     pub(super) logs: Vec<Log>,
@@ -41,6 +42,15 @@ pub(super) struct Telegram {
     pub(super) updates: Option<Word>,
 }
 
+/// `[health]`.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// For disks that are slow by nature.
+    pub(super) read_within: Option<Word>,
+    /// For networks that are often away.
+    pub(super) deliver_within: Option<Word>,
+}
+
 /// `[chats.NAME]`, or `NAME = ID` in `[chats]`.
 #[derive(Debug)]
 pub(super) struct Chat {
@@ -48,6 +58,8 @@ pub(super) struct Chat {
     pub(super) id: Option<Spot<NumberOrText>>,
     /// For forum groups.
     pub(super) topic: Option<Spot<i64>>,
+    /// For the chat of those who look after tailgram itself.
+    pub(super) notices: Option<Spot<bool>>,
     /// For chats that several programs write to.
     pub(super) limit: Option<Word>,
 }
@@ -135,12 +147,24 @@ impl File {
             telegram: table(&top, "telegram", Table::Telegram, env, report)
                 .map(|table| Telegram::read(&table, report))
                 .unwrap_or_default(),
+            health: table(&top, "health", Table::Health, env, report)
+                .map(|table| Health::read(&table, report))
+                .unwrap_or_default(),
             chats: chats(&top, env, report),
             logs: entries(&top, "logs", Table::Log, env, report, Log::read),
             rules: entries(&top, "rules", Table::Rule, env, report, Rule::read),
             defaults: table(&top, "defaults", Table::Defaults, env, report)
                 .map(|table| Shared::read(&table, report))
                 .unwrap_or_default(),
+        }
+    }
+}
+
+impl Health {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        Self {
+            read_within: table.word("read_within", report),
+            deliver_within: table.word("deliver_within", report),
         }
     }
 }
@@ -358,6 +382,7 @@ fn chat<N: AsRef<str>>(
             id: top.number_or_text(value, text, report),
             name,
             topic: None,
+            notices: None,
             limit: None,
         };
     };
@@ -376,6 +401,7 @@ fn chat<N: AsRef<str>>(
             .get("id")
             .and_then(|id| table.number_or_text(id, "id", report)),
         topic: table.number("topic", report),
+        notices: table.boolean("notices", report),
         limit: table.word("limit", report),
     }
 }

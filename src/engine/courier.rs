@@ -153,14 +153,14 @@ impl Lane {
         let outcome = self
             .courier
             .messenger
-            .deliver(&self.chat.name, Some(order.kind), &request)
+            .deliver(&self.chat.name, Some(&order.subject), &request)
             .await;
-        tracing::debug!(chat = %self.chat.name, kind = ?order.kind, reason = ?order.reason, ?outcome, "delivered");
+        tracing::debug!(chat = %self.chat.name, subject = ?order.subject, reason = ?order.reason, ?outcome, "delivered");
         let retry = self.learn(&outcome);
-        let (key, attempt) = (order.key, order.attempt);
+        let (subject, attempt) = (order.subject, order.attempt);
         let settled = self
             .ask(|reply| Ask::Settle {
-                key,
+                subject,
                 attempt,
                 outcome,
                 retry,

@@ -12,6 +12,7 @@ use crossbeam_channel::Sender;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::config::Health;
 use crate::model::{Moment, Now};
 use crate::tail::FileStatus;
 use crate::telegram::ChatSettings;
@@ -73,6 +74,7 @@ pub(super) struct Herald {
     pub(super) pulse: Pulse,
     pub(super) success: Success,
     pub(super) chats: Vec<ChatSettings>,
+    pub(super) health: Health,
     /// Who wants to hear a fresh status.
     pub(super) listeners: mpsc::Receiver<oneshot::Sender<Status>>,
 }
@@ -138,6 +140,7 @@ impl Herald {
             beat: self.pulse.read(),
             books,
             chats: &self.chats,
+            health: self.health,
             delivering_since: memory.delivering_since,
         })
     }

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
-use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Settled, Way};
+use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Render, Settled, Subject, Way};
 use crate::message;
 use crate::model::{
-    AttemptId, ChatName, DeliveryKey, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Now, Outcome,
-    Position, Row, RuleName, TurnNo,
+    AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Notice, NoticeCard, Now,
+    Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
 
@@ -41,6 +41,7 @@ pub(super) struct Batch {
     pub(super) gaps: Vec<Gap>,
     pub(super) rows: Vec<Row>,
     pub(super) found: BTreeMap<RuleName, u64>,
+    pub(super) notices: Vec<Notice>,
 }
 
 impl Batch {
@@ -50,6 +51,7 @@ impl Batch {
             && self.logs_seen.is_empty()
             && self.gaps.is_empty()
             && self.rows.is_empty()
+            && self.notices.is_empty()
     }
 }
 
@@ -69,7 +71,7 @@ pub(super) enum Ask {
     },
     /// This became of it.
     Settle {
-        key: DeliveryKey,
+        subject: Subject,
         attempt: AttemptId,
         outcome: Outcome,
         retry: Duration,
@@ -119,6 +121,19 @@ pub(super) struct Ledger {
     pub(super) lanes: Vec<Arc<Notify>>,
     /// `run --once`: `wait` is cut short as soon as the reader is done.
     pub(super) once: bool,
+}
+
+/// The `message` room, as the incidents know it.
+struct Pages<'a>(&'a message::Settings);
+
+impl Render for Pages<'_> {
+    fn incident(&mut self, card: &Card<'_>) -> Rendered {
+        message::render(self.0, card)
+    }
+
+    fn notices(&mut self, card: &NoticeCard<'_>) -> Text {
+        message::notices(self.0, card)
+    }
 }
 
 /// One turn under construction.
@@ -238,8 +253,12 @@ impl Ledger {
             *total += found;
             turn.host.found.push(FoundCount { rule, found: *total });
         }
-        turn.news |= !batch.rows.is_empty();
-        self.incidents.apply(batch.rows, self.clock.now());
+        turn.news |= !batch.rows.is_empty() || !batch.notices.is_empty();
+        let now = self.clock.now();
+        self.incidents.apply(batch.rows, now);
+        for notice in &batch.notices {
+            self.incidents.notice(notice, now);
+        }
     }
 
     fn take_asks(&mut self, turn: &mut Turn, drained: &mut Vec<oneshot::Sender<()>>) {
@@ -251,20 +270,19 @@ impl Ledger {
                     let _ = reply.send(self.incidents.ask(&chat, now));
                 }
                 Ask::Take { chat, class, reply } => {
-                    let message = &self.message;
-                    let order = self
-                        .incidents
-                        .take(&chat, class, now, &mut |card| message::render(message, card));
+                    let order = self.incidents.take(&chat, class, now, &mut Pages(&self.message));
                     turn.takes.push((order, reply));
                 }
                 Ask::Settle {
-                    key,
+                    subject,
                     attempt,
                     outcome,
                     retry,
                     reply,
                 } => {
-                    let settled = self.incidents.settle(&key, attempt, &outcome, retry, now);
+                    let settled = self.incidents.settle(&subject, attempt, &outcome, retry, now);
+                    // Another chat may have to be told what became of this one.
+                    turn.news |= !matches!(outcome, Outcome::Sent { .. });
                     turn.settles.push((settled, reply));
                 }
                 Ask::Way { chat, reply } => {
@@ -276,7 +294,9 @@ impl Ledger {
                     retry,
                     reply,
                 } => {
-                    self.incidents.heard(&chat, &outcome, retry, now);
+                    self.incidents.hear(&chat, &outcome, retry, now);
+                    // Another chat may have to be told what became of this one.
+                    turn.news = true;
                     turn.heard.push(reply);
                 }
                 Ask::Books { reply } => {

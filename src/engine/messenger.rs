@@ -2,7 +2,8 @@
 
 use std::pin::Pin;
 
-use crate::model::{AttemptKind, ChatName, Outcome, Refusal, RefusalKind};
+use crate::incident::Subject;
+use crate::model::{ChatName, Outcome, Refusal, RefusalKind};
 use crate::telegram::{Client, Request};
 
 /// A delivery under way.
@@ -10,11 +11,11 @@ pub type Delivering<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 /// Takes finished messages. The engine does not know whether it talks to Telegram or to a terminal.
 pub trait Messenger: Send + Sync {
-    /// Delivers one message or edit and says what became of it. A message by hand is of no kind.
+    /// Delivers one message or edit and says what became of it. A letter has no subject.
     fn deliver<'a>(
         &'a self,
         chat: &'a ChatName,
-        kind: Option<AttemptKind>,
+        subject: Option<&'a Subject>,
         request: &'a Request,
     ) -> Delivering<'a>;
 
@@ -28,7 +29,7 @@ impl Messenger for Client {
     fn deliver<'a>(
         &'a self,
         _: &'a ChatName,
-        _: Option<AttemptKind>,
+        _: Option<&'a Subject>,
         request: &'a Request,
     ) -> Delivering<'a> {
         Box::pin(Client::deliver(self, request))

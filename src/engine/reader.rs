@@ -1,12 +1,13 @@
 //! The reader thread: files in, rows out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
 
-use crate::model::{LogName, Position};
-use crate::tail::{self, Mode, Tailer, Turn, Waker};
+use crate::model::{LogName, Notice, Position};
+use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
 use super::clock::Clock;
 use super::herald::Pulse;
@@ -26,6 +27,18 @@ pub(super) struct Reader {
     pub(super) clock: Clock,
     pub(super) draw: fastrand::Rng,
     pub(super) pulse: Pulse,
+    /// What is to be told once the first look is done; absent if nothing is.
+    pub(super) start: Option<Start>,
+}
+
+/// What a run knows of its own start, before it looked at a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) rules: usize,
+    /// No state was found.
+    pub(super) fresh: bool,
+    /// Pieces of the state that were set aside.
+    pub(super) set_aside: usize,
 }
 
 impl Reader {
@@ -43,6 +56,7 @@ impl Reader {
             clock,
             draw,
             pulse,
+            mut start,
         } = self;
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
@@ -51,7 +65,12 @@ impl Reader {
             let mut turn = tailer.turn(now, &mut |source, chunk| tally.chunk(source, chunk));
             say(&turn);
             let more = turn.more;
-            let batch = batch(&mut turn, tally);
+            let mut batch = batch(&mut turn, tally);
+            if let Some(start) = start.take() {
+                batch
+                    .notices
+                    .insert(0, start.notice(&tailer.files(), turn.at_end));
+            }
             // What is sent is committed with its positions or not at all; a send that fails means that the
             // ledger is gone, and then these bytes are read again at the next start.
             if !batch.is_empty() && batches.send(batch).is_err() {
@@ -69,13 +88,58 @@ impl Reader {
 
 fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
     let (rows, found) = tally.finish();
+    // Before the gaps move away: they are told too.
+    let notices = notices(turn);
     Batch {
         positions: std::mem::take(&mut turn.positions),
         forgotten: std::mem::take(&mut turn.forgotten),
         logs_seen: std::mem::take(&mut turn.logs_seen),
         gaps: std::mem::take(&mut turn.gaps),
+        notices,
         rows,
         found,
+    }
+}
+
+impl Start {
+    fn notice(self, files: &[FileStatus], at_end: usize) -> Notice {
+        let followed = files.iter().filter(|file| file.state == FileState::Following);
+        Notice::Started {
+            files: followed.count() as u64,
+            rules: self.rules as u64,
+            fresh: self.fresh.then_some(at_end as u64),
+            set_aside: self.set_aside as u64,
+            earlier: 0,
+        }
+    }
+}
+
+/// What of a turn is told to people beyond the log.
+fn notices(turn: &Turn) -> Vec<Notice> {
+    let gaps = turn.gaps.iter().cloned().map(Notice::Gap);
+    turn.notes.iter().filter_map(notice).chain(gaps).collect()
+}
+
+/// Files that are left alone on purpose are nobody's trouble; they stand in the log only.
+fn notice(note: &Note) -> Option<Notice> {
+    let path = |path: &Path| path.display().to_string();
+    match note {
+        Note::Missing { log, globs } => Some(Notice::Missing {
+            log: log.clone(),
+            globs: globs.join(", "),
+        }),
+        Note::Unreadable {
+            path: file, error, ..
+        }
+        | Note::Failed { path: file, error } => Some(Notice::Unreadable {
+            path: path(file),
+            why: error.clone(),
+        }),
+        Note::Readable { path: file } => Some(Notice::Readable { path: path(file) }),
+        Note::TooManyOpen => Some(Notice::TooManyOpen),
+        Note::NotRegular { .. } | Note::Compressed { .. } | Note::Forbidden { .. } | Note::NoHints { .. } => {
+            None
+        }
     }
 }
 

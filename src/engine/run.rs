@@ -18,13 +18,13 @@ use crate::tail::{Mode, Waker};
 use crate::telegram::{BotLimits, ChatSettings};
 
 use super::clock::Clock;
-use super::control;
+use super::control::{self, Control};
 use super::courier::letter::Door;
 use super::courier::{Courier, Lane, LedgerGone};
 use super::herald::{self, Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
 use super::messenger::Messenger;
-use super::reader::Reader;
+use super::reader::{Reader, Start};
 use super::tally::Lens;
 
 /// What is due when the program is told to stop is delivered within this; Docker kills after 10 s.
@@ -41,6 +41,10 @@ pub struct Plan {
     pub store: Store,
     /// What it held when it was opened.
     pub state: State,
+    /// No state was found: files may be followed from their end.
+    pub fresh: bool,
+    /// Pieces of the state that were damaged and set aside.
+    pub set_aside: usize,
     /// Where messages go.
     pub messenger: Arc<dyn Messenger>,
     /// Forever, or once.
@@ -96,6 +100,8 @@ pub fn run(plan: Plan) -> Result<Summary, EngineError> {
     })
 }
 
+type Lanes = JoinSet<Result<(), LedgerGone>>;
+
 /// All that runs.
 struct Engine {
     reader: Thread<()>,
@@ -119,6 +125,8 @@ impl Engine {
             settings,
             store,
             state,
+            fresh,
+            set_aside,
             messenger,
             mode,
             folder,
@@ -137,9 +145,10 @@ impl Engine {
         let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
         let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
-        let (ask_status, listeners) = mpsc::channel(1);
+        let (status, listeners) = mpsc::channel(1);
         if let Some(folder) = &folder {
             let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());
+            let health = settings.health;
             let (pulse, success) = (pulse.clone(), success.clone());
             tokio::spawn(
                 Herald {
@@ -149,6 +158,7 @@ impl Engine {
                     pulse,
                     success,
                     chats,
+                    health,
                     listeners,
                 }
                 .run(),
@@ -162,16 +172,8 @@ impl Engine {
             success,
             stopping: stopping_receiver,
         };
-        // Its result is a line in the log.
-        tokio::spawn({
-            let messenger = courier.messenger.clone();
-            async move { messenger.introduce().await }
-        });
         let (lanes, doors) = lanes(&courier, chats, &wake_lanes, &incidents, &mut draw);
-        let control = folder.as_deref().and_then(|folder| {
-            let status = ask_status;
-            control::Server::start(folder, control::Control { doors, status })
-        });
+        let control = control::Server::start(folder.as_deref(), Control { doors, status });
         let reader = Reader {
             lens,
             tail: settings.tail,
@@ -184,6 +186,12 @@ impl Engine {
             clock,
             draw: draw.fork(),
             pulse,
+            // A single pass says nothing of itself: it may be made every minute.
+            start: (mode == Mode::Forever).then_some(Start {
+                rules: settings.incident.rules.len(),
+                fresh,
+                set_aside,
+            }),
         };
         let ledger = Ledger {
             incidents,
@@ -314,27 +322,6 @@ impl Engine {
     }
 }
 
-type Lanes = JoinSet<Result<(), LedgerGone>>;
-
-/// A lane per chat, and the doors through which letters come into them.
-fn lanes(
-    courier: &Courier,
-    chats: &[ChatSettings],
-    wake: &[Arc<Notify>],
-    incidents: &Incidents,
-    draw: &mut fastrand::Rng,
-) -> (Lanes, Vec<Door>) {
-    let mut lanes = JoinSet::new();
-    let mut doors = Vec::new();
-    for (chat, wake) in chats.iter().zip(wake) {
-        let known = incidents.chats().find(|known| known.name == chat.name);
-        let (door, letters) = Door::new(&chat.name);
-        lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), letters, known, draw).run());
-        doors.push(door);
-    }
-    (lanes, doors)
-}
-
 async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
     let asked = match stop {
         Some(stop) => stop.await.is_ok(),
@@ -344,6 +331,27 @@ async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
     if !asked {
         std::future::pending::<()>().await;
     }
+}
+
+/// One lane per chat with the door for its letters, and the bot's introduction, whose result is a line in the log.
+fn lanes(
+    courier: &Courier,
+    chats: &[ChatSettings],
+    wakes: &[Arc<Notify>],
+    incidents: &Incidents,
+    draw: &mut fastrand::Rng,
+) -> (Lanes, Vec<Door>) {
+    let messenger = courier.messenger.clone();
+    tokio::spawn(async move { messenger.introduce().await });
+    let mut lanes = JoinSet::new();
+    let mut doors = Vec::new();
+    for (chat, wake) in chats.iter().zip(wakes) {
+        let known = incidents.chats().find(|known| known.name == chat.name);
+        let (door, letters) = Door::new(&chat.name);
+        lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), letters, known, draw).run());
+        doors.push(door);
+    }
+    (lanes, doors)
 }
 
 /// A plain thread whose end can be waited for, a panic included.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Health;
 use crate::incident::LedgerLine;
 use crate::model::{
     ChatState, ChatTarget, FoundCount, Gap, GapKind, Incident, Moment, Now, Phase, Timestamp,
@@ -15,11 +16,6 @@ use crate::tail::{FileState, FileStatus};
 use crate::telegram::ChatSettings;
 
 use super::herald::{Beat, FILE};
-
-/// A reader, or a process, without a sign of life for this long is not alive.
-const READ_WITHIN: Duration = Duration::from_secs(30);
-/// Something owed and nothing delivered for this long: Telegram does not hear us.
-const DELIVER_WITHIN: Duration = Duration::from_mins(5);
 
 /// Everything `status --json` shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +29,8 @@ pub struct Status {
     pub uptime_s: u64,
     /// When this was written.
     pub written_at: String,
+    /// A status older than this was left by a process that is gone or stuck (`[health] read_within`).
+    pub read_within_ms: u64,
     /// Whether reading and delivering work.
     pub healthy: bool,
     /// Why not, in words.
@@ -203,6 +201,7 @@ pub(super) struct Sources<'a> {
     /// The last books the ledger handed out; absent before the first.
     pub(super) books: Option<&'a Books>,
     pub(super) chats: &'a [ChatSettings],
+    pub(super) health: Health,
     /// When a request last succeeded, or began to be owed.
     pub(super) delivering_since: Moment,
 }
@@ -217,6 +216,7 @@ impl Status {
             pid: std::process::id(),
             uptime_s: (sources.now.moment - sources.started.moment).as_secs(),
             written_at: rfc3339(sources.now.wall),
+            read_within_ms: u64::try_from(sources.health.read_within.as_millis()).unwrap_or(u64::MAX),
             healthy: reasons.is_empty(),
             reasons,
             logs: logs(&sources.beat.files),
@@ -240,6 +240,11 @@ impl Status {
         serde_json::from_slice(&text).ok()
     }
 
+    /// Whether it is too old to be that of a process that lives.
+    pub fn is_stale(&self) -> bool {
+        self.age() > Duration::from_millis(self.read_within_ms)
+    }
+
     /// How long ago it was written, by the wall clock.
     pub fn age(&self) -> Duration {
         let written: Option<jiff::Timestamp> = self.written_at.parse().ok();
@@ -253,7 +258,7 @@ fn reasons(sources: &Sources<'_>) -> Vec<String> {
     let mut reasons = Vec::new();
     let now = sources.now.moment;
     let since = sources.beat.at.unwrap_or(sources.started.moment);
-    if now - since > READ_WITHIN {
+    if now - since > sources.health.read_within {
         reasons.push(format!(
             "the logs were not looked at for {} s",
             (now - since).as_secs()
@@ -265,11 +270,11 @@ fn reasons(sources: &Sources<'_>) -> Vec<String> {
         None => reasons.push("the state is not open yet".to_owned()),
         Some(books) => {
             let age = now - books.now.moment;
-            if age > READ_WITHIN {
+            if age > sources.health.read_within {
                 reasons.push(format!("nothing could be stored for {} s", age.as_secs()));
             }
             let silent = now - sources.delivering_since;
-            if books.owes && silent > DELIVER_WITHIN {
+            if books.owes && silent > sources.health.deliver_within {
                 reasons.push(format!(
                     "something is owed, and no request to Telegram succeeded for {} s",
                     silent.as_secs()
@@ -408,6 +413,7 @@ mod tests {
             },
             books,
             chats: &[],
+            health: Health::default(),
             delivering_since: at(delivering_since).moment,
         };
         let status = Status::of(&sources);

@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use crate::model::{
-    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Incident, Now, Outcome, Refusal,
-    RefusalKind, Timer,
+    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Incident, Now, Outcome, Timer,
 };
 
+use super::chat::{self, Heard};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings};
-use super::{chat, fold, limit};
+use super::{fold, limit};
 
 /// The pause before a follow-up ring grows to this at most.
 const RING_PAUSE: Duration = Duration::from_mins(30);
@@ -55,6 +55,8 @@ pub(super) fn settle(
     let Some(attempt) = rows.delivery_mut(key).and_then(known) else {
         return Settled::Stale;
     };
+    let was_new_message = attempt.kind.is_new_message();
+    let heard = chat::hear(rows, &key.chat, outcome, retry, now);
     let mut booking = Booking {
         rows,
         rule,
@@ -62,12 +64,17 @@ pub(super) fn settle(
         attempt,
         now,
     };
-    match outcome {
-        Outcome::Sent { message_id } => booking.sent(*message_id),
-        Outcome::Wait { after, flood, .. } => booking.wait(after.unwrap_or(retry), *flood),
-        Outcome::Moved { to } => booking.moved(*to),
-        Outcome::Unsure { .. } => booking.unsure(retry),
-        Outcome::Refused(refusal) => booking.refused(refusal, retry),
+    match heard {
+        Heard::Confirmed(message_id) => booking.sent(message_id),
+        Heard::Later => booking.later(Settled::Later),
+        Heard::Unsure => {
+            booking.may_have_arrived();
+            booking.later(Settled::Later)
+        }
+        Heard::Parked => booking.later(Settled::Parked),
+        Heard::TokenWrong => booking.later(Settled::TokenWrong),
+        Heard::MessageGone if !was_new_message => booking.message_gone(),
+        Heard::MessageGone | Heard::TextRefused => booking.refused_text(),
     }
 }
 
@@ -108,7 +115,6 @@ impl Booking<'_> {
     }
 
     fn sent(&mut self, message_id: i64) -> Settled {
-        chat::open(self.rows, &self.key.chat);
         self.take_a_place_of_the_limit();
         self.settle_own_matches();
         self.settle_others_matches();
@@ -214,15 +220,17 @@ impl Booking<'_> {
         delivery.owed_since = (delivery.pending() > 0).then_some(now);
     }
 
-    fn wait(&mut self, after: Duration, flood: bool) -> Settled {
+    /// Nothing is settled, and it is tried again.
+    fn later(&mut self, settled: Settled) -> Settled {
         self.release();
-        chat::close(self.rows, &self.key.chat, after, flood, self.now);
-        Settled::Later
+        settled
     }
 
-    fn unsure(&mut self, retry: Duration) -> Settled {
-        self.may_have_arrived();
-        self.wait(retry, false)
+    /// The next delivery makes a new message in its place.
+    fn message_gone(&mut self) -> Settled {
+        lose_message(self.rows, self.key);
+        finish(self.rows, self.key);
+        self.later(Settled::Later)
     }
 
     fn may_have_arrived(&mut self) {
@@ -233,41 +241,6 @@ impl Booking<'_> {
                 delivery.unsure += 1;
             }
         }
-    }
-
-    fn moved(&mut self, to: i64) -> Settled {
-        self.release();
-        chat::moved(self.rows, &self.key.chat, to);
-        Settled::Later
-    }
-
-    fn refused(&mut self, refusal: &Refusal, retry: Duration) -> Settled {
-        match refusal.kind {
-            RefusalKind::ChatGone => self.park(&refusal.why),
-            RefusalKind::TokenWrong => {
-                self.release();
-                self.rows.pause_token(Timer::start(self.now.moment, retry));
-                Settled::TokenWrong
-            }
-            RefusalKind::TopicGone if !self.rows.chat_mut(&self.key.chat).topic_gone => {
-                self.release();
-                self.rows.chat_mut(&self.key.chat).topic_gone = true;
-                Settled::Later
-            }
-            RefusalKind::MessageGone if !self.attempt.kind.is_new_message() => {
-                self.release();
-                lose_message(self.rows, self.key);
-                finish(self.rows, self.key);
-                Settled::Later
-            }
-            RefusalKind::TopicGone | RefusalKind::MessageGone | RefusalKind::Text => self.refused_text(),
-        }
-    }
-
-    fn park(&mut self, why: &str) -> Settled {
-        self.release();
-        chat::park(self.rows, &self.key.chat, why, self.now);
-        Settled::Parked
     }
 
     /// First without entities; then what this text alone would have settled is failed. Other incidents it

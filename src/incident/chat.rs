@@ -1,14 +1,13 @@
-//! What an outcome says about its chat and about the whole bot, whatever the message was: gates, parking, the
-//! move to a supergroup.
+//! What an outcome says about the chat itself, whatever was sent: gates, parking, moves.
 //!
-//! Deliveries book more than this (`booking`); a message that belongs to no delivery books nothing else.
+//! Everything sent to a chat is heard here first; what it means for the incident, or for the notices, is
+//! booked by their own files. The trap: a gate that is not closed here is a request too many.
 
 use std::time::Duration;
 
-use crate::model::{ChatName, DeliveryKey, Moment, Now, Outcome, Parked, Refusal, RefusalKind, Timer};
+use crate::model::{ChatName, DeliveryKey, Now, Outcome, Parked, Refusal, RefusalKind, Timer};
 
-use super::booking::{finish, lose_message};
-use super::incidents::Incidents;
+use super::booking;
 use super::rows::Rows;
 
 /// A parked chat is tried again this often.
@@ -18,79 +17,68 @@ const FLOOD_PAIR: Duration = Duration::from_secs(10);
 /// The span of the requests that are kept for the limiter.
 const REQUESTS: Duration = Duration::from_mins(1);
 
-/// How a message that somebody sends by hand reaches its chat.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Way {
-    /// Not before then; absent: now.
-    pub closed_until: Option<Moment>,
-    /// The supergroup that the chat became.
-    pub moved_to: Option<i64>,
-    /// The chat's topic is gone.
-    pub topic_gone: bool,
+/// What is left to be booked by whoever sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Telegram has it, under this id.
+    Confirmed(i64),
+    /// It did not arrive and is sent again.
+    Later,
+    /// It may have arrived.
+    Unsure,
+    /// The chat is gone.
+    Parked,
+    /// The token is wrong.
+    TokenWrong,
+    /// The message it was about is gone.
+    MessageGone,
+    /// Telegram does not take this text.
+    TextRefused,
 }
 
-impl Incidents {
-    /// How a message by hand reaches `chat` now. The pauses of a parked chat and of a refused token do not
-    /// count: they only space out the questions that nobody asked, and this one somebody asks.
-    pub fn way(&self, chat: &ChatName, now: Now) -> Way {
-        let known = self.rows.chat(chat);
-        let own = known
-            .filter(|chat| chat.parked.is_none())
-            .and_then(|chat| chat.gate);
-        let closed = own.into_iter().chain(self.rows.flood_gate());
-        let closed = closed.filter(|gate| !gate.fired(now.moment));
-        Way {
-            closed_until: closed.map(|gate| gate.due).max(),
-            moved_to: known.and_then(|chat| chat.moved_to),
-            topic_gone: known.is_some_and(|chat| chat.topic_gone),
+/// Books what an outcome says about a chat. `retry` is when to try again where Telegram did not say.
+pub(super) fn hear(rows: &mut Rows, chat: &ChatName, outcome: &Outcome, retry: Duration, now: Now) -> Heard {
+    match outcome {
+        Outcome::Sent { message_id } => {
+            let row = rows.chat_mut(chat);
+            (row.gate, row.flooded, row.parked) = (None, false, None);
+            Heard::Confirmed(*message_id)
         }
-    }
-
-    /// Books the outcome of a message that belongs to no delivery: what it says about the chat and the bot.
-    /// `retry` is how long to wait where Telegram does not say.
-    pub fn heard(&mut self, chat: &ChatName, outcome: &Outcome, retry: Duration, now: Now) {
-        let rows = &mut self.rows;
-        count_request(rows, chat, now);
-        match outcome {
-            Outcome::Sent { .. } => open(rows, chat),
-            Outcome::Wait { after, flood, .. } => close(rows, chat, after.unwrap_or(retry), *flood, now),
-            Outcome::Unsure { .. } => close(rows, chat, retry, false, now),
-            Outcome::Moved { to } => moved(rows, chat, *to),
-            Outcome::Refused(Refusal { kind, why }) => match kind {
-                RefusalKind::ChatGone => park(rows, chat, why, now),
-                RefusalKind::TokenWrong => rows.pause_token(Timer::start(now.moment, retry)),
-                RefusalKind::TopicGone => rows.chat_mut(chat).topic_gone = true,
-                RefusalKind::MessageGone | RefusalKind::Text => {}
-            },
+        Outcome::Wait { after, flood, .. } => {
+            close(rows, chat, after.unwrap_or(retry), *flood, now);
+            Heard::Later
         }
+        Outcome::Moved { to } => {
+            moved(rows, chat, *to);
+            Heard::Later
+        }
+        Outcome::Unsure { .. } => {
+            close(rows, chat, retry, false, now);
+            Heard::Unsure
+        }
+        Outcome::Refused(refusal) => refused(rows, chat, refusal, retry, now),
     }
 }
 
-/// Remembers a request for the limiter of the next start.
-pub(super) fn count_request(rows: &mut Rows, chat: &ChatName, now: Now) {
+/// Remembers a request, so that the limits hold over restarts too.
+pub(super) fn requested(rows: &mut Rows, chat: &ChatName, now: Now) {
     let requests = &mut rows.chat_mut(chat).requests;
     requests.retain(|request| !request.fired(now.moment));
     requests.push(Timer::start(now.moment, REQUESTS));
 }
 
-/// The chat takes messages.
-pub(super) fn open(rows: &mut Rows, chat: &ChatName) {
-    let chat = rows.chat_mut(chat);
-    (chat.gate, chat.flooded, chat.parked) = (None, false, None);
-}
-
-/// Nothing is sent to the chat for so long.
-pub(super) fn close(rows: &mut Rows, chat: &ChatName, length: Duration, flood: bool, now: Now) {
-    let gate = Timer::start(now.moment, length);
+fn close(rows: &mut Rows, chat: &ChatName, after: Duration, flood: bool, now: Now) {
+    let gate = Timer::start(now.moment, after);
     if flood {
-        close_the_bot_on_a_second_flood(rows, chat, gate, now.moment);
+        close_the_bot_on_a_second_flood(rows, chat, gate, now);
     }
-    let chat = rows.chat_mut(chat);
-    (chat.gate, chat.flooded) = (Some(gate), flood);
+    let row = rows.chat_mut(chat);
+    (row.gate, row.flooded) = (Some(gate), flood);
 }
 
 /// Telegram blocks the whole bot when it blocks two chats, so the bot waits for the later of both.
-fn close_the_bot_on_a_second_flood(rows: &mut Rows, chat: &ChatName, gate: Timer, now: Moment) {
+fn close_the_bot_on_a_second_flood(rows: &mut Rows, chat: &ChatName, gate: Timer, now: Now) {
+    let now = now.moment;
     let recent =
         |other: &Timer| !other.fired(now) && other.length.saturating_sub(other.remaining(now)) <= FLOOD_PAIR;
     let others = rows.chats().filter(|other| other.name != *chat && other.flooded);
@@ -105,132 +93,43 @@ fn close_the_bot_on_a_second_flood(rows: &mut Rows, chat: &ChatName, gate: Timer
 }
 
 /// The group became a supergroup, where none of the old messages exists.
-pub(super) fn moved(rows: &mut Rows, chat: &ChatName, to: i64) {
+fn moved(rows: &mut Rows, chat: &ChatName, to: i64) {
     rows.chat_mut(chat).moved_to = Some(to);
     let keys: Vec<DeliveryKey> = rows
         .deliveries(chat)
         .map(|delivery| delivery.key.clone())
         .collect();
     for key in keys {
-        lose_message(rows, &key);
-        finish(rows, &key);
+        booking::lose_message(rows, &key);
+        booking::finish(rows, &key);
     }
 }
 
-/// The chat is gone: it is asked again after a while.
-pub(super) fn park(rows: &mut Rows, chat: &ChatName, why: &str, now: Now) {
-    let gate = Timer::start(now.moment, PROBE);
-    let chat = rows.chat_mut(chat);
-    (chat.gate, chat.flooded) = (Some(gate), false);
-    let since = chat.parked.take().map_or(now.wall, |parked| parked.since);
-    chat.parked = Some(Parked {
+fn refused(rows: &mut Rows, chat: &ChatName, refusal: &Refusal, retry: Duration, now: Now) -> Heard {
+    match refusal.kind {
+        RefusalKind::ChatGone => {
+            park(rows, chat, &refusal.why, now);
+            Heard::Parked
+        }
+        RefusalKind::TokenWrong => {
+            rows.pause_token(Timer::start(now.moment, retry));
+            Heard::TokenWrong
+        }
+        RefusalKind::TopicGone if !rows.chat_mut(chat).topic_gone => {
+            rows.chat_mut(chat).topic_gone = true;
+            Heard::Later
+        }
+        RefusalKind::MessageGone => Heard::MessageGone,
+        RefusalKind::TopicGone | RefusalKind::Text => Heard::TextRefused,
+    }
+}
+
+fn park(rows: &mut Rows, chat: &ChatName, why: &str, now: Now) {
+    let row = rows.chat_mut(chat);
+    (row.gate, row.flooded) = (Some(Timer::start(now.moment, PROBE)), false);
+    let since = row.parked.take().map_or(now.wall, |parked| parked.since);
+    row.parked = Some(Parked {
         why: why.to_owned(),
         since,
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::incident::Settings;
-    use crate::model::{State, StoreId, Timestamp};
-
-    fn at(seconds: u64) -> Now {
-        Now {
-            moment: Moment(seconds * 1_000),
-            wall: Timestamp(0),
-        }
-    }
-
-    fn incidents() -> Incidents {
-        let store = StoreId::draw(&mut fastrand::Rng::with_seed(1));
-        Incidents::restore(
-            &Settings::default(),
-            &State::empty(store),
-            at(0),
-            fastrand::Rng::with_seed(1),
-        )
-    }
-
-    fn hear(incidents: &mut Incidents, chat: &str, outcome: &Outcome, seconds: u64) {
-        let retry = Duration::from_secs(5);
-        incidents.heard(&ChatName::new(chat), outcome, retry, at(seconds));
-    }
-
-    fn closed_until(incidents: &Incidents, chat: &str, seconds: u64) -> Option<u64> {
-        let way = incidents.way(&ChatName::new(chat), at(seconds));
-        way.closed_until.map(|until| until.0 / 1_000)
-    }
-
-    fn wait(seconds: u64) -> Outcome {
-        Outcome::Wait {
-            after: Some(Duration::from_secs(seconds)),
-            flood: true,
-            why: String::new(),
-        }
-    }
-
-    fn refused(kind: RefusalKind) -> Outcome {
-        Outcome::Refused(Refusal {
-            kind,
-            why: String::new(),
-        })
-    }
-
-    const SENT: Outcome = Outcome::Sent { message_id: 1 };
-
-    #[test]
-    fn a_flood_heard_by_hand_closes_the_chat_and_two_close_the_bot() {
-        let mut incidents = incidents();
-        hear(&mut incidents, "a", &wait(30), 100);
-        assert_eq!(closed_until(&incidents, "a", 100), Some(130));
-        assert_eq!(closed_until(&incidents, "b", 100), None);
-        assert_eq!(closed_until(&incidents, "a", 130), None);
-        hear(&mut incidents, "b", &wait(40), 105);
-        for chat in ["a", "b", "c"] {
-            assert_eq!(closed_until(&incidents, chat, 106), Some(145), "{chat}");
-        }
-        hear(&mut incidents, "a", &SENT, 146);
-        assert_eq!(closed_until(&incidents, "a", 146), None);
-    }
-
-    #[test]
-    fn a_parked_chat_and_a_refused_token_are_asked_by_hand_at_any_time() {
-        let mut incidents = incidents();
-        hear(&mut incidents, "a", &refused(RefusalKind::ChatGone), 100);
-        hear(&mut incidents, "b", &refused(RefusalKind::TokenWrong), 100);
-        let parked = |incidents: &Incidents| incidents.chats().any(|chat| chat.parked.is_some());
-        assert!(parked(&incidents));
-        for chat in ["a", "b"] {
-            assert_eq!(closed_until(&incidents, chat, 101), None, "{chat}");
-            assert!(
-                incidents.gate(&ChatName::new(chat), at(101)).is_some(),
-                "alerts wait"
-            );
-        }
-        hear(&mut incidents, "a", &SENT, 102);
-        assert!(!parked(&incidents));
-    }
-
-    #[test]
-    fn every_request_by_hand_counts_for_the_limiter_of_the_next_start() {
-        let mut incidents = incidents();
-        for (second, outcome) in [(100, SENT), (101, wait(1)), (102, refused(RefusalKind::Text))] {
-            hear(&mut incidents, "a", &outcome, second);
-        }
-        let changes = incidents.changes(at(103));
-        assert_eq!(changes.chats.len(), 1);
-        assert_eq!(changes.chats[0].requests.len(), 3);
-        hear(&mut incidents, "a", &SENT, 161);
-        assert_eq!(incidents.changes(at(161)).chats[0].requests.len(), 2);
-    }
-
-    #[test]
-    fn a_moved_chat_and_a_lost_topic_show_the_way() {
-        let mut incidents = incidents();
-        hear(&mut incidents, "a", &Outcome::Moved { to: -1_007 }, 100);
-        hear(&mut incidents, "a", &refused(RefusalKind::TopicGone), 100);
-        let way = incidents.way(&ChatName::new("a"), at(100));
-        assert_eq!((way.moved_to, way.topic_gone), (Some(-1_007), true));
-    }
 }

@@ -4,8 +4,8 @@
 //! else it tells of. So a confirmation can be booked without looking at anything that changed meanwhile.
 
 use crate::model::{
-    AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, Delivery, DeliveryKey, Incident,
-    KeptLine, Now, Rendered, Text,
+    AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, ChatName, Delivery, DeliveryKey,
+    Incident, KeptLine, NoticeKey, Now, Rendered, Text,
 };
 
 use super::policy::{SendReason, new_shapes};
@@ -21,12 +21,10 @@ const LINES: usize = 2_100;
 /// What to send. Everything else about it stands in the delivery's attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Whose delivery.
-    pub key: DeliveryKey,
-    /// Which attempt; given back with the outcome.
+    /// What it is about; given back with the outcome.
+    pub subject: Subject,
+    /// Which attempt; given back too.
     pub attempt: AttemptId,
-    /// What it is for.
-    pub kind: AttemptKind,
     /// Why it is sent.
     pub reason: SendReason,
     /// A new message or an edit.
@@ -41,6 +39,30 @@ pub struct Order {
     pub moved_to: Option<i64>,
     /// The chat's topic is gone.
     pub topic_gone: bool,
+}
+
+/// What a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An incident.
+    Incident {
+        /// Whose delivery.
+        key: DeliveryKey,
+        /// What the request is for.
+        kind: AttemptKind,
+    },
+    /// The program itself.
+    Notices(NoticeKey),
+}
+
+impl Subject {
+    /// Who is told.
+    pub fn chat(&self) -> &ChatName {
+        match self {
+            Self::Incident { key, .. } => &key.chat,
+            Self::Notices(key) => &key.chat,
+        }
+    }
 }
 
 /// Which call of the Bot API.
@@ -123,7 +145,7 @@ pub(super) fn begin(
     if let Some(delivery) = rows.delivery_mut(key) {
         delivery.attempt = Some(attempt);
     }
-    chat::count_request(rows, &key.chat, now);
+    chat::requested(rows, &key.chat, now);
     Some(order)
 }
 
@@ -139,9 +161,11 @@ fn order(rows: &Rows, delivery: &Delivery, attempt: &Attempt, decided: Decided, 
     };
     let chat = rows.chat(&delivery.key.chat);
     Some(Order {
-        key: delivery.key.clone(),
+        subject: Subject::Incident {
+            key: delivery.key.clone(),
+            kind: attempt.kind,
+        },
         attempt: attempt.id,
-        kind: attempt.kind,
         reason: decided.reason,
         call,
         silent: !attempt.sounds,

@@ -1,21 +1,22 @@
 //! The door of the room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Account, AccountKey, AttemptId, Card, ChatName, Delivery, DeliveryKey, Ended, Incident, IncidentId,
-    LedgerDelta, Moment, Now, Outcome, Phase, Rendered, Row, RuleName, State, Timer,
+    Account, AccountKey, AttemptId, AttemptKind, Card, ChatName, Delivery, DeliveryKey, Ended, Incident,
+    IncidentId, LedgerDelta, Moment, Notice, NoticeCard, NoticeKey, Now, Outcome, Phase, Rendered, Row,
+    RuleName, State, Text, Timer,
 };
 
 use super::booking::{self, Settled};
-use super::delivery::{self, Decided, Order};
+use super::delivery::{self, Decided, Order, Subject};
 use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings, Settings};
-use super::{fold, limit};
+use super::{fold, limit, notices};
 
 /// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
 #[derive(Debug)]
@@ -23,6 +24,10 @@ pub struct Incidents {
     pub(super) rules: BTreeMap<RuleName, Arc<RuleSettings>>,
     pub(super) rows: Rows,
     pub(super) grouper: Grouper,
+    /// All chats, in the order of rules.toml.
+    chats: Vec<ChatName>,
+    /// Those that are told notices.
+    noticed: Vec<ChatName>,
     draw: fastrand::Rng,
 }
 
@@ -54,8 +59,32 @@ pub struct LedgerLine {
     pub pending: u64,
 }
 
+/// Makes texts of what is owed. Pure: the same card gives the same message.
+pub trait Render {
+    /// A message about an incident.
+    fn incident(&mut self, card: &Card<'_>) -> Rendered;
+    /// A message of notices.
+    fn notices(&mut self, card: &NoticeCard<'_>) -> Text;
+}
+
 /// Of all that a chat is owed, the least goes first: the more urgent, then the older.
-type Rank = (Class, Option<Moment>, IncidentId);
+type Rank = (Class, Option<Moment>, Option<IncidentId>);
+
+/// The most urgent thing that a chat is owed.
+struct Best {
+    rank: Rank,
+    reason: SendReason,
+    what: What,
+}
+
+enum What {
+    Incident {
+        key: DeliveryKey,
+        kind: AttemptKind,
+        sounds: bool,
+    },
+    Notices(NoticeKey),
+}
 
 impl Incidents {
     /// Takes up what a store holds. Attempts found in it may have arrived; incidents of rules that are no
@@ -72,9 +101,13 @@ impl Incidents {
             rules,
             rows,
             grouper,
+            chats: settings.chats.clone(),
+            noticed: settings.notices.clone(),
             draw,
         };
         incidents.take_over(&settings.chats, now);
+        let known: BTreeSet<&ChatName> = incidents.chats.iter().collect();
+        notices::take_over(&mut incidents.rows, &known);
         incidents
     }
 
@@ -150,8 +183,11 @@ impl Incidents {
             return Asked::Hold { until: Some(until) };
         }
         match self.best(chat, now) {
-            Ok((_, Decision::Send { class, reason, .. })) => Asked::Due { class, reason },
-            Ok(_) => Asked::Hold { until: None },
+            Ok(Best {
+                rank: (class, ..),
+                reason,
+                ..
+            }) => Asked::Due { class, reason },
             Err(until) => Asked::Hold { until },
         }
     }
@@ -163,47 +199,107 @@ impl Incidents {
         chat: &ChatName,
         class: Class,
         now: Now,
-        render: &mut dyn FnMut(&Card<'_>) -> Rendered,
+        render: &mut dyn Render,
     ) -> Option<Order> {
         if self.gate(chat, now).is_some() {
             return None;
         }
-        let (
-            key,
-            Decision::Send {
-                kind,
-                class: best,
-                sounds,
-                reason,
-            },
-        ) = self.best(chat, now).ok()?
-        else {
-            return None;
-        };
+        let Best {
+            rank: (best, ..),
+            reason,
+            what,
+        } = self.best(chat, now).ok()?;
         if best > class {
             return None;
         }
-        let rule = self.rule(&self.rows.delivery(&key)?.rule);
-        let decided = Decided { kind, sounds, reason };
-        delivery::begin(&mut self.rows, &rule, &key, decided, now, &mut self.draw, render)
+        match what {
+            What::Incident { key, kind, sounds } => {
+                let rule = self.rule(&self.rows.delivery(&key)?.rule);
+                let decided = Decided { kind, sounds, reason };
+                let render = &mut |card: &Card<'_>| render.incident(card);
+                delivery::begin(&mut self.rows, &rule, &key, decided, now, &mut self.draw, render)
+            }
+            What::Notices(key) => {
+                let render = &mut |card: &NoticeCard<'_>| render.notices(card);
+                notices::begin(&mut self.rows, &key, now, &mut self.draw, render)
+            }
+        }
     }
 
     /// Books what became of a request. `retry` is how long to wait where Telegram did not say.
     pub fn settle(
         &mut self,
-        key: &DeliveryKey,
+        subject: &Subject,
         attempt: AttemptId,
         outcome: &Outcome,
         retry: Duration,
         now: Now,
     ) -> Settled {
-        let Some(delivery) = self.rows.delivery(key) else {
-            return Settled::Stale;
+        let chat = subject.chat();
+        let was_parked = self.is_parked(chat);
+        let (settled, rule) = match subject {
+            Subject::Incident { key, .. } => {
+                let Some(delivery) = self.rows.delivery(key) else {
+                    return Settled::Stale;
+                };
+                let rule = self.rule(&delivery.rule);
+                let settled = booking::settle(&mut self.rows, &rule, key, attempt, outcome, retry, now);
+                self.fold_untold(&rule.name);
+                (settled, Some(rule.name.clone()))
+            }
+            Subject::Notices(key) => {
+                let settled = notices::settle(&mut self.rows, key, attempt, outcome, retry, now);
+                (settled, None)
+            }
         };
-        let rule = self.rule(&delivery.rule);
-        let settled = booking::settle(&mut self.rows, &rule, key, attempt, outcome, retry, now);
-        self.fold_untold(&rule.name);
+        self.notice_outcome(chat, was_parked, outcome, now);
+        if let (Settled::GaveUp { matches }, Some(rule)) = (settled, rule) {
+            let chat = chat.clone();
+            self.notice(&Notice::Refused { rule, chat, matches }, now);
+        }
         settled
+    }
+
+    /// Has something to say about the program itself, to the chats that want to hear it.
+    pub fn notice(&mut self, notice: &Notice, now: Now) {
+        notices::add(&mut self.rows, &self.noticed, notice, now);
+    }
+
+    /// What an outcome means for its chat, for the others to know. Of a chat that takes no messages another one
+    /// is told, even one that hears no notices otherwise.
+    pub(super) fn notice_outcome(&mut self, chat: &ChatName, was_parked: bool, outcome: &Outcome, now: Now) {
+        let notice = match (
+            was_parked,
+            self.rows.chat(chat).and_then(|chat| chat.parked.as_ref()),
+        ) {
+            (false, Some(parked)) => Notice::Parked {
+                chat: chat.clone(),
+                why: parked.why.clone(),
+            },
+            (true, None) => Notice::Returned { chat: chat.clone() },
+            _ => match outcome {
+                Outcome::Moved { to } => Notice::Moved {
+                    chat: chat.clone(),
+                    to: *to,
+                },
+                _ => return,
+            },
+        };
+        let others = |chats: &[ChatName]| -> Vec<ChatName> {
+            chats.iter().filter(|other| *other != chat).cloned().collect()
+        };
+        let mut told = match notice {
+            Notice::Moved { .. } => self.noticed.clone(),
+            _ => others(&self.noticed),
+        };
+        if told.is_empty() && !self.noticed.is_empty() {
+            told = others(&self.chats).into_iter().take(1).collect();
+        }
+        notices::add(&mut self.rows, &told, &notice, now);
+    }
+
+    pub(super) fn is_parked(&self, chat: &ChatName) -> bool {
+        self.rows.chat(chat).is_some_and(|chat| chat.parked.is_some())
     }
 
     /// The rows that changed since the last call, as whole values.
@@ -248,16 +344,23 @@ impl Incidents {
             }
             Some(Decision::Hold(..)) => delivery.pending() > 0 && !self.refuses(&delivery.key.chat, now),
         };
-        self.rows.all_deliveries().filter(waits).count()
+        // A kind of notices that was told pauses for longer than a single pass lasts.
+        let told = |hold: HoldReason, until: Option<Moment>| {
+            hold == HoldReason::Pause && until.is_some_and(|until| until - now.moment > notices::GATHER)
+        };
+        let notices = self.rows.all_notices().filter(|row| {
+            let waits = match notices::decide(row, now.moment) {
+                Ok(()) => true,
+                Err((hold, until)) => hold != HoldReason::NothingOwed && !told(hold, until),
+            };
+            waits && !self.refuses(&row.key.chat, now)
+        });
+        self.rows.all_deliveries().filter(waits).count() + notices.count()
     }
 
     /// Whether something could be told this moment, if only Telegram took it: what `health` looks at. What a
     /// pause or a `limit` holds back is not owed yet, and a chat that is gone is nobody's illness.
     pub fn owes(&self, now: Now) -> bool {
-        let parked = |delivery: &Delivery| {
-            let chat = self.rows.chat(&delivery.key.chat);
-            chat.is_some_and(|chat| chat.parked.is_some())
-        };
         let due = |delivery: &Delivery| {
             let decision = self.decide(delivery, now);
             matches!(
@@ -267,7 +370,14 @@ impl Incidents {
         };
         self.rows
             .all_deliveries()
-            .any(|delivery| due(delivery) && !parked(delivery))
+            .any(|delivery| due(delivery) && !self.is_parked(&delivery.key.chat))
+            || self.rows.all_notices().any(|row| {
+                let due = matches!(
+                    notices::decide(row, now.moment),
+                    Ok(()) | Err((HoldReason::InFlight, _))
+                );
+                due && !self.is_parked(&row.key.chat)
+            })
     }
 
     /// How many matches wait because their chat or the token was refused.
@@ -297,22 +407,42 @@ impl Incidents {
     }
 
     /// The most urgent thing that `chat` is owed; or when to look again.
-    fn best(&self, chat: &ChatName, now: Now) -> Result<(DeliveryKey, Decision), Option<Moment>> {
-        let mut best: Option<(Rank, DeliveryKey, Decision)> = None;
+    fn best(&self, chat: &ChatName, now: Now) -> Result<Best, Option<Moment>> {
+        let mut best: Option<Best> = None;
         let mut wake: Option<Moment> = None;
+        let mut offer = |new: Best| {
+            if best.as_ref().is_none_or(|best| new.rank < best.rank) {
+                best = Some(new);
+            }
+        };
         for delivery in self.rows.deliveries(chat) {
+            let key = delivery.key.clone();
             match self.decide(delivery, now) {
-                Some(decision @ Decision::Send { class, .. }) => {
-                    let rank = (class, delivery.owed_since, delivery.key.incident);
-                    if best.as_ref().is_none_or(|(first, ..)| rank < *first) {
-                        best = Some((rank, delivery.key.clone(), decision));
-                    }
-                }
+                Some(Decision::Send {
+                    kind,
+                    class,
+                    sounds,
+                    reason,
+                }) => offer(Best {
+                    rank: (class, delivery.owed_since, Some(key.incident)),
+                    reason,
+                    what: What::Incident { key, kind, sounds },
+                }),
                 Some(Decision::Hold(_, until)) => wake = [wake, until].into_iter().flatten().min(),
                 None => {}
             }
         }
-        best.map(|(_, key, decision)| (key, decision)).ok_or(wake)
+        for row in self.rows.notices(chat) {
+            match notices::decide(row, now.moment) {
+                Ok(()) => offer(Best {
+                    rank: (Class::Notice, row.owed_since, None),
+                    reason: SendReason::Notice,
+                    what: What::Notices(row.key.clone()),
+                }),
+                Err((_, until)) => wake = [wake, until].into_iter().flatten().min(),
+            }
+        }
+        best.ok_or(wake)
     }
 
     fn decide(&self, delivery: &Delivery, now: Now) -> Option<Decision> {

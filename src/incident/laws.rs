@@ -21,13 +21,44 @@ struct World {
     claims: BTreeMap<(ChatName, IncidentId), u64>,
     /// How often each attempt that may have arrived was sent again without saying so.
     unlabelled: u64,
-    maybe_arrived: BTreeSet<DeliveryKey>,
+    maybe_arrived: BTreeSet<Owed>,
+    notices: Noticed,
     next_message: i64,
     seed: u64,
 }
 
+/// What a request is about, whichever attempt it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Owed {
+    Incident(DeliveryKey),
+    Notices(NoticeKey),
+}
+
+impl Owed {
+    fn of(order: &Order) -> Self {
+        match &order.subject {
+            Subject::Incident { key, .. } => Self::Incident(key.clone()),
+            Subject::Notices(key) => Self::Notices(key.clone()),
+        }
+    }
+}
+
+/// Notices by number: what was fed, and what a person heard of each.
+#[derive(Debug, Default)]
+struct Noticed {
+    fed: u64,
+    told: BTreeSet<u64>,
+    /// In a text that was refused for good.
+    refused: BTreeSet<u64>,
+    /// Told only as a number.
+    dropped: u64,
+}
+
 #[derive(Clone, Debug)]
 enum Op {
+    Notices {
+        count: u8,
+    },
     Matches {
         rule: usize,
         by: u8,
@@ -82,6 +113,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Answer::Text),
     ];
     prop_oneof![
+        1 => (1..30u8).prop_map(|count| Op::Notices { count }),
         6 => (0..5usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
             .prop_map(|(rule, by, shapes, count)| Op::Matches { rule, by, shapes, count }),
         1 => (0..5usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
@@ -129,8 +161,44 @@ fn settings() -> Settings {
                 ..rule("quiet")
             },
         ],
+        notices: vec![chats[0].clone()],
         chats,
     }
+}
+
+struct Texts;
+
+impl Render for Texts {
+    fn incident(&mut self, card: &Card<'_>) -> Rendered {
+        render(card)
+    }
+
+    /// The numbers of the notices it tells, and of those it counts.
+    fn notices(&mut self, card: &NoticeCard<'_>) -> Text {
+        let number = |notice: &Notice| match notice {
+            Notice::Readable { path } => path.clone(),
+            _ => String::new(),
+        };
+        let told = card.notices.iter().map(|(_, notice)| number(notice));
+        let told: Vec<String> = told.filter(|number| !number.is_empty()).collect();
+        let repeat = if card.repeat { "may repeat" } else { "" };
+        Text {
+            text: format!("{};{};{repeat}", told.join(" "), card.dropped),
+            entities: vec![],
+        }
+    }
+}
+
+/// The kind of an order about an incident.
+fn kind(order: &Order) -> Option<AttemptKind> {
+    match &order.subject {
+        Subject::Incident { kind, .. } => Some(*kind),
+        Subject::Notices(_) => None,
+    }
+}
+
+fn is_new_message(order: &Order) -> bool {
+    kind(order).is_none_or(AttemptKind::is_new_message)
 }
 
 /// A text that says in numbers what it claims; it shows some shapes and the newest line, and at most
@@ -215,6 +283,7 @@ impl World {
             claims: BTreeMap::new(),
             unlabelled: 0,
             maybe_arrived: BTreeSet::new(),
+            notices: Noticed::default(),
             next_message: 1,
             seed,
         }
@@ -222,6 +291,13 @@ impl World {
 
     fn run(&mut self, op: &Op) {
         match op {
+            Op::Notices { count } => {
+                for _ in 0..*count {
+                    self.notices.fed += 1;
+                    let path = self.notices.fed.to_string();
+                    self.incidents.notice(&Notice::Readable { path }, self.now);
+                }
+            }
             Op::Matches {
                 rule,
                 by,
@@ -312,14 +388,35 @@ impl World {
         };
         let outcome = self.answer(answer);
         self.remember(&order, &outcome);
-        self.incidents.settle(
-            &order.key,
+        let settled = self.incidents.settle(
+            &order.subject,
             order.attempt,
             &outcome,
             Duration::from_secs(5),
             self.now,
         );
+        if kind(&order).is_none() && matches!(settled, Settled::Confirmed | Settled::GaveUp { .. }) {
+            self.heard(&order.text.text, settled);
+            // What was given up on is not sent again; the next text of its kind is another one.
+            self.maybe_arrived.remove(&Owed::of(&order));
+        }
         true
+    }
+
+    /// What a text of notices told.
+    fn heard(&mut self, text: &str, settled: Settled) {
+        let mut parts = text.split(';');
+        let numbers = parts
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .map(|n| n.parse::<u64>().unwrap());
+        let place = match settled {
+            Settled::Confirmed => &mut self.notices.told,
+            _ => &mut self.notices.refused,
+        };
+        place.extend(numbers);
+        self.notices.dropped += parts.next().unwrap().parse::<u64>().unwrap();
     }
 
     fn take(&mut self, chat: usize) -> Option<Order> {
@@ -327,13 +424,13 @@ impl World {
         let Asked::Due { class, .. } = self.incidents.ask(&chat, self.now) else {
             return None;
         };
-        let order = self.incidents.take(&chat, class, self.now, &mut render);
+        let order = self.incidents.take(&chat, class, self.now, &mut Texts);
         assert!(order.is_some(), "what is due can be taken");
         let order = order?;
-        if order.kind.is_new_message() {
+        if is_new_message(&order) {
             self.commit();
             let labelled = order.text.text.contains("may repeat");
-            if self.maybe_arrived.contains(&order.key) && !labelled {
+            if self.maybe_arrived.contains(&Owed::of(&order)) && !labelled {
                 self.unlabelled += 1;
             }
         }
@@ -379,26 +476,26 @@ impl World {
     fn remember(&mut self, order: &Order, outcome: &Outcome) {
         match outcome {
             Outcome::Sent { .. } => {
-                if order.kind.is_new_message() {
-                    self.maybe_arrived.remove(&order.key);
+                if is_new_message(order) {
+                    self.maybe_arrived.remove(&Owed::of(order));
                 }
+                let Subject::Incident { key, kind } = &order.subject else {
+                    return;
+                };
                 let claim: u64 = order.text.text.split(' ').next().unwrap().parse().unwrap();
-                let place = self
-                    .claims
-                    .entry((order.key.chat.clone(), order.key.incident))
-                    .or_default();
+                let place = self.claims.entry((key.chat.clone(), key.incident)).or_default();
                 let all = self
                     .incidents
                     .incidents()
-                    .any(|i| i.id == order.key.incident && i.rule.as_str() == "all");
-                match (all, order.kind) {
+                    .any(|i| i.id == key.incident && i.rule.as_str() == "all");
+                match (all, kind) {
                     (true, AttemptKind::Open | AttemptKind::Batch) => *place += claim,
                     (false, AttemptKind::Open | AttemptKind::Edit | AttemptKind::End) => *place = claim,
                     _ => {}
                 }
             }
-            Outcome::Unsure { .. } if order.kind.is_new_message() => {
-                self.maybe_arrived.insert(order.key.clone());
+            Outcome::Unsure { .. } if is_new_message(order) => {
+                self.maybe_arrived.insert(Owed::of(order));
             }
             _ => {}
         }
@@ -407,8 +504,8 @@ impl World {
     /// The process dies between the request and the settle. An edit was not committed before.
     fn crash_in_flight(&mut self, chat: usize, committed: bool) {
         if let Some(order) = self.take(chat) {
-            if order.kind.is_new_message() {
-                self.maybe_arrived.insert(order.key.clone());
+            if is_new_message(&order) {
+                self.maybe_arrived.insert(Owed::of(&order));
             } else if committed {
                 self.commit();
             }
@@ -427,6 +524,8 @@ impl World {
         self.now.wall.0 += i64::from(wall_jump);
         let text = serde_json::to_string(&self.disk.deliveries).unwrap();
         self.disk.deliveries = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&self.disk.notices).unwrap();
+        self.disk.notices = serde_json::from_str(&text).unwrap();
         self.incidents = Incidents::restore(
             &self.settings,
             &self.disk,
@@ -461,6 +560,11 @@ impl World {
             disk.chats.retain(|row| row.name != chat.name);
             disk.chats.push(chat);
         }
+        for row in delta.notices {
+            disk.notices.retain(|old| old.key != row.key);
+            disk.notices.push(row);
+        }
+        disk.notices.retain(|row| !delta.notices_gone.contains(&row.key));
         if let Some(gate) = delta.token_gate {
             disk.token_gate = gate;
         }
@@ -508,7 +612,8 @@ impl World {
                     self.commit();
                 }
             }
-            if idle && self.incidents.ledger().iter().all(|line| line.pending == 0) {
+            let owed = self.disk.notices.iter().any(|row| !row.waiting.is_empty());
+            if idle && !owed && self.incidents.ledger().iter().all(|line| line.pending == 0) {
                 return;
             }
             self.pass(20_000);
@@ -534,6 +639,9 @@ proptest! {
             prop_assert_eq!(line.pending, 0, "still pending after the drain: {:?}", line);
         }
         prop_assert_eq!(world.unlabelled, 0, "a repeat without its label");
+        // Every notice was told, stood in a text that was refused, or was counted.
+        let Noticed { fed, told, refused, dropped } = &world.notices;
+        prop_assert_eq!(*fed, told.union(refused).count() as u64 + dropped);
         // Where nothing failed, the last texts of a chat claim exactly what was matched. A failed text says
         // nothing, and a later one of the same incident claims its matches too.
         for chat in &world.settings.chats {
@@ -552,6 +660,7 @@ fn world_with(rule: RuleSettings) -> World {
     let mut world = World::new(1);
     world.settings = Settings {
         chats: rule.chats.clone(),
+        notices: Vec::new(),
         rules: vec![rule],
     };
     world.reload(0);
@@ -565,13 +674,13 @@ fn kinds(world: &mut World, seconds: u64) -> Vec<(u64, AttemptKind)> {
         while let Some(order) = world.take(0) {
             let outcome = world.answer(Answer::Sent);
             world.incidents.settle(
-                &order.key,
+                &order.subject,
                 order.attempt,
                 &outcome,
                 Duration::from_secs(1),
                 world.now,
             );
-            seen.push((second + 1, order.kind));
+            seen.push((second + 1, kind(&order).unwrap()));
         }
     }
     seen
@@ -683,7 +792,7 @@ fn a_lost_live_message_is_replaced_in_silence_and_only_if_something_is_owed() {
     world.pass(60_000);
     assert!(world.deliver(0, Answer::Message));
     let order = world.take(0).unwrap();
-    assert_eq!((order.kind, order.silent), (AttemptKind::Open, true));
+    assert_eq!((kind(&order), order.silent), (Some(AttemptKind::Open), true));
 }
 
 #[test]
@@ -738,6 +847,7 @@ fn owed_is_what_telegram_could_take_now_and_a_refused_token_does_not_change_that
 fn restart_with(world: &mut World, rule: RuleSettings) {
     world.commit();
     world.settings = Settings {
+        notices: Vec::new(),
         chats: rule.chats.clone(),
         rules: vec![rule],
     };
@@ -892,7 +1002,7 @@ fn a_message_whose_answers_are_lost_again_and_again_stops_ringing() {
         let outcome = world.answer(Answer::Unsure);
         world.remember(&order, &outcome);
         world.incidents.settle(
-            &order.key,
+            &order.subject,
             order.attempt,
             &outcome,
             Duration::from_secs(5),
@@ -900,4 +1010,134 @@ fn a_message_whose_answers_are_lost_again_and_again_stops_ringing() {
         );
     }
     assert_eq!(silent, [false, false, false, true, true, true]);
+}
+
+/// A world with two chats, of which the first hears notices.
+fn world_with_notices() -> World {
+    let chats = vec![ChatName::new("ops"), ChatName::new("me")];
+    let mut world = world_with(RuleSettings {
+        chats: chats.clone(),
+        ..RuleSettings::new("new", "ops")
+    });
+    world.settings.notices = chats[..1].to_vec();
+    world.reload(0);
+    world
+}
+
+/// The texts of notices that a chat hears within so many seconds, with the second.
+fn heard(world: &mut World, chat: usize, seconds: u64) -> Vec<(u64, String)> {
+    let mut heard = Vec::new();
+    for second in 0..seconds {
+        while let Some(order) = world.take(chat) {
+            let outcome = world.answer(Answer::Sent);
+            let (subject, attempt) = (&order.subject, order.attempt);
+            world
+                .incidents
+                .settle(subject, attempt, &outcome, Duration::ZERO, world.now);
+            if kind(&order).is_none() {
+                assert!(order.silent, "notices make no sound");
+                heard.push((second, order.text.text.clone()));
+            }
+        }
+        world.pass(1_000);
+    }
+    heard
+}
+
+#[test]
+fn notices_of_a_kind_are_gathered_and_then_it_pauses() {
+    let mut world = world_with_notices();
+    world.run(&Op::Notices { count: 3 });
+    let first = heard(&mut world, 0, 100);
+    assert_eq!(first, [(1, "1 2 3;0;".to_owned())]);
+    world.run(&Op::Notices { count: 30 });
+    let numbers: Vec<String> = (4..24).map(|number| number.to_string()).collect();
+    assert_eq!(
+        heard(&mut world, 0, 700),
+        [(501, format!("{};10;", numbers.join(" ")))],
+        "ten minutes after the first"
+    );
+    assert_eq!(
+        heard(&mut world, 1, 700),
+        [],
+        "the other chat did not ask for them"
+    );
+}
+
+#[test]
+fn a_notice_that_already_waits_is_not_kept_twice() {
+    let mut world = world_with_notices();
+    for _ in 0..5 {
+        let path = "7".to_owned();
+        world.incidents.notice(&Notice::Readable { path }, world.now);
+    }
+    assert_eq!(heard(&mut world, 0, 10), [(1, "7;0;".to_owned())]);
+}
+
+#[test]
+fn of_a_crash_loop_only_the_newest_start_is_told_with_what_the_others_lost() {
+    let mut world = world_with_notices();
+    let start = |files, fresh| Notice::Started {
+        files,
+        rules: 1,
+        fresh,
+        set_aside: 1,
+        earlier: 0,
+    };
+    world.incidents.notice(&start(1, Some(4)), world.now);
+    for files in 2..6 {
+        world.restart(0);
+        world.incidents.notice(&start(files, None), world.now);
+    }
+    world.commit();
+    let (_, notice) = world.disk.notices[0].waiting.back().unwrap();
+    let expected = Notice::Started {
+        files: 5,
+        rules: 1,
+        fresh: Some(4),
+        set_aside: 5,
+        earlier: 4,
+    };
+    assert_eq!(*notice, expected);
+    assert_eq!(world.disk.notices[0].waiting.len(), 1);
+}
+
+#[test]
+fn of_a_chat_that_is_parked_another_one_is_told_and_of_its_return_too() {
+    let mut world = world_with_notices();
+    world.matches(0, 0, &[1], 1);
+    world.pass(5_000);
+    assert!(world.deliver(0, Answer::Gone));
+    world.commit();
+    let told = |world: &World| -> Vec<(ChatName, Notice)> {
+        let rows = world.disk.notices.iter();
+        rows.flat_map(|row| {
+            row.waiting
+                .iter()
+                .map(|(_, notice)| (row.key.chat.clone(), notice.clone()))
+        })
+        .collect()
+    };
+    let (ops, me) = (ChatName::new("ops"), ChatName::new("me"));
+    let parked = Notice::Parked {
+        chat: ops.clone(),
+        why: "no".into(),
+    };
+    assert_eq!(told(&world), [(me.clone(), parked)]);
+    assert_eq!(heard(&mut world, 1, 10).len(), 1);
+    world.pass(3_600_000);
+    assert!(world.deliver(0, Answer::Sent));
+    world.commit();
+    assert_eq!(told(&world), [(me, Notice::Returned { chat: ops })]);
+}
+
+#[test]
+fn with_nobody_who_hears_notices_there_are_none() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.run(&Op::Notices { count: 3 });
+    world.matches(0, 0, &[1], 1);
+    world.pass(5_000);
+    assert!(world.deliver(0, Answer::Gone));
+    world.commit();
+    assert!(world.disk.notices.is_empty());
 }

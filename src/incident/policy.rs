@@ -15,6 +15,8 @@ pub enum Class {
     Resolve,
     /// The last edit.
     End,
+    /// What the program says about itself.
+    Notice,
     /// The newest totals.
     Edit,
 }
@@ -22,7 +24,7 @@ pub enum Class {
 impl Class {
     /// Whether it makes a new message rather than an edit.
     pub fn is_new_message(self) -> bool {
-        self <= Class::Resolve
+        self <= Class::Resolve || self == Class::Notice
     }
 }
 
@@ -41,6 +43,8 @@ pub enum SendReason {
     Over,
     /// A line resolved it, and the chat was not told.
     Resolved,
+    /// Notices wait.
+    Notice,
 }
 
 /// Why nothing is sent now.

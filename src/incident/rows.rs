@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::model::{
     Account, AccountKey, ChatName, ChatState, Delivery, DeliveryKey, Incident, IncidentId, KeptLine,
-    LedgerDelta, LedgerRow, LineKey, Now, State, Timer, TokenGate,
+    LedgerDelta, LedgerRow, LineKey, NoticeKey, NoticeKind, NoticeRow, Now, State, Timer, TokenGate,
 };
 
 /// All rows. Reading is free; a row is changed only through a `*_mut` method, which marks it.
@@ -16,6 +16,7 @@ pub(super) struct Rows {
     queues: BTreeMap<DeliveryKey, Queue>,
     accounts: BTreeMap<AccountKey, LedgerRow>,
     chats: BTreeMap<ChatName, ChatState>,
+    notices: BTreeMap<ChatName, BTreeMap<NoticeKind, NoticeRow>>,
     token_gate: TokenGate,
     /// Fires when a token that was refused is tried again. Not stored: whoever mends a token restarts.
     token_pause: Option<Timer>,
@@ -48,6 +49,8 @@ struct Changed {
     lines_gone: BTreeSet<LineKey>,
     accounts: BTreeSet<AccountKey>,
     chats: BTreeSet<ChatName>,
+    notices: BTreeSet<NoticeKey>,
+    notices_gone: BTreeSet<NoticeKey>,
     token_gate: bool,
 }
 
@@ -95,6 +98,14 @@ impl Rows {
             chat.topic_gone = false;
             rows.chats.insert(chat.name.clone(), chat);
         }
+        for row in &state.notices {
+            let mut row = row.clone();
+            row.resume(now);
+            rows.notices
+                .entry(row.key.chat.clone())
+                .or_default()
+                .insert(row.key.kind, row);
+        }
         rows
     }
 
@@ -106,6 +117,7 @@ impl Rows {
             deliveries_gone: changed.deliveries_gone.into_iter().collect(),
             lines: changed.lines.into_iter().collect(),
             lines_gone: changed.lines_gone.into_iter().collect(),
+            notices_gone: changed.notices_gone.into_iter().collect(),
             ..LedgerDelta::default()
         };
         for id in &changed.incidents {
@@ -134,6 +146,16 @@ impl Rows {
             if let Some(chat) = self.chats.get_mut(name) {
                 chat.saved = now;
                 delta.chats.push(chat.clone());
+            }
+        }
+        for key in &changed.notices {
+            if let Some(row) = self
+                .notices
+                .get_mut(&key.chat)
+                .and_then(|chat| chat.get_mut(&key.kind))
+            {
+                row.saved = now;
+                delta.notices.push(row.clone());
             }
         }
         if changed.token_gate {
@@ -301,6 +323,37 @@ impl Rows {
         self.chats
             .entry(name.clone())
             .or_insert_with(|| ChatState::new(name.clone(), Now::default()))
+    }
+
+    pub(super) fn all_notices(&self) -> impl Iterator<Item = &NoticeRow> {
+        self.notices.values().flat_map(BTreeMap::values)
+    }
+
+    /// The notices for one chat.
+    pub(super) fn notices(&self, chat: &ChatName) -> impl Iterator<Item = &NoticeRow> {
+        self.notices.get(chat).into_iter().flat_map(BTreeMap::values)
+    }
+
+    pub(super) fn notice(&self, key: &NoticeKey) -> Option<&NoticeRow> {
+        self.notices.get(&key.chat)?.get(&key.kind)
+    }
+
+    pub(super) fn notice_mut(&mut self, key: &NoticeKey) -> &mut NoticeRow {
+        self.changed.notices.insert(key.clone());
+        self.changed.notices_gone.remove(key);
+        self.notices
+            .entry(key.chat.clone())
+            .or_default()
+            .entry(key.kind)
+            .or_insert_with(|| NoticeRow::new(key.clone(), Now::default()))
+    }
+
+    pub(super) fn remove_notice(&mut self, key: &NoticeKey) {
+        if let Some(chat) = self.notices.get_mut(&key.chat) {
+            chat.remove(&key.kind);
+        }
+        self.changed.notices.remove(key);
+        self.changed.notices_gone.insert(key.clone());
     }
 
     pub(super) fn token_gate_mut(&mut self) -> &mut TokenGate {

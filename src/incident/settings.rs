@@ -11,6 +11,8 @@ pub struct Settings {
     pub rules: Vec<RuleSettings>,
     /// All chats of rules.toml.
     pub chats: Vec<ChatName>,
+    /// Those of them that are told notices.
+    pub notices: Vec<ChatName>,
 }
 
 /// The incident half of one `[[rules]]` entry.

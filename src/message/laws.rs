@@ -11,10 +11,10 @@ use proptest::prelude::*;
 use super::sanitise::Clean;
 use super::tests::{at, card, incident, line, shape};
 use super::words::matches;
-use super::{Settings, render};
+use super::{Settings, notices, render};
 use crate::model::{
-    By, Card, CardKind, Carried, Ended, EntityKind, Incident, KeptLine, Phase, Rendered, RuleName, Severity,
-    Text, Timestamp,
+    By, Card, CardKind, Carried, ChatName, Ended, EntityKind, Gap, GapKind, Incident, KeptLine, LogName,
+    Notice, NoticeCard, Phase, Rendered, RuleName, Severity, Text, Timestamp,
 };
 
 /// Text from outside. Its alphabet shares no character with our own words, so it is seen wherever it
@@ -138,7 +138,7 @@ fn unshielded(Text { text, entities }: &Text) -> String {
 
 /// Our own words use these characters only; none of them makes a link, mention, tag or command.
 fn is_ours(c: char) -> bool {
-    c.is_ascii_alphanumeric() || " \n,.:;-–…()✅⚪🚨🔴🟡🔵⚠".contains(c)
+    c.is_ascii_alphanumeric() || " \n,.:;-–…()✅⚪🚨🔴🟡🔵⚠ℹ".contains(c)
 }
 
 fn first(text: &str, characters: usize) -> String {
@@ -210,5 +210,83 @@ proptest! {
             check(&rendered, &card);
             prop_assert_eq!(&rendered, &render(&settings, &card));
         }
+    }
+}
+
+fn notice() -> impl Strategy<Value = Notice> {
+    let start = (any::<u64>(), any::<u64>(), any::<Option<u64>>(), any::<u64>());
+    let start = start.prop_map(|(files, rules, fresh, set_aside)| Notice::Started {
+        files,
+        rules,
+        fresh,
+        set_aside,
+        earlier: rules / 2,
+    });
+    let gap = (outside(300), any::<bool>(), any::<u64>());
+    let gap = gap.prop_map(|(path, cut, bytes)| {
+        let kind = if cut {
+            GapKind::Truncated
+        } else {
+            GapKind::Vanished
+        };
+        Notice::Gap(Gap {
+            path,
+            at: at("01:00:00"),
+            kind,
+            bytes,
+        })
+    });
+    let words = (outside(300), outside(300), any::<i64>());
+    let words = words.prop_map(|(one, two, number)| {
+        let chat = ChatName::new(&one);
+        vec![
+            Notice::Unreadable {
+                path: one.clone(),
+                why: two.clone(),
+            },
+            Notice::Readable { path: two.clone() },
+            Notice::Missing {
+                log: LogName::new(&one),
+                globs: two.clone(),
+            },
+            Notice::TooManyOpen,
+            Notice::Parked {
+                chat: chat.clone(),
+                why: two.clone(),
+            },
+            Notice::Returned { chat: chat.clone() },
+            Notice::Moved {
+                chat: chat.clone(),
+                to: number,
+            },
+            Notice::Refused {
+                rule: RuleName::new(&two),
+                chat,
+                matches: number.unsigned_abs(),
+            },
+        ]
+    });
+    prop_oneof![1 => start, 1 => gap, 4 => words.prop_flat_map(prop::sample::select)]
+}
+
+proptest! {
+    #[test]
+    fn every_message_of_notices_keeps_every_law(
+        waiting in vec((any::<i64>().prop_map(Timestamp), notice()), 1..21),
+        host in outside(200),
+        dropped in prop_oneof![Just(0), any::<u32>().prop_map(u64::from)],
+        repeat: bool,
+    ) {
+        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
+        let waiting: VecDeque<_> = waiting.into();
+        let card = NoticeCard { notices: &waiting, dropped, repeat };
+        let text = notices(&settings, &card);
+        let ours = unshielded(&text);
+        prop_assert!(ours.chars().all(is_ours), "{}", ours);
+        prop_assert_eq!(ours.contains("may repeat"), repeat);
+        // What finds no room is counted; nothing is left out without a word.
+        let lines = ours.lines().filter(|line| line.contains("cannot read") || line.contains("reads ")).count();
+        let fed = waiting.iter().filter(|(_, notice)| matches!(notice, Notice::Unreadable { .. } | Notice::Readable { .. })).count();
+        prop_assert!(lines == fed || ours.contains(" more, in the log"));
     }
 }

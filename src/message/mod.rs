@@ -7,14 +7,15 @@
 //! same lines then; see `layout`.
 //!
 //! The files: `sanitise` makes text from outside harmless, `text` builds texts with entities, `fit`
-//! shortens, `head` and `shapes` write their parts, `layout` puts the parts together;
-//! `hand` is what somebody sends who is no rule.
+//! shortens, `head` and `shapes` write their parts, `layout` puts the parts together; `notice` writes
+//! what the program says about itself, `hand` what somebody sends by hand.
 
 mod clock;
 mod fit;
 mod hand;
 mod head;
 mod layout;
+mod notice;
 mod sanitise;
 mod settings;
 mod shapes;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use hand::by_hand;
 pub use layout::render;
+pub use notice::notices;
 pub use sanitise::Clean;
 pub use settings::Settings;
 pub use text::TextBuilder;

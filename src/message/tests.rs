@@ -6,10 +6,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Settings, render};
+use super::{Settings, notices, render};
 use crate::model::{
-    By, Card, CardKind, Carried, Ended, EntityKind, FileKey, Incident, IncidentId, KeptLine, Moment, Now,
-    Origin, Phase, Rendered, RuleName, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp,
+    By, Card, CardKind, Carried, ChatName, Ended, EntityKind, FileKey, Gap, GapKind, Incident, IncidentId,
+    KeptLine, LogName, Moment, Notice, NoticeCard, Now, Origin, Phase, Rendered, RuleName, Severity,
+    ShapeCount, ShapeId, Text, Timer, Timestamp,
 };
 
 pub(super) fn settings() -> Settings {
@@ -421,4 +422,116 @@ fn an_edit_of_a_batch_shows_the_same_lines_whatever_became_of_its_head() {
     let edited = render(&settings(), &edit);
     assert_eq!(edited.covers, opening.covers);
     assert!(kept.iter().all(|line| edited.text.text.contains(&line.text)));
+}
+
+fn told(list: &[Notice], dropped: u64, repeat: bool) -> String {
+    let waiting = list
+        .iter()
+        .map(|notice| (at("02:10:04"), notice.clone()))
+        .collect();
+    let card = NoticeCard {
+        notices: &waiting,
+        dropped,
+        repeat,
+    };
+    drawn(&notices(&settings(), &card))
+}
+
+fn started(fresh: Option<u64>, set_aside: u64, earlier: u64) -> Notice {
+    Notice::Started {
+        files: 14,
+        rules: 6,
+        fresh,
+        set_aside,
+        earlier,
+    }
+}
+
+#[test]
+fn a_start_says_what_is_followed() {
+    insta::assert_snapshot!(told(&[started(None, 0, 0)], 0, false), @"ℹ started on ⟪web-1⟫, following 14 files, 6 rules");
+}
+
+#[test]
+fn a_start_says_what_was_not_found_and_what_nobody_was_told() {
+    insta::assert_snapshot!(told(&[started(Some(14), 2, 3)], 0, true), @r"
+    ⚠ *may repeat* an earlier message
+    ℹ started on ⟪web-1⟫, following 14 files, 6 rules
+    2 pieces of the state are damaged and were set aside; the log says which
+    no state found; 14 files are followed from their end
+    3 starts before this one were not told
+    ");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named_with_the_reason() {
+    let list = [
+        Notice::Unreadable {
+            path: "/logs/app/api.log".into(),
+            why: "Permission denied (os error 13)".into(),
+        },
+        Notice::Missing {
+            log: LogName::new("nginx"),
+            globs: "/logs/nginx/*.log".into(),
+        },
+        Notice::TooManyOpen,
+        Notice::Readable {
+            path: "/logs/app/web.log".into(),
+        },
+    ];
+    insta::assert_snapshot!(told(&list, 12, false), @r"
+    ⚠ on ⟪web-1⟫
+    02:10:04 cannot read ⟪/logs/app/api.log⟫: ⟪Permission denied (os error 13)⟫
+    02:10:04 log ⟪nginx⟫: no file matches ⟪/logs/nginx/*.log⟫; waiting for one
+    02:10:04 more files match than this process may hold open: raise its limit (ulimit -n), or narrow the globs
+    02:10:04 reads ⟪/logs/app/web.log⟫ again
+    and 12 more, in the log
+    tailgram check --logs says what to change
+    ");
+}
+
+#[test]
+fn bytes_that_were_never_read_are_told_with_their_number() {
+    let gap = |kind, bytes| {
+        Notice::Gap(Gap {
+            path: "/logs/app/api.log".into(),
+            at: at("02:10:04"),
+            kind,
+            bytes,
+        })
+    };
+    let list = [gap(GapKind::Truncated, 12_345), gap(GapKind::Vanished, 0)];
+    insta::assert_snapshot!(told(&list, 0, false), @r"
+    ⚠ on ⟪web-1⟫
+    02:10:04 ⟪/logs/app/api.log⟫ was cut before it was read to its end; at least 12,345 bytes are lost
+    02:10:04 ⟪/logs/app/api.log⟫ was gone after a restart before it was read to its end
+    ");
+}
+
+#[test]
+fn what_became_of_a_chat_is_told() {
+    let chat = || ChatName::new("ops");
+    let list = [
+        Notice::Parked {
+            chat: chat(),
+            why: "Forbidden: bot was kicked from the group chat".into(),
+        },
+        Notice::Returned { chat: chat() },
+        Notice::Moved {
+            chat: chat(),
+            to: -1_001_234_567_890,
+        },
+        Notice::Refused {
+            rule: RuleName::new("exception"),
+            chat: chat(),
+            matches: 12,
+        },
+    ];
+    insta::assert_snapshot!(told(&list, 0, false), @r"
+    ⚠ on ⟪web-1⟫
+    02:10:04 chat ⟪ops⟫ takes no messages; what it is owed waits, and it is tried every hour: ⟪Forbidden: bot was kicked from the group chat⟫
+    02:10:04 chat ⟪ops⟫ takes messages again
+    02:10:04 the group of chat ⟪ops⟫ became a supergroup; put ⟪id = -1001234567890⟫ into rules.toml
+    02:10:04 Telegram refused a message of rule ⟪exception⟫ for chat ⟪ops⟫; 12 matches counted as failed
+    ");
 }

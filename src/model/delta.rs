@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId, KeptLine, LedgerRow,
-    LogName, Now, Position, StoreId, Timer,
+    LogName, NoticeKey, NoticeRow, Now, Position, StoreId, Timer,
 };
 
 /// Counts the commits of a store. A commit names the turn it follows.
@@ -58,6 +58,10 @@ pub struct LedgerDelta {
     pub chats: Vec<ChatState>,
     /// The gate of the whole bot, if it changed.
     pub token_gate: Option<TokenGate>,
+    /// Notices that changed.
+    pub notices: Vec<NoticeRow>,
+    /// Notices for chats that get none any more.
+    pub notices_gone: Vec<NoticeKey>,
 }
 
 /// When the bot may send again, to any chat.
@@ -105,6 +109,8 @@ pub struct State {
     pub chats: Vec<ChatState>,
     /// The gate of the whole bot.
     pub token_gate: TokenGate,
+    /// Notices, and their pauses.
+    pub notices: Vec<NoticeRow>,
 }
 
 impl State {
@@ -123,6 +129,7 @@ impl State {
             accounts: Vec::new(),
             chats: Vec::new(),
             token_gate: TokenGate::default(),
+            notices: Vec::new(),
         }
     }
 }

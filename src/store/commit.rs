@@ -18,7 +18,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::fault::{self, Fault};
 use super::row::{self, Line, Meta, ONLY, Row};
 use super::{Store, open, schema};
-use crate::model::{Delivery, Delta, Gap, HostDelta, Incident, LedgerDelta, Position, TurnNo};
+use crate::model::{Delivery, Delta, Gap, HostDelta, Incident, LedgerDelta, NoticeRow, Position, TurnNo};
 
 /// At most this many gaps are kept; the oldest go first.
 pub(super) const KEPT_GAPS: u64 = 100;
@@ -198,6 +198,7 @@ fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Resul
     put_all(transaction, &delta.accounts, |account| row::account(&account.key))?;
     put_all(transaction, &delta.chats, |chat| chat.name.as_str().to_owned())?;
     put_all(transaction, delta.token_gate.as_slice(), |_| ONLY.to_owned())?;
+    put_all(transaction, &delta.notices, |notice| row::notice(&notice.key))?;
     for id in &delta.incidents_gone {
         schema::delete::<Incident>(transaction, &row::incident(*id))?;
     }
@@ -206,6 +207,9 @@ fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Resul
     }
     for key in &delta.lines_gone {
         schema::delete::<Line>(transaction, &row::line(key))?;
+    }
+    for key in &delta.notices_gone {
+        schema::delete::<NoticeRow>(transaction, &row::notice(key))?;
     }
     Ok(())
 }

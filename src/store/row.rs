@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::model::{
     AccountKey, ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId, KeptLine,
-    LedgerRow, LineKey, LogName, Position, StoreId, TokenGate, TurnNo,
+    LedgerRow, LineKey, LogName, NoticeKey, NoticeRow, Position, StoreId, TokenGate, TurnNo,
 };
 
 /// The version in every value this program writes. A change of a row type that old rows do not fit raises
@@ -48,6 +48,7 @@ kinds! {
     LedgerRow = "account",
     ChatState = "chat",
     TokenGate = "token_gate",
+    NoticeRow = "notice",
 }
 
 /// A queued line; the key is in the value too, since the text of a key is not parsed back.
@@ -91,6 +92,11 @@ pub(super) fn line(key: &LineKey) -> String {
 /// The key of an account. The length of the first name keeps "a b" + "c" and "a" + "b c" apart.
 pub(super) fn account(key: &AccountKey) -> String {
     format!("{} {} {}", key.rule.as_str().len(), key.rule, key.chat)
+}
+
+/// The key of a row of notices. No kind's word has a blank, so what follows it is the whole name.
+pub(super) fn notice(key: &NoticeKey) -> String {
+    format!("{} {}", key.kind.word(), key.chat)
 }
 
 /// The key of a gap: gaps have no name, only an order.

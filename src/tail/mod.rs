@@ -93,6 +93,8 @@ pub struct Turn {
     pub gaps: Vec<Gap>,
     /// What people should know.
     pub notes: Vec<Note>,
+    /// Files that `start` sends to their end, begun in this turn.
+    pub at_end: usize,
     /// There is more to read right now: take another turn before waiting.
     pub more: bool,
 }

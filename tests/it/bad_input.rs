@@ -28,7 +28,7 @@ fn refused_at_once(sandbox: &Sandbox, output: &Output, code: i32, words: &[&str]
 /// Two logs: `app` and `other`, each with a glob that this test chose.
 fn two_logs(sandbox: &Sandbox, app: &Path, other: &Path) {
     sandbox.rules_toml(&format!(
-        "[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\n{RULE}every = \"1s\"\nby = [\"log\"]\n\
+        "[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n{RULE}every = \"1s\"\nby = [\"log\"]\n\
          [[logs]]\nname = \"app\"\nfiles = [\"{}\"]\n[[logs]]\nname = \"other\"\nfiles = [\"{}\"]\n",
         app.display(),
         other.display()
@@ -86,7 +86,7 @@ fn an_unreadable_log_is_named_with_its_cure_and_delivered_once_it_can_be_read() 
         .append("open.log", "");
     fs::set_permissions(&closed, Permissions::from_mode(0o600)).unwrap();
     sandbox.rules_toml(&format!(
-        "[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\n{RULE}every = \"1s\"\nby = [\"file\"]\n\
+        "[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n{RULE}every = \"1s\"\nby = [\"file\"]\n\
          [[logs]]\nname = \"app\"\nfiles = [\"{}\", \"{}\"]\nstart = \"beginning\"\n",
         closed.display(),
         open.display()

@@ -47,7 +47,8 @@ fn two_chats(me: &str, ops: &str) -> Sandbox {
         .chat(ChatConfig::new(SUPERGROUP, ChatKind::Supergroup));
     let sandbox = Sandbox::with(config.limits(LimitConfig::off()));
     sandbox.rules_toml(&format!(
-        "[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\n{me}\n[chats.ops]\nid = {OPS}\n{ops}\n\
+        "[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\nnotices = false\n{me}\n\
+         [chats.ops]\nid = {OPS}\nnotices = false\n{ops}\n\
          [defaults]\nchats = [\"me\"]\n\
          [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{RULE}",
         sandbox.path("logs").display()
@@ -540,6 +541,20 @@ fn a_folder_that_takes_no_socket_is_told_and_stops_nothing() {
     let said = sandbox.stderr();
     assert_eq!(said.matches("no control.sock").count(), 1, "{said}");
     assert!(running.terminate().success());
+}
+
+#[test]
+fn a_process_that_hangs_does_not_take_status_with_it() {
+    let (sandbox, running) = running(RULE);
+    until("status.json is there", || {
+        sandbox.path("state/status.json").exists()
+    });
+    running.signal(rustix::process::Signal::STOP);
+    let asked = sandbox.finish(&["status", "--log-level", "debug"]);
+    assert!(asked.status.success(), "{}", said(&asked));
+    assert!(said(&asked).contains("not asked"), "{}", said(&asked));
+    running.signal(rustix::process::Signal::CONT);
+    assert_eq!(status(&sandbox)["pid"], running.pid());
 }
 
 #[test]

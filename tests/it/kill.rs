@@ -36,7 +36,7 @@ fn sandbox(rules: &str) -> Sandbox {
     let sandbox = Sandbox::unlimited();
     let logs = sandbox.path("logs");
     sandbox.rules_toml(&format!(
-        "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\n{UNLIMITED}\
+        "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\nnotices = false\n{UNLIMITED}\
          [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{CANARY}{UNLIMITED}{rules}{UNLIMITED}",
         logs.display()
     ));

@@ -82,7 +82,7 @@ fn rules(sandbox: &Sandbox) {
     };
     let rules: String = RULES.iter().enumerate().map(rule).collect();
     sandbox.rules_toml(&format!(
-        "[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\nyou = {YOU}\n\
+        "[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\nyou = {YOU}\n\
          [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{rules}",
         sandbox.path("logs").display()
     ));

@@ -23,7 +23,7 @@ fn three_chats() -> Config {
 
 fn rules(sandbox: &Sandbox) {
     sandbox.rules_toml(&format!(
-        "[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\ngroup = {GROUP}\n\
+        "[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\ngroup = {GROUP}\n\
          [chats.forum]\nid = {FORUM}\ntopic = {TOPIC}\n\
          [defaults]\nchats = [\"me\", \"group\", \"forum\"]\nevery = \"1s\"\nwait = \"200ms\"\n\
          [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n\

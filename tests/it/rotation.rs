@@ -27,7 +27,7 @@ fn sandbox(watch: &str) -> Sandbox {
     let sandbox = Sandbox::unlimited();
     let logs = sandbox.path("logs");
     sandbox.rules_toml(&format!(
-        "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\nlimit = \"100000/min\"\n\
+        "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\nnotices = false\nlimit = \"100000/min\"\n\
          [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\nwatch = \"{watch}\"\n\
          [[rules]]\nname = \"lines\"\nmatch = 'ERROR'\nring = \"all\"\nwait = \"0s\"\nevery = \"50ms\"\n\
          quiet = \"1h\"\nlimit = \"100000/min\"\n\

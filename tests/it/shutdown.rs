@@ -61,7 +61,7 @@ fn a_429_of_an_hour_delays_no_end_and_holds_across_the_restart() {
     let chat = |id| ChatConfig::new(id, ChatKind::Private);
     let sandbox = Sandbox::with(Config::default().chat(chat(ME)).chat(chat(YOU)));
     sandbox.rules_toml(&format!(
-        "[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\nyou = {YOU}\n\
+        "[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\nyou = {YOU}\n\
          [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n\
          {RULE}chats = [\"me\"]\n[[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"0s\"\nchats = [\"you\"]\n",
         sandbox.path("logs").display()

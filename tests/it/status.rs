@@ -60,23 +60,3 @@ fn the_ledger_in_status_agrees_with_what_the_phone_shows() {
         assert!(keys.contains(&key), "{key} is missing in {keys:?}");
     }
 }
-
-#[test]
-fn health_is_green_while_it_runs_and_red_without_a_process() {
-    let sandbox = Sandbox::unlimited();
-    sandbox.rules(RULES);
-    assert!(!healthy(&sandbox), "nothing runs yet");
-    let running = sandbox.start(&[]);
-    until("it is healthy", || healthy(&sandbox));
-    running.kill_nine();
-    let output = sandbox.finish(&["health"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains("is gone"),
-        "{output:?}"
-    );
-    let running = sandbox.start(&[]);
-    until("it is healthy again", || healthy(&sandbox));
-    assert!(running.terminate().success());
-    assert!(!healthy(&sandbox), "it ended in good order");
-}

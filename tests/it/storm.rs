@@ -125,7 +125,7 @@ fn idle(sandbox: &Sandbox) -> Running {
         )
     };
     sandbox.rules_toml(&format!(
-        "[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\n{}{}{}{rules}\
+        "[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n{}{}{}{rules}\
          [[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"100ms\"\nevery = \"1s\"\n",
         log("a"),
         log("b"),

@@ -29,6 +29,25 @@ pub(super) fn check(chats: &[raw::Chat], report: &mut Report<'_>) -> Vec<ChatSet
     chats.iter().map(|chat| check_one(chat, report)).collect()
 }
 
+/// Who is told notices: those that say so; if none says anything, the first one.
+pub(super) fn noticed(chats: &[raw::Chat]) -> Vec<ChatName> {
+    let says = |chat: &raw::Chat| chat.notices.as_ref().map(|notices| notices.value);
+    let name = |chat: &raw::Chat| ChatName::new(&chat.name.value);
+    if chats.iter().any(|chat| says(chat) == Some(true)) {
+        return chats
+            .iter()
+            .filter(|chat| says(chat) == Some(true))
+            .map(name)
+            .collect();
+    }
+    chats
+        .iter()
+        .take(1)
+        .filter(|chat| says(chat).is_none())
+        .map(name)
+        .collect()
+}
+
 fn check_one(chat: &raw::Chat, report: &mut Report<'_>) -> ChatSettings {
     word::name(&chat.name, report);
     let target = chat

@@ -356,3 +356,49 @@ fn lists_that_may_be_empty_may_be_written_so() {
     assert_eq!(settings.incident.rules, [RuleSettings::new("panic", "me")]);
     right(&plain().replace("[[rules]]", "ignore = []\nexclude = []\n[[rules]]"));
 }
+
+#[test]
+fn notices_go_to_the_chats_that_ask_for_them_else_to_the_first() {
+    let noticed = |chats: &str| -> Vec<String> {
+        let text = format!(
+            "{BASE}[chats.b]\nid = 2\n[chats.c]\nid = 3\n[[rules]]\nname = \"r\"\nmatch = 'x'\nchats = \"b\"\n"
+        );
+        let text = chats.split_whitespace().fold(text, |text, name| {
+            let (name, value) = name.split_once('=').unwrap();
+            text.replace(
+                &format!("[chats.{name}]\n"),
+                &format!("[chats.{name}]\nnotices = {value}\n"),
+            )
+        });
+        let names = right(&text).incident.notices;
+        names.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(noticed(""), ["me"]);
+    assert_eq!(noticed("c=true"), ["c"]);
+    assert_eq!(noticed("b=true c=true"), ["b", "c"]);
+    assert_eq!(noticed("b=false"), ["me"]);
+    assert!(
+        right(&plain().replace("[chats]\nme = 53395910", "[chats.me]\nid = 4242\nnotices = false"))
+            .incident
+            .notices
+            .is_empty()
+    );
+}
+
+#[test]
+fn health_has_the_defaults_of_the_contract_and_takes_others() {
+    let health = right(&plain()).health;
+    assert_eq!(
+        (health.read_within, health.deliver_within),
+        (Duration::from_secs(30), Duration::from_mins(5))
+    );
+    let text = format!(
+        "{}[health]\nread_within = \"1m\"\ndeliver_within = \"90s\"\n",
+        plain()
+    );
+    let health = right(&text).health;
+    assert_eq!(
+        (health.read_within, health.deliver_within),
+        (Duration::from_mins(1), Duration::from_secs(90))
+    );
+}

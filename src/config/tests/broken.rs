@@ -1374,3 +1374,55 @@ fn a_pattern_of_redact_is_checked_like_all_others() {
     let told = wrong_rule("match = '(?-u:\\xFF)'\nredact = ¦'(?-u:\\xFF)'");
     assert!(told.contains("`redact` works on text"), "{told}");
 }
+
+#[test]
+fn health_says_its_bounds() {
+    let told = wrong_rule(
+        r#"match = 'x'
+[health]
+read_within = ¦"1s"
+deliver_within = ¦"soon"
+¦retry = "5m""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:15: "1s" is out of bounds for `read_within`
+       |
+    10 | read_within = "1s"
+       |               ^^^^
+       = help: write a value between "3s" and "1h"
+
+    rules.toml:11:18: "soon" is not a length of time
+       |
+    11 | deliver_within = "soon"
+       |                  ^^^^^^
+       = help: write one number and one unit: "500ms", "30s", "10m", "4h" or "2d"
+
+    rules.toml:12:1: there is no key `retry` in [health]
+       |
+    12 | retry = "5m"
+       | ^^^^^
+       = help: allowed in [health]: read_within, deliver_within
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn notices_is_true_or_false() {
+    let told = wrong_rule(
+        r#"match = 'x'
+chats = "me"
+[chats.ops]
+id = 5
+notices = ¦"yes""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:12:11: `notices` must be true or false
+       |
+    12 | notices = "yes"
+       |           ^^^^^
+       = help: this is a string; write notices = true, without quotes
+
+    1 problem
+    "#);
+}

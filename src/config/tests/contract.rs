@@ -42,6 +42,7 @@ ignore = ['healthcheck']
 severity = "error"
 [health]
 read_within = "30s"
+deliver_within = "5m"
 [hub]
 listen = "x"
 [[rules]]
@@ -83,11 +84,9 @@ const NOT_YET: &[&str] = &[
     "`timezone`",
     "`show_level`",
     "`invite`",
-    "`notices`",
     "format = \"auto\"",
     "multiline = \"auto\"",
     "`flush`",
-    "`health`",
     "`hub`",
     "`where`",
     "`remind`",

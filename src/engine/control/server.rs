@@ -53,8 +53,10 @@ pub(in crate::engine) struct Server {
 }
 
 impl Server {
-    /// Listens in the state folder, whose lock is held. Nothing hangs on it: where it cannot, the log says so.
-    pub(in crate::engine) fn start(folder: &Path, control: Control) -> Option<Self> {
+    /// Listens in the state folder, whose lock is held; not at all if state is kept nowhere. Nothing hangs on it: where
+    /// it cannot, the log says so.
+    pub(in crate::engine) fn start(folder: Option<&Path>, control: Control) -> Option<Self> {
+        let folder = folder?;
         let listener = socket::listener(folder).and_then(UnixListener::from_std);
         let listener = listener
             .inspect_err(|error| {

@@ -26,8 +26,9 @@ use super::{CommitError, FILE, OpenError, Opened, Store, WAL, schema};
 use crate::model::{
     Account, AccountKey, Attempt, AttemptId, AttemptKind, By, Carried, ChatName, ChatState, Delivery,
     DeliveryKey, Delta, Ended, FileKey, FoundCount, Gap, GapKind, Head, HostDelta, Identity, Incident,
-    IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Moment, Now, Origin, Parked, Phase,
-    Position, RuleName, Severity, ShapeCount, ShapeId, State, StoreId, Timer, Timestamp, TokenGate, TurnNo,
+    IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Moment, Notice, NoticeAttempt, NoticeKey,
+    NoticeKind, NoticeRow, Now, Origin, Parked, Phase, Position, RuleName, Severity, ShapeCount, ShapeId,
+    State, StoreId, Timer, Timestamp, TokenGate, TurnNo,
 };
 
 fn now() -> Now {
@@ -226,8 +227,34 @@ fn everything(n: u64, text: &str) -> Delta {
                 until: Some(timer()),
                 saved: now(),
             }),
+            notices: vec![notices(text)],
             ..LedgerDelta::default()
         },
+    }
+}
+
+fn notices(text: &str) -> NoticeRow {
+    let notice = Notice::Unreadable {
+        path: text.to_owned(),
+        why: "no".to_owned(),
+    };
+    NoticeRow {
+        waiting: [(Timestamp(3), notice)].into(),
+        dropped: 7,
+        pause: Some(timer()),
+        attempt: Some(NoticeAttempt {
+            id: AttemptId(3),
+            told: 1,
+            dropped: 6,
+        }),
+        repeat: true,
+        ..NoticeRow::new(
+            NoticeKey {
+                chat: ChatName::new("ops team"),
+                kind: NoticeKind::Files,
+            },
+            now(),
+        )
     }
 }
 
@@ -264,6 +291,7 @@ fn rows(state: &State) -> BTreeMap<(&'static str, String), String> {
     add(&mut map, &state.accounts, |row| row::account(&row.key));
     add(&mut map, &state.chats, |row| row.name.to_string());
     add(&mut map, &[state.token_gate], |_| String::new());
+    add(&mut map, &state.notices, |row| row::notice(&row.key));
     map
 }
 
@@ -283,5 +311,6 @@ fn filled(store: StoreId, turn: u64, delta: &Delta) -> State {
         accounts: ledger.accounts,
         chats: ledger.chats,
         token_gate: ledger.token_gate.unwrap_or_default(),
+        notices: ledger.notices,
     }
 }

@@ -33,6 +33,7 @@ impl Tailer {
                 if self.unreadable.remove(&group.seen.id).is_some() {
                     self.say(Note::Readable { path: path.clone() }, turn);
                 }
+                turn.at_end += usize::from(self.begins_at_end(follower.source.logs[0]));
                 follower.after = follower.after.or_else(|| self.predecessor(path, queue));
                 if self.mode == Mode::Once {
                     follower.stop = Some(follower.size());

@@ -47,11 +47,11 @@ impl Sandbox {
         self.path("logs").join(name)
     }
 
-    /// Writes rules.toml: the chat `me`, a log `app` over `logs/*.log` from the beginning, then `rules`.
+    /// Writes rules.toml: the chat `me` without notices, a log `app` over `logs/*.log` from the beginning, then `rules`.
     pub fn rules(&self, rules: &str) -> &Self {
         let logs = self.path("logs");
         let text = format!(
-            "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\n\
+            "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n\
              [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{rules}",
             logs.display()
         );
@@ -205,8 +205,13 @@ impl Running {
 
     /// SIGTERM alone.
     pub fn ask_to_end(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    /// Any signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// A figure of `/proc/PID/status` in KiB: `VmHWM`, the most memory that was ever resident, or `VmRSS`.

@@ -1,0 +1,199 @@
+//! Notices: what the program says about itself, to the chats that want to hear it.
+//!
+//! They share the road of the incidents' messages (gates, attempts, lanes) and nothing else: a notice belongs
+//! to no rule and moves no column of the ledger. Per chat and kind there is one row, and one message at a
+//! time: what comes within a moment is gathered into it, and after it that kind pauses, so that a file that
+//! flaps all night makes six messages an hour. Notices make no sound: whoever is woken is woken by a rule.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::model::{
+    AttemptId, ChatName, KEPT_NOTICES, Moment, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeRow, Now,
+    Outcome, Text, Timer,
+};
+
+use super::booking::Settled;
+use super::chat::{self, Heard};
+use super::delivery::{Order, OrderCall, Subject};
+use super::policy::{HoldReason, SendReason};
+use super::rows::Rows;
+
+/// What belongs together is noticed within this long.
+pub(super) const GATHER: Duration = Duration::from_secs(1);
+/// At most one message per kind and chat in this long.
+const PAUSE: Duration = Duration::from_mins(10);
+
+/// Takes a notice for each of these chats.
+pub(super) fn add(rows: &mut Rows, chats: &[ChatName], notice: &Notice, now: Now) {
+    for chat in chats {
+        let key = NoticeKey {
+            chat: chat.clone(),
+            kind: notice.kind(),
+        };
+        let row = rows.notice_mut(&key);
+        if row.waiting.is_empty() && row.pause.is_none_or(|pause| pause.fired(now.moment)) {
+            row.pause = Some(Timer::start(now.moment, gathers(notice)));
+        }
+        row.owed_since.get_or_insert(now.moment);
+        keep(row, notice, now);
+    }
+}
+
+/// The start is the first message of a run; nothing else comes with it.
+fn gathers(notice: &Notice) -> Duration {
+    match notice {
+        Notice::Started { .. } => Duration::ZERO,
+        _ => GATHER,
+    }
+}
+
+fn keep(row: &mut NoticeRow, notice: &Notice, now: Now) {
+    // One that is in flight stays as it was told.
+    let in_flight = row.attempt.map_or(0, |attempt| attempt.told);
+    let earlier = row.waiting.iter().skip(in_flight).map(|(_, notice)| notice);
+    let mut notice = notice.clone();
+    if let Notice::Started {
+        fresh,
+        set_aside,
+        earlier: before,
+        ..
+    } = &mut notice
+    {
+        // Only the newest start matters, and that there were others, and what they lost.
+        for old in earlier {
+            if let Notice::Started {
+                fresh: was_fresh,
+                set_aside: was_set_aside,
+                earlier: runs,
+                ..
+            } = old
+            {
+                *fresh = (*fresh).or(*was_fresh);
+                *set_aside += was_set_aside;
+                *before += runs + 1;
+            }
+        }
+        row.waiting.truncate(in_flight);
+    } else if earlier.into_iter().any(|waiting| *waiting == notice) {
+        return;
+    }
+    if row.waiting.len() < KEPT_NOTICES {
+        row.waiting.push_back((now.wall, notice));
+    } else {
+        row.dropped += 1;
+    }
+}
+
+/// Whether the row may be told now, or when to look again.
+pub(super) fn decide(row: &NoticeRow, now: Moment) -> Result<(), (HoldReason, Option<Moment>)> {
+    if row.attempt.is_some() {
+        return Err((HoldReason::InFlight, None));
+    }
+    if row.waiting.is_empty() {
+        return Err((HoldReason::NothingOwed, None));
+    }
+    match row.pause.filter(|pause| !pause.fired(now)) {
+        Some(pause) => Err((HoldReason::Pause, Some(pause.due))),
+        None => Ok(()),
+    }
+}
+
+/// Renders what waits and books the attempt.
+pub(super) fn begin(
+    rows: &mut Rows,
+    key: &NoticeKey,
+    now: Now,
+    draw: &mut fastrand::Rng,
+    render: &mut dyn FnMut(&NoticeCard<'_>) -> Text,
+) -> Option<Order> {
+    let row = rows.notice(key)?;
+    let attempt = NoticeAttempt {
+        id: AttemptId::draw(draw),
+        told: row.waiting.len(),
+        dropped: row.dropped,
+    };
+    let known = rows.chat(&key.chat);
+    let order = Order {
+        subject: Subject::Notices(key.clone()),
+        attempt: attempt.id,
+        reason: SendReason::Notice,
+        call: OrderCall::Send { reply_to: None },
+        silent: true,
+        plain: row.plain,
+        text: render(&NoticeCard {
+            notices: &row.waiting,
+            dropped: row.dropped,
+            repeat: row.repeat,
+        }),
+        moved_to: known.and_then(|chat| chat.moved_to),
+        topic_gone: known.is_some_and(|chat| chat.topic_gone),
+    };
+    rows.notice_mut(key).attempt = Some(attempt);
+    chat::requested(rows, &key.chat, now);
+    Some(order)
+}
+
+/// Books the outcome of an attempt.
+pub(super) fn settle(
+    rows: &mut Rows,
+    key: &NoticeKey,
+    attempt: AttemptId,
+    outcome: &Outcome,
+    retry: Duration,
+    now: Now,
+) -> Settled {
+    let mine = |row: &NoticeRow| row.attempt.filter(|mine| mine.id == attempt);
+    let Some(attempt) = rows.notice(key).and_then(mine) else {
+        return Settled::Stale;
+    };
+    let heard = chat::hear(rows, &key.chat, outcome, retry, now);
+    let row = rows.notice_mut(key);
+    row.attempt = None;
+    match heard {
+        Heard::Confirmed(_) => {
+            told(row, attempt, now);
+            Settled::Confirmed
+        }
+        Heard::Later => Settled::Later,
+        Heard::Unsure => {
+            row.repeat = true;
+            Settled::Later
+        }
+        Heard::Parked => Settled::Parked,
+        Heard::TokenWrong => Settled::TokenWrong,
+        Heard::MessageGone | Heard::TextRefused if !row.plain => {
+            row.plain = true;
+            Settled::Later
+        }
+        Heard::MessageGone | Heard::TextRefused => {
+            told(row, attempt, now);
+            Settled::GaveUp { matches: 0 }
+        }
+    }
+}
+
+/// What the attempt held is done with, and its kind pauses.
+fn told(row: &mut NoticeRow, attempt: NoticeAttempt, now: Now) {
+    row.waiting.drain(..attempt.told.min(row.waiting.len()));
+    row.dropped -= attempt.dropped.min(row.dropped);
+    (row.repeat, row.plain) = (false, false);
+    row.pause = Some(Timer::start(now.moment, PAUSE));
+    row.owed_since = (!row.waiting.is_empty()).then_some(now.moment);
+}
+
+/// After a start: an attempt may have arrived, and chats that are gone are owed none.
+pub(super) fn take_over(rows: &mut Rows, chats: &BTreeSet<&ChatName>) {
+    let keys: Vec<(NoticeKey, bool)> = rows
+        .all_notices()
+        .map(|row| (row.key.clone(), row.attempt.is_some()))
+        .collect();
+    for (key, tried) in keys {
+        if !chats.contains(&key.chat) {
+            rows.remove_notice(&key);
+        } else if tried {
+            let row = rows.notice_mut(&key);
+            (row.attempt, row.repeat) = (None, true);
+        }
+    }
+}

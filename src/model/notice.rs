@@ -1,0 +1,204 @@
+//! What the program has to say about itself, and how far a chat was told of it.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AttemptId, ChatName, Gap, LogName, Moment, Now, RuleName, Timer, Timestamp};
+
+/// So many notices wait in one row; further ones are counted.
+pub const KEPT_NOTICES: usize = 20;
+
+/// What notices are about; those of one kind share a message, and a pause after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoticeKind {
+    /// The program itself.
+    Started,
+    /// Logs and their files.
+    Files,
+    /// Bytes that were destroyed unread.
+    Gaps,
+    /// Where messages go.
+    Chats,
+    /// Texts that Telegram does not take.
+    Texts,
+}
+
+impl NoticeKind {
+    /// Its word on disk.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Files => "files",
+            Self::Gaps => "gaps",
+            Self::Chats => "chats",
+            Self::Texts => "texts",
+        }
+    }
+}
+
+/// One thing worth telling. Names and paths in it are not our words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// A run began, and the first look at the logs is done.
+    Started {
+        /// Files that are followed.
+        files: u64,
+        /// Rules in force.
+        rules: u64,
+        /// No state was found: so many files are followed from their end.
+        fresh: Option<u64>,
+        /// Pieces of the state that were damaged and set aside.
+        set_aside: u64,
+        /// Earlier runs that nobody was told of.
+        earlier: u64,
+    },
+    /// A file cannot be read.
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        why: String,
+    },
+    /// A file that could not be read is read now.
+    Readable {
+        /// The file.
+        path: String,
+    },
+    /// No file of a log is there.
+    Missing {
+        /// The log.
+        log: LogName,
+        /// Its globs.
+        globs: String,
+    },
+    /// More files match than the process may hold open.
+    TooManyOpen,
+    /// Bytes were destroyed before they were read.
+    Gap(Gap),
+    /// A chat takes no messages; what it is owed waits.
+    Parked {
+        /// The chat.
+        chat: ChatName,
+        /// Telegram's words.
+        why: String,
+    },
+    /// A parked chat takes messages again.
+    Returned {
+        /// The chat.
+        chat: ChatName,
+    },
+    /// A group became a supergroup.
+    Moved {
+        /// The chat.
+        chat: ChatName,
+        /// Its new id.
+        to: i64,
+    },
+    /// Telegram refused the text of a message for good.
+    Refused {
+        /// The rule it was for.
+        rule: RuleName,
+        /// The chat it was for.
+        chat: ChatName,
+        /// So many matches are failed by that.
+        matches: u64,
+    },
+}
+
+impl Notice {
+    /// What it is about.
+    pub fn kind(&self) -> NoticeKind {
+        match self {
+            Self::Started { .. } => NoticeKind::Started,
+            Self::Unreadable { .. } | Self::Readable { .. } | Self::Missing { .. } | Self::TooManyOpen => {
+                NoticeKind::Files
+            }
+            Self::Gap(_) => NoticeKind::Gaps,
+            Self::Parked { .. } | Self::Returned { .. } | Self::Moved { .. } => NoticeKind::Chats,
+            Self::Refused { .. } => NoticeKind::Texts,
+        }
+    }
+}
+
+/// Which row of notices.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NoticeKey {
+    /// Who is told.
+    pub chat: ChatName,
+    /// Of what.
+    pub kind: NoticeKind,
+}
+
+/// The notices of one kind that one chat is owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeRow {
+    /// Which row.
+    pub key: NoticeKey,
+    /// What waits, with the time it was noticed, oldest first; at most [`KEPT_NOTICES`].
+    pub waiting: VecDeque<(Timestamp, Notice)>,
+    /// How many more there were that found no place.
+    pub dropped: u64,
+    /// Not before this fires: what belongs together is gathered, and a kind that was told pauses.
+    pub pause: Option<Timer>,
+    /// The message in flight; committed before it is sent.
+    pub attempt: Option<NoticeAttempt>,
+    /// The next message says "may repeat".
+    pub repeat: bool,
+    /// Telegram refused the formatted text: the next one goes without entities.
+    pub plain: bool,
+    /// When it began to owe something.
+    pub owed_since: Option<Moment>,
+    /// When this row was last written; what its timers are resumed with.
+    pub saved: Now,
+}
+
+/// A message of notices in flight, and what its success means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeAttempt {
+    /// Tells this attempt from the next.
+    pub id: AttemptId,
+    /// How many of the waiting ones it tells.
+    pub told: usize,
+    /// How many of the dropped ones it counts.
+    pub dropped: u64,
+}
+
+impl NoticeRow {
+    /// A row that owes nothing.
+    pub fn new(key: NoticeKey, now: Now) -> Self {
+        Self {
+            key,
+            waiting: VecDeque::new(),
+            dropped: 0,
+            pause: None,
+            attempt: None,
+            repeat: false,
+            plain: false,
+            owed_since: None,
+            saved: now,
+        }
+    }
+
+    /// Turns the timers of a stored row into timers of this process.
+    pub fn resume(&mut self, now: Now) {
+        self.pause = self.pause.map(|pause| pause.resume(self.saved, now));
+        if self.owed_since.is_some() {
+            self.owed_since = Some(now.moment);
+        }
+        self.saved = now;
+    }
+}
+
+/// Everything one message of notices says.
+#[derive(Clone, Copy, Debug)]
+pub struct NoticeCard<'a> {
+    /// Oldest first.
+    pub notices: &'a VecDeque<(Timestamp, Notice)>,
+    /// How many more there were.
+    pub dropped: u64,
+    /// It may have arrived before; it says so.
+    pub repeat: bool,
+}

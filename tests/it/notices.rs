@@ -1,0 +1,218 @@
+//! What the program says about itself: silently, bounded, and to those who asked for it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use botapi::{ChatConfig, ChatKind, ChatState, Config, Fault, FaultKind, LimitConfig, Message};
+use rustix::process::Signal;
+
+use tailgram::model::{Notice, State};
+use tailgram::store::Store;
+
+use crate::support::{ME, Sandbox, until};
+
+const OPS: i64 = -1_001_234_567_890;
+const RULES: &str =
+    "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\nevery = \"100ms\"\nquiet = \"1h\"\n";
+
+/// Two chats: `me` hears notices, `ops` gets the incidents.
+fn sandbox() -> Sandbox {
+    let config = Config::default()
+        .chat(ChatConfig::new(ME, ChatKind::Private))
+        .chat(ChatConfig::new(OPS, ChatKind::Supergroup));
+    Sandbox::with(config.limits(LimitConfig::off()))
+}
+
+fn rules(sandbox: &Sandbox, logs: &str, more: &str) {
+    let files = sandbox.path("logs").join("*.log");
+    sandbox.rules_toml(&format!(
+        "host = \"web-1\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\n[chats.ops]\nid = {OPS}\n\
+         [defaults]\nchats = [\"ops\"]\n[[logs]]\nname = \"app\"\nfiles = [\"{}\"]\n{logs}\n{RULES}{more}",
+        files.display()
+    ));
+}
+
+fn texts(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(|message| message.text.clone()).collect()
+}
+
+/// What `me` was told, once one of its messages holds `text`.
+#[track_caller]
+fn told(sandbox: &Sandbox, text: &str) -> Vec<String> {
+    let found = sandbox.api.journal().wait(Duration::from_mins(1), |journal| {
+        texts(&journal.messages(ME))
+            .iter()
+            .any(|message| message.contains(text))
+    });
+    let texts = texts(&sandbox.api.journal().messages(ME));
+    assert!(found, "no notice says {text:?}: {texts:#?}\n{}", sandbox.stderr());
+    texts
+}
+
+#[test]
+fn the_first_message_of_a_run_is_a_silent_notice_of_what_is_followed() {
+    let sandbox = sandbox();
+    rules(&sandbox, "", "");
+    sandbox.append("a.log", "old\n").append("b.log", "old\n");
+    let running = sandbox.start(&[]);
+    let first = told(&sandbox, "started on");
+    assert_eq!(
+        first,
+        [
+            "ℹ started on web-1, following 2 files, 1 rule\nno state found; 2 files are followed from their end"
+        ]
+    );
+    assert!(running.terminate().success());
+    let messages = sandbox.api.journal().all_messages();
+    assert!(messages.iter().all(|message| message.silent), "{messages:?}");
+    assert_eq!(messages.len(), 1, "and only to the chat that hears notices");
+    // The next start finds its state. Its kind pauses for ten minutes, so nothing is said of it now; what is
+    // said later shows that the second run was there to say it.
+    fs::write(sandbox.path("logs/c.log"), "x\n").unwrap();
+    let _running = sandbox.start(&[]);
+    sandbox.append("a.log", "ERROR canary\n");
+    sandbox.api.journal().wait(Duration::from_mins(1), |journal| {
+        !journal.messages(OPS).is_empty()
+    });
+    assert_eq!(texts(&sandbox.api.journal().messages(ME)), first);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_with_the_reason_and_again_when_it_can() {
+    let sandbox = sandbox();
+    // A folder in place of a log may be followed by nobody, whoever runs this.
+    rules(
+        &sandbox,
+        "",
+        "[[logs]]\nname = \"link\"\nfiles = [\"logs/link.txt\"]\n",
+    );
+    sandbox.append("a.log", "x\n");
+    let locked = sandbox.log("locked.log");
+    fs::write(&locked, "x\n").unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    let root = rustix::process::geteuid().is_root();
+    let _running = sandbox.start(&[]);
+    told(
+        &sandbox,
+        "log link: no file matches logs/link.txt; waiting for one",
+    );
+    if !root {
+        let texts = told(&sandbox, "cannot read");
+        assert!(
+            texts
+                .iter()
+                .any(|text| text.contains("locked.log: Permission denied")
+                    && text.contains("tailgram check --logs says what to change"))
+        );
+    }
+}
+
+#[test]
+fn bytes_that_were_destroyed_unread_are_told_with_the_file() {
+    let sandbox = sandbox();
+    rules(&sandbox, "start = \"beginning\"", "");
+    sandbox.append("a.log", &"a line that is read\n".repeat(10));
+    let running = sandbox.start(&[]);
+    told(&sandbox, "started on");
+    until("it is read", || {
+        let status = sandbox.finish(&["status", "--json"]);
+        serde_json::from_slice::<serde_json::Value>(&status.stdout)
+            .is_ok_and(|status| status["logs"][0]["files"][0]["offset"] == 200)
+    });
+    // What is written and cut while nobody looks is lost, and nobody can know how much it was.
+    running.signal(Signal::STOP);
+    sandbox.append("a.log", &"a line that nobody reads\n".repeat(10));
+    sandbox.open("a.log").set_len(0).unwrap();
+    sandbox.append("a.log", "short\n");
+    running.signal(Signal::CONT);
+    let texts = told(&sandbox, "before it was read to its end");
+    assert!(texts.last().unwrap().starts_with("⚠ on web-1\n"), "{texts:?}");
+    assert!(texts.last().unwrap().contains("a.log was cut"), "{texts:?}");
+}
+
+#[test]
+fn a_damaged_state_is_told_like_a_lost_one() {
+    let sandbox = sandbox();
+    rules(&sandbox, "", "");
+    sandbox.append("a.log", "x\n");
+    fs::create_dir(sandbox.path("state")).unwrap();
+    fs::write(
+        sandbox.path("state/state.db"),
+        "this is no database at all\n".repeat(300),
+    )
+    .unwrap();
+    let _running = sandbox.start(&[]);
+    let texts = told(&sandbox, "started on");
+    assert!(
+        texts[0].contains("1 piece of the state is damaged and was set aside"),
+        "{texts:?}"
+    );
+    assert!(
+        texts[0].contains("no state found; 1 file is followed from its end"),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn a_chat_that_is_gone_is_told_to_another_one_and_so_is_its_return() {
+    let sandbox = sandbox();
+    rules(&sandbox, "start = \"beginning\"", "");
+    sandbox.api.chats().state(OPS, ChatState::Kicked);
+    sandbox.append("a.log", "ERROR one\n");
+    let running = sandbox.start(&[]);
+    let texts = told(&sandbox, "chat ops takes no messages");
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("Forbidden: bot was kicked")),
+        "{texts:?}"
+    );
+    // A parked chat is asked once more at each start. Its kind of notices pauses now, so its return waits in the
+    // state to be told.
+    sandbox.api.chats().state(OPS, ChatState::Ok);
+    assert!(running.terminate().success());
+    let _running = sandbox.start(&[]);
+    let waits = |state: &State| {
+        let mut notices = state.notices.iter().flat_map(|row| &row.waiting);
+        notices.any(|(_, notice)| matches!(notice, Notice::Returned { chat } if chat.as_str() == "ops"))
+    };
+    until("its return is noticed", || {
+        waits(&Store::peek(&sandbox.path("state")).unwrap())
+    });
+    assert_eq!(sandbox.api.journal().messages(OPS).len(), 1);
+}
+
+#[test]
+fn a_notice_whose_answer_was_lost_says_that_it_may_repeat() {
+    let sandbox = sandbox();
+    rules(&sandbox, "", "");
+    sandbox.append("a.log", "x\n");
+    sandbox
+        .api
+        .faults()
+        .push(Fault::once(FaultKind::AnswerLost).method("sendMessage"));
+    let _running = sandbox.start(&[]);
+    told(&sandbox, "may repeat");
+    let texts = texts(&sandbox.api.journal().messages(ME));
+    assert_eq!(texts.len(), 2);
+    assert!(!texts[0].contains("may repeat"));
+    assert!(
+        texts[1].starts_with("⚠ may repeat an earlier message\nℹ started on web-1"),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn with_notices_off_there_are_none() {
+    let sandbox = sandbox();
+    sandbox.rules(RULES).append("a.log", "ERROR one\n");
+    let _running = sandbox.start(&[]);
+    let told = sandbox
+        .api
+        .journal()
+        .wait(Duration::from_mins(1), |journal| !journal.messages(ME).is_empty());
+    assert!(told);
+    // The notice of the start would have been the first message.
+    assert!(sandbox.last_text_of_first().contains("oops on test-host"));
+}
