@@ -7,6 +7,7 @@
 mod check;
 mod completions;
 mod demo;
+mod follow;
 mod health;
 mod log;
 mod man;
@@ -64,6 +65,8 @@ enum Command {
     Run(run::Args),
     /// Read rules.toml, say everything that is wrong with it, run the rules' own tests
     Check(check::Args),
+    /// Print what is written to files, as GNU `tail -F` does; needs no rules and no token
+    Follow(follow::Args),
     /// Send one message through the same sender
     Send(send::Args),
     /// Say what is followed, what is open, and the account of every match
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(&cli.options, &args, &env),
         Command::Check(args) => check::run(&cli.options, &args, &env),
+        Command::Follow(args) => follow::run(args),
         Command::Send(args) => send::run(&cli.options, &args, &env),
         Command::Status(args) => status::run(&cli.options, &args, &env),
         Command::Health => health::run(&cli.options, &env),

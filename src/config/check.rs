@@ -57,6 +57,7 @@ pub(super) fn settings(
             sweep: tail::Settings::SWEEP,
             hold: tail::Settings::HOLD,
             never: Vec::new(),
+            unit: tail::Unit::Lines,
         },
         logs: per_log,
         incident: incident::Settings {

@@ -10,18 +10,23 @@
 //! The reader blocks on files, the ledger on the disk, the lanes wait for the network: two plain threads and
 //! one tokio runtime on the caller's thread. Backpressure points up the road only: a slow disk stops the
 //! reader and the log file is the buffer; a slow Telegram stops nothing, incidents just count.
+//!
+//! [`follow`] is the short road: files in, bytes out.
 
 mod clock;
 pub mod control;
 mod courier;
+mod follow;
 mod herald;
 mod ledger;
 mod messenger;
+pub mod process;
 mod reader;
 mod run;
 pub mod status;
 mod tally;
 
+pub use follow::{Follow, Viewer, follow};
 pub use ledger::LedgerError;
 pub use messenger::{Delivering, Messenger};
 pub use run::{EngineError, Plan, Summary, run};

@@ -170,6 +170,11 @@ fn a_command_line_that_makes_no_sense_ends_with_two() {
         &["run", "--from", "middle"],
         &["walk"],
         &["send"],
+        &["follow"],
+        &["follow", "-n", "ten", "app.log"],
+        &["follow", "-n", "+", "app.log"],
+        &["follow", "-s", "soon", "app.log"],
+        &["follow", "--pid", "0", "app.log"],
     ] {
         refused_at_once(&sandbox, &sandbox.finish(args), 2, &["--help"]);
     }

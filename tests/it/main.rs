@@ -17,6 +17,7 @@ mod check;
 mod control;
 mod documents;
 mod floors;
+mod follow;
 mod health;
 mod kill;
 mod notices;

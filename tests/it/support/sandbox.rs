@@ -245,6 +245,12 @@ impl Running {
     }
 }
 
+impl From<Child> for Running {
+    fn from(child: Child) -> Self {
+        Self { child: Some(child) }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.end();
