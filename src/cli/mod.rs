@@ -9,9 +9,11 @@ mod completions;
 mod demo;
 mod follow;
 mod health;
+mod init;
 mod log;
 mod man;
 mod run;
+mod schema;
 mod send;
 mod state_dir;
 mod status;
@@ -73,8 +75,12 @@ enum Command {
     Status(status::Args),
     /// Exit 0 when reading and delivering work, else 1 with the reason
     Health,
+    /// Write a commented rules.toml and compose.yaml to start from
+    Init(init::Args),
     /// See the whole pipeline in the terminal, on made-up logs; no token, no network
     Demo,
+    /// Print the JSON Schema of rules.toml, for completion in editors
+    Schema,
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page, or that of one command
@@ -124,7 +130,9 @@ pub fn main() -> ExitCode {
         Command::Send(args) => send::run(&cli.options, &args, &env),
         Command::Status(args) => status::run(&cli.options, &args, &env),
         Command::Health => health::run(&cli.options, &env),
+        Command::Init(args) => init::run(&args, &env),
         Command::Demo => demo::run(&env),
+        Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

@@ -13,10 +13,12 @@ mod check;
 mod environment;
 mod expand;
 mod find;
+mod key;
 mod keys;
 mod pattern;
 mod problem;
 mod raw;
+mod schema;
 mod secret;
 mod table;
 mod token;
@@ -33,9 +35,10 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use find::{ConfigError, find};
 pub use problem::{Problem, Problems};
+pub use schema::schema;
 pub use token::{TokenSource, TokenSourceError};
 
-use crate::model::LogName;
+use crate::model::{ChatTarget, LogName};
 use crate::{event, incident, message, scan, tail, telegram};
 use problem::{Report, Source};
 
@@ -94,6 +97,14 @@ pub struct LogRules {
     pub event: event::Settings,
     /// What to look for in them: the rules that look at this log, in the order of rules.toml.
     pub scan: scan::Settings,
+}
+
+/// What an id of a chat looks like, for whoever wrote something else.
+pub(crate) const CHAT_ID_HELP: &str = check::chats::ID_HELP;
+
+/// A chat's id as somebody typed it; absent if it is none.
+pub(crate) fn chat_id(text: &str) -> Option<ChatTarget> {
+    check::chats::parse(text)
 }
 
 /// Reads and checks a file. A file that cannot be read is a problem like any other, without a line.

@@ -9,6 +9,7 @@ mod ending;
 mod lost;
 mod sweep;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -226,7 +227,7 @@ impl Tailer {
             return;
         }
         for follower in &mut self.followers {
-            if hints.paths.contains(follower.path()) {
+            if hints.paths.contains(&*as_kernel(follower.path())) {
                 // What cannot be looked at now is told by the sweep.
                 let _ = follower.look(now);
             }
@@ -354,6 +355,15 @@ fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
         uid: rustix::process::geteuid().as_raw(),
         error: error.to_string(),
     }
+}
+
+/// A path as events name it: they know no other than absolute ones. One without a working folder is heard of at
+/// the next sweep.
+fn as_kernel(path: &Path) -> Cow<'_, Path> {
+    if path.is_absolute() {
+        return Cow::Borrowed(path);
+    }
+    std::path::absolute(path).map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 fn text(path: &Path) -> Arc<str> {

@@ -845,6 +845,30 @@ fn a_hint_ends_the_wait_and_polling_asks_nothing_of_the_kernel() {
 }
 
 #[test]
+fn a_hint_is_heard_for_a_file_whose_glob_is_relative_too() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.settings.sweep = Duration::from_mins(1);
+    let here = std::env::current_dir().unwrap();
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(rig.dir.path().strip_prefix("/").unwrap()).join("*.log");
+    let mut rig = rig.set(|log| {
+        log.watch = Watch::Auto;
+        log.files = vec![Glob::parse(relative.to_str().unwrap()).unwrap()];
+    });
+    rig.append("app.log", "1\n");
+    rig.turn();
+    rig.append("app.log", "2\n");
+    // As above: without the hint this waits for ever, in turns of the tailer's own minute.
+    while rig.got.len() < 2 {
+        let now = rig.now();
+        rig.tailer.as_mut().unwrap().wait(now);
+        rig.turn();
+    }
+    let texts: Vec<&str> = rig.got.iter().map(|got| got.text.as_str()).collect();
+    assert_eq!(texts, ["1\n", "2\n"]);
+}
+
+#[test]
 fn a_wake_ends_the_wait() {
     let rig = Rig::new(&["app.log"]);
     let waker = Waker::new();

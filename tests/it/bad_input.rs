@@ -175,6 +175,9 @@ fn a_command_line_that_makes_no_sense_ends_with_two() {
         &["follow", "-n", "+", "app.log"],
         &["follow", "-s", "soon", "app.log"],
         &["follow", "--pid", "0", "app.log"],
+        &["init", "--watch"],
+        &["init", "here", "there"],
+        &["schema", "rules.toml"],
     ] {
         refused_at_once(&sandbox, &sandbox.finish(args), 2, &["--help"]);
     }
