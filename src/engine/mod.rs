@@ -3,6 +3,8 @@
 //! ```text
 //! notify callback --hint--> [reader thread] --batches, bounded--> [ledger thread] <--requests-- lanes --> Telegram
 //! sweep ---------------------^  tail, event, scan                  incidents, store  --wake-->
+//!
+//! other commands --control.sock--> letters to the lanes, and the herald's status
 //! ```
 //!
 //! The reader blocks on files, the ledger on the disk, the lanes wait for the network: two plain threads and
@@ -12,6 +14,7 @@
 //! [`follow`] is the short road: files in, bytes out.
 
 mod clock;
+pub mod control;
 mod courier;
 mod follow;
 mod herald;

@@ -15,6 +15,7 @@ mod support;
 mod bad_input;
 mod chats;
 mod check;
+mod control;
 mod documents;
 mod floors;
 mod follow;

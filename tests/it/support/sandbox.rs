@@ -266,7 +266,10 @@ pub fn until(what: &str, done: impl FnMut() -> bool) {
 /// The same with another patience.
 #[track_caller]
 pub fn until_within(longest: Duration, what: &str, done: impl FnMut() -> bool) {
-    assert!(eventually(longest, done), "waited {longest:?} in vain until {what}");
+    assert!(
+        eventually(longest, done),
+        "waited {longest:?} in vain until {what}"
+    );
 }
 
 /// The same for those who can say more about what did not come than that it did not.
