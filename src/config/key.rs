@@ -249,9 +249,15 @@ const LOG: &[Key] = &[
     .default("auto"),
     Key::new("ignore", Kind::Texts, "Patterns of lines that no rule ever sees."),
     Key::new(
+        "flush",
+        Kind::Duration,
+        "How long an event that goes on in a later line waits for it before it counts as it stands.",
+    )
+    .default("1s"),
+    Key::new(
         "format",
-        Kind::Only("plain"),
-        "What a line is made of. Only \"plain\" works.",
+        Kind::Choice(&["plain", "docker", "cri"]),
+        "What a line is: the text itself, or a line of a container's log that wraps it.",
     )
     .default("plain"),
     Key::new(

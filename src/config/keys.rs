@@ -95,11 +95,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
         "name this chat only in the `chats` of rules that it should get",
     ),
     (
-        Table::Log,
-        "flush",
-        "take the line out: every line is an event for now",
-    ),
-    (
         Table::Rule,
         "where",
         "look for the field's text with `match` and `all` instead",
@@ -179,9 +174,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("start", "start = \"end\""),
     ("max_line", "max_line = \"64KiB\""),
     ("partial", "partial = \"5s\""),
+    ("flush", "flush = \"1s\""),
     ("watch", "watch = \"auto\""),
     ("ignore", "ignore = ['healthcheck']"),
-    ("format", "format = \"plain\""),
+    ("format", "format = \"docker\""),
     ("multiline", "multiline = \"off\""),
     ("encoding", "encoding = \"utf-8\""),
     ("logs", "logs = [\"app\"]"),

@@ -76,6 +76,8 @@ pub(super) struct Log {
     pub(super) max_line: Option<Word>,
     /// For programs that write a line in pieces, minutes apart.
     pub(super) partial: Option<Word>,
+    /// For containers that write a long line in pieces, with pauses.
+    pub(super) flush: Option<Word>,
     /// For network file systems, where the kernel tells nothing.
     pub(super) watch: Option<Word>,
     /// For health checks.
@@ -196,6 +198,7 @@ impl Log {
             start: table.word("start", report),
             max_line: table.word("max_line", report),
             partial: table.word("partial", report),
+            flush: table.word("flush", report),
             watch: table.word("watch", report),
             ignore: table.words("ignore", report),
             format: table.word("format", report),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use crate::config::LogRules;
-use crate::event::{self, Event, Events};
+use crate::event::{self, Event, Events, Placed, Scratch};
 use crate::incident::{self, Ring};
 use crate::model::{
     By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
@@ -115,6 +115,7 @@ pub(super) struct Tally<'l> {
     /// How many events each rule found.
     found: BTreeMap<RuleName, u64>,
     verdict: Verdict,
+    scratch: Scratch,
 }
 
 impl<'l> Tally<'l> {
@@ -126,6 +127,7 @@ impl<'l> Tally<'l> {
             open: HashMap::new(),
             found: BTreeMap::new(),
             verdict: Verdict::default(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -154,15 +156,22 @@ impl<'l> Tally<'l> {
     ) {
         let mut at = 0;
         let mut verdict = std::mem::take(&mut self.verdict);
-        while let Some(hit) = chunk.bytes.get(at..).and_then(|rest| log.scanner.candidate(rest)) {
-            let event = log.events.around(chunk.bytes, at + hit, chunk.offset);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let lines = log.events.lines(chunk.bytes, &mut scratch);
+        while let Some(hit) = lines
+            .bytes()
+            .get(at..)
+            .and_then(|rest| log.scanner.candidate(rest))
+        {
+            let Placed { event, next } = lines.around(at + hit, chunk.offset);
             log.scanner.judge(event.text, &mut verdict);
             if !verdict.findings.is_empty() {
                 self.event(log, source, chunk, &event, &mut verdict, seen);
             }
-            at = event.range.end;
+            at = next;
         }
         self.verdict = verdict;
+        self.scratch = scratch;
     }
 
     fn event(

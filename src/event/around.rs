@@ -14,7 +14,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 #[derive(Clone, Debug)]
 pub struct Events {
     /// How this log's bytes form events.
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 /// One event: where it lies and what it says.

@@ -8,16 +8,21 @@
 //! file). A rule such as "the line before this one" needs that line in the same chunk, and only `tail` can
 //! promise that, by holding bytes back.
 //!
-//! Doors that are open:
-//! - *Formats* (docker, CRI, JSON): a variant of [`Format`] and a step that decodes a chunk into a scratch
-//!   chunk of plain lines, with a table of where each line came from. The scan then runs over the scratch
-//!   chunk, [`Events::around`] is asked about it as before, and the table turns its range into a raw one.
-//! - *Multi-line*: a variant of [`Multiline`] that says whether a line begins an event, used by
-//!   [`Events::around`] to widen its range in both directions, and by `tail` to cut chunks only where an event
-//!   begins. Callers already go on from [`Event::range`]`.end` and hand the whole text to the rules.
+//! Formats that wrap lines (docker, CRI) are decoded first: [`Events::lines`] makes a scratch chunk of plain
+//! lines, with a table of where each came from. The scan runs over these, and [`Lines::around`] turns places in
+//! them into places in the chunk. A program's line may come in several pieces; [`Format::whole`] tells `tail`
+//! up to where nothing is open, and `tail` holds the rest back.
+//!
+//! The door that is open: *multi-line*. A variant of [`Multiline`] says whether a line begins an event; it is used
+//! by [`Events::around`] to widen its range in both directions, and by [`Format::whole`]. Callers already go on
+//! from where an event ends and hand the whole text to the rules.
 
 mod around;
+mod lines;
 mod settings;
+mod wrapped;
 
 pub use around::{Event, Events, decode};
-pub use settings::{Format, Multiline, Settings};
+pub use lines::{Lines, Placed};
+pub use settings::{Format, Multiline, Settings, Whole};
+pub use wrapped::Scratch;

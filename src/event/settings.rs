@@ -1,5 +1,7 @@
 //! How the bytes of a log form events, checked.
 
+use super::wrapped;
+
 /// Everything the room needs to know about one log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -7,21 +9,52 @@ pub struct Settings {
     pub format: Format,
     /// How lines form events.
     pub multiline: Multiline,
-    /// Bytes of a line that are looked at; the rest is cut and the event marked.
+    /// Bytes of a text that are looked at; the rest is cut and the event marked.
     pub max_line: usize,
 }
 
 impl Settings {
     /// The default of [`Settings::max_line`].
     pub const MAX_LINE: usize = 64 * 1024;
+
+    /// Docker wraps 16 KiB of text into a line, where one byte may take six.
+    const WRAPPED: usize = 128 * 1024;
+
+    /// How many bytes of the file may be needed for one text of [`Settings::max_line`]: no line is looked at
+    /// further than that, and no event spans more, but for its last line.
+    pub fn longest(&self) -> usize {
+        match self.format {
+            Format::Plain => self.max_line,
+            Format::Docker | Format::Cri => (2 * self.max_line).max(Self::WRAPPED),
+        }
+    }
 }
 
-/// What a line is. The door for docker, cri, json and logfmt.
+/// What a line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// The line is the text.
     #[default]
     Plain,
+    /// A line of Docker's json-file driver: the text is in `log`.
+    Docker,
+    /// A line of a Kubernetes container: time, stream, whether the text goes on, text.
+    Cri,
+}
+
+/// How many bytes from the start of some whole lines hold no event that goes on behind them, if no event spans
+/// more bytes than the second number but for its last line. What is left is shorter than that.
+pub type Whole = fn(&[u8], usize) -> usize;
+
+impl Format {
+    /// Where events may end, for formats in which a line may go on in the next one.
+    pub fn whole(self) -> Option<Whole> {
+        match self {
+            Self::Plain => None,
+            Self::Docker => Some(|lines, longest| wrapped::whole(Self::Docker, lines, longest)),
+            Self::Cri => Some(|lines, longest| wrapped::whole(Self::Cri, lines, longest)),
+        }
+    }
 }
 
 /// How lines form events. The door for stack traces.

@@ -23,7 +23,7 @@ use rustix::fs::SeekFrom;
 
 use super::buffer::{self, Piece};
 use super::identity::{self, FileId, Seen};
-use super::{Chunk, Ending, Source, Unit};
+use super::{Chunk, Ending, LogSettings, Source, Unit};
 use crate::model::{FileKey, Head, Identity, LogName, Moment, Now, Position, Timestamp};
 
 /// How much of a file is read in one turn, at least; also the longest stretch of NULs looked at.
@@ -70,8 +70,10 @@ pub(super) struct Follower {
     pub(super) at: u64,
     /// How much of the line that holds `at` was handed out or cut away; 0 at the start of a line.
     taken: usize,
-    /// How many bytes after `at` are known to hold no newline.
+    /// How many bytes after `at` wait for more: whole lines of an event that goes on, then half a line.
     half: u64,
+    /// How many of these are whole lines.
+    open: u64,
     /// Size when the bytes before `at` were last found unchanged: what is lost by a cut is counted from it.
     proven: u64,
     /// Size and time of writing at the last look; `None` makes the next look a read.
@@ -107,6 +109,8 @@ pub(super) struct Reading<'a> {
     pub(super) buffer: &'a mut [u8],
     pub(super) unit: Unit,
     pub(super) max_line: usize,
+    /// The logs that a source's indexes speak of.
+    pub(super) logs: &'a [LogSettings],
     pub(super) now: Now,
     pub(super) visit: &'a mut dyn FnMut(&Source, Chunk<'_>),
 }
@@ -128,6 +132,7 @@ impl Follower {
             at,
             taken,
             half: 0,
+            open: 0,
             proven: seen.size,
             stamp: None,
             zeros_to: 0,
@@ -207,9 +212,14 @@ impl Follower {
         self.after.is_some() || self.copy_of.is_some()
     }
 
-    /// Whether half a line waits.
+    /// Whether half a line waits, or an event that goes on.
     pub(super) fn has_half(&self) -> bool {
         self.half > 0
+    }
+
+    /// Whether whole lines wait, of an event that goes on.
+    pub(super) fn has_open(&self) -> bool {
+        self.open > 0
     }
 
     /// When it last grew.
@@ -252,7 +262,7 @@ impl Follower {
         }
         let read_to = self.at + (read - lead) as u64;
         let new = &with.buffer[lead..read];
-        let used = self.hand_out(new, with.max_line, with.visit);
+        let used = self.hand_out(new, with.max_line, with.logs, with.visit);
         let rest = &new[used..];
         let at_zeros = !rest.is_empty() && buffer::zeros(rest) == rest.len();
         self.advance(&with.buffer[..read], used, with.now);
@@ -263,8 +273,12 @@ impl Follower {
         Ok(self.settle(used > 0 && read_to < end))
     }
 
-    /// Hands half a line over as it stands: it waited long enough, or nothing will come any more.
+    /// Hands over as it stands what waited long enough, or will have no rest any more: an event that goes on, or
+    /// where there is none, half a line.
     pub(super) fn flush(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
+        if self.has_open() {
+            return self.flush_open(with);
+        }
         let end = self.at + self.half;
         let Some(read) = self.fill(end, with.unit, with.buffer)? else {
             return Ok(self.truncated());
@@ -295,10 +309,28 @@ impl Follower {
         Ok(Progress::Idle)
     }
 
+    fn flush_open(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
+        let lead = self.before.len as usize;
+        let Some(read) = self.fill(self.at + self.half, with.unit, with.buffer)? else {
+            return Ok(self.truncated());
+        };
+        let used = usize::try_from(self.open).unwrap_or(usize::MAX);
+        let Some(lines) = with.buffer[..read].get(lead..lead.saturating_add(used)) else {
+            return Ok(self.truncated());
+        };
+        self.show_lines(lines, 0, Ending::Newline, with.visit);
+        self.taken = 0;
+        let grew = self.grew;
+        self.advance(&with.buffer[..read], used, with.now);
+        (self.open, self.grew) = (0, grew);
+        Ok(Progress::Idle)
+    }
+
     /// The file begins again: another generation, in the same inode.
     pub(super) fn restart(&mut self, key: FileKey, now: Now) -> io::Result<()> {
         self.source.key = key;
         (self.at, self.taken, self.half, self.proven, self.zeros_to) = (0, 0, 0, 0, 0);
+        self.open = 0;
         (self.before, self.solid) = (Head::of(&[]), Head::of(&[]));
         (self.copy_of, self.after) = (None, None);
         self.head = Head::of(&identity::first_bytes(&self.file)?);
@@ -313,7 +345,7 @@ impl Follower {
             self.before = identity::before(&self.file, at)?;
             self.solid = identity::solid_before(&self.file, at)?;
             self.taken = identity::line_before(&self.file, at, max_line)?;
-            (self.at, self.half) = (at, 0);
+            (self.at, self.half, self.open) = (at, 0, 0);
         }
         Ok(())
     }
@@ -406,29 +438,65 @@ impl Follower {
         Ok(true)
     }
 
-    /// Hands out all whole lines of `new`, which begin at `at`, and says how many bytes are done with.
-    fn hand_out(&mut self, new: &[u8], max_line: usize, visit: &mut dyn FnMut(&Source, Chunk<'_>)) -> usize {
+    /// Hands out all whole lines of `new`, which begin at `at`, but for an event that goes on, and says how many
+    /// bytes are done with.
+    fn hand_out(
+        &mut self,
+        new: &[u8],
+        max_line: usize,
+        logs: &[LogSettings],
+        visit: &mut dyn FnMut(&Source, Chunk<'_>),
+    ) -> usize {
         let mut used = 0;
+        self.open = 0;
         loop {
             match buffer::next_piece(&new[used..], self.taken, max_line) {
                 Piece::Lines { len, ending, taken } => {
-                    let bytes = &new[used..used + len];
-                    let offset = self.at + used as u64;
-                    visit(
-                        &self.source,
-                        Chunk {
-                            offset,
-                            bytes,
-                            ending,
-                            continued: self.taken > 0,
-                        },
-                    );
-                    (used, self.taken) = (used + len, taken);
+                    let done = self.whole(&new[used..used + len], ending, max_line, logs);
+                    let waits = done < len && Self::may_go_on(&new[used + len..], max_line);
+                    let open = if waits { len - done } else { 0 };
+                    let len = len - open;
+                    if len > 0 {
+                        self.show_lines(&new[used..used + len], used as u64, ending, visit);
+                        (used, self.taken) = (used + len, taken);
+                    }
+                    if waits {
+                        self.open = open as u64;
+                        return used;
+                    }
                 }
                 Piece::Skip { len, taken } => (used, self.taken) = (used + len, taken),
                 Piece::Half { .. } => return used,
             }
         }
+    }
+
+    /// How much of these lines may be handed out: as much as every log agrees to.
+    fn whole(&self, lines: &[u8], ending: Ending, max_line: usize, logs: &[LogSettings]) -> usize {
+        if ending != Ending::Newline {
+            return lines.len();
+        }
+        let joints = self.source.logs.iter().filter_map(|&log| logs[log].whole);
+        joints
+            .map(|whole| whole(lines, max_line))
+            .min()
+            .unwrap_or(lines.len())
+    }
+
+    /// Whether an event before `rest` may go on in it. A line that is cut and a hole end it, whether they are read
+    /// now or later.
+    fn may_go_on(rest: &[u8], max_line: usize) -> bool {
+        matches!(buffer::next_piece(rest, 0, max_line), Piece::Half { .. })
+    }
+
+    fn show_lines(&self, bytes: &[u8], used: u64, ending: Ending, visit: &mut dyn FnMut(&Source, Chunk<'_>)) {
+        let chunk = Chunk {
+            offset: self.at + used,
+            bytes,
+            ending,
+            continued: self.taken > 0,
+        };
+        visit(&self.source, chunk);
     }
 
     /// Hands out what was read as bytes; while there is more, up to a newline: another file may speak in between.
@@ -503,7 +571,8 @@ impl Follower {
             if run < read {
                 self.at = self.zeros_to;
                 self.before = identity::before(&self.file, self.at)?;
-                (self.half, self.dirty, self.moved) = (0, true, with.now.wall);
+                (self.half, self.open) = (0, 0);
+                (self.dirty, self.moved) = (true, with.now.wall);
                 return Ok(self.settle(true));
             }
             if read == 0 {

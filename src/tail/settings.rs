@@ -57,6 +57,11 @@ pub struct LogSettings {
     pub max_line: usize,
     /// How long an unfinished last line waits for growth before it becomes an event.
     pub partial: Duration,
+    /// How much of some whole lines may be handed out, where an event may go on in the next line; at most
+    /// `max_line` bytes, the second argument, are ever left over. Absent: every line is whole by itself.
+    pub whole: Option<fn(&[u8], usize) -> usize>,
+    /// How long lines that are not whole wait for growth before they are handed out as they stand.
+    pub flush: Duration,
     /// How changes are noticed.
     pub watch: Watch,
 }

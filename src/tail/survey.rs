@@ -204,6 +204,8 @@ mod tests {
             start: Start::End,
             max_line: 100,
             partial: Duration::from_secs(5),
+            whole: None,
+            flush: Duration::from_secs(1),
             watch: Watch::Poll,
         };
         Settings {

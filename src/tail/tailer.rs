@@ -86,10 +86,11 @@ impl Tailer {
         random: fastrand::Rng,
         waker: Waker,
     ) -> Self {
+        // Where events are held back, one may lie before the line.
         let longest = settings
             .logs
             .iter()
-            .map(|log| log.max_line)
+            .map(|log| log.max_line * (1 + usize::from(log.whole.is_some())))
             .max()
             .unwrap_or_default();
         Self {
@@ -155,14 +156,23 @@ impl Tailer {
     /// Blocks until a hint, [`Waker::wake`], or the next deadline of its own.
     pub fn wait(&mut self, now: Now) {
         let partials = self.followers.iter().filter(|follower| follower.has_half());
-        let partials =
-            partials.map(|follower| follower.grew() + self.settings.logs[follower.source.logs[0]].partial);
+        let partials = partials.map(|follower| follower.grew() + self.patience(follower));
         // The turn before has served what was due; what is due still could not be, and is not hammered at.
         let soon = now.moment + HINTED_SWEEP;
         let deadline = partials
             .map(|due| due.max(soon))
             .fold(self.next_sweep, Moment::min);
         self.waker.wait(deadline - now.moment);
+    }
+
+    /// How long what waits in a file waits for growth.
+    fn patience(&self, follower: &Follower) -> Duration {
+        let log = &self.settings.logs[follower.source.logs[0]];
+        if follower.has_open() {
+            log.flush
+        } else {
+            log.partial
+        }
     }
 
     /// Whether all that was to be read was read: for [`Mode::Once`] up to the sizes of the first turn, else up
@@ -287,6 +297,7 @@ impl Tailer {
                 buffer: &mut self.buffer,
                 unit: self.settings.unit,
                 max_line,
+                logs: &self.settings.logs,
                 now,
                 visit,
             },

@@ -55,6 +55,8 @@ impl Rig {
             start: Start::Beginning,
             max_line: 64 * 1024,
             partial: Duration::from_hours(1),
+            whole: None,
+            flush: Duration::from_secs(1),
             watch: Watch::Poll,
         };
         let settings = Settings {
@@ -1233,4 +1235,91 @@ proptest! {
         got.sort_by_key(number);
         prop_assert_eq!(got, written);
     }
+}
+
+/// Lines that end with a `+` go on in the next one.
+fn plus(lines: &[u8], longest: usize) -> usize {
+    let mut whole = 0;
+    let mut end = 0;
+    for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        end += line.len();
+        if !line.ends_with(b"+\n") || end - whole >= longest {
+            whole = end;
+        }
+    }
+    whole
+}
+
+fn joined() -> Rig {
+    Rig::new(&["app.log"]).set(|log| {
+        log.whole = Some(plus);
+        log.flush = Duration::from_secs(5);
+    })
+}
+
+#[test]
+fn an_event_that_goes_on_waits_for_its_rest_and_is_read_again_after_a_crash() {
+    let mut rig = joined();
+    rig.append("app.log", "one\ntwo+\n");
+    rig.turn().expect(&["one\n"]);
+    let position = rig.positions.values().next().unwrap();
+    assert_eq!(
+        (position.offset, position.inside_line),
+        (4, false),
+        "the first byte of the open event"
+    );
+    rig.kill();
+    rig.append("app.log", "three\n");
+    rig.after(0).expect(&["one\n", "two+\n", "three\n"]);
+    assert_eq!(rig.chunks.len(), 2, "the event came in one chunk");
+}
+
+#[test]
+fn an_event_whose_rest_does_not_come_is_handed_out_as_it_stands() {
+    let mut rig = joined();
+    rig.append("app.log", "one+\nhal");
+    rig.turn().after(4).expect(&[]);
+    rig.after(1).expect(&["one+\n"]);
+    rig.append("app.log", "f\n");
+    rig.after(1).expect(&["one+\n", "half\n"]);
+    assert!(rig.got.iter().all(|got| !got.continued));
+    rig.append("app.log", "last+\n");
+    fs::remove_file(rig.path("app.log")).unwrap();
+    rig.after(1).after(61);
+    rig.expect(&["one+\n", "half\n", "last+\n"]);
+}
+
+#[test]
+fn a_single_pass_hands_out_what_waits() {
+    let mut rig = joined();
+    rig.mode = Mode::Once;
+    rig.append("app.log", "one+\nhalf");
+    rig.turn().expect(&["one+\n", "half"]);
+}
+
+#[test]
+fn a_line_that_is_too_long_ends_the_event_before_it_however_it_is_read() {
+    for at_once in [true, false] {
+        let mut rig = joined().set(|log| log.max_line = 16);
+        rig.append("app.log", "one+\n");
+        if !at_once {
+            rig.turn().expect(&[]);
+        }
+        rig.append("app.log", &format!("{}\ntwo\n", "x".repeat(30)));
+        rig.after(1);
+        let cut = "x".repeat(16);
+        rig.expect(&["one+\n", &cut, "two\n"]);
+    }
+}
+
+#[test]
+fn an_event_that_never_ends_does_not_stop_the_file() {
+    let mut rig = joined().set(|log| log.max_line = 64);
+    let text = "never+\n".repeat(100_000);
+    rig.append("app.log", &text);
+    rig.turn();
+    let waits = text.len() - rig.raw.len();
+    assert!(waits < 64, "{waits}");
+    rig.after(5);
+    assert_eq!(rig.raw, text.as_bytes());
 }

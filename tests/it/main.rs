@@ -19,6 +19,7 @@ mod control;
 mod documents;
 mod floors;
 mod follow;
+mod formats;
 mod health;
 mod init;
 mod kill;

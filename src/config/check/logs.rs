@@ -16,6 +16,10 @@ use crate::tail::{Glob, LogSettings, Start, Watch};
 /// The default of `partial`.
 pub(in crate::config) const PARTIAL: Duration = Duration::from_secs(5);
 
+/// The default of `flush`.
+pub(in crate::config) const FLUSH: Duration = Duration::from_secs(1);
+
+/// Those of `partial` and of `flush`.
 const PARTIAL_BOUNDS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
 const MAX_LINE_BOUNDS: RangeInclusive<usize> = 256..=1024 * 1024;
 
@@ -37,13 +41,6 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
         log_name(name, report);
     }
     word::only(
-        log.format.as_ref(),
-        "format",
-        "plain",
-        &["auto", "json", "logfmt", "docker", "cri"],
-        report,
-    );
-    word::only(
         log.multiline.as_ref(),
         "multiline",
         "off",
@@ -53,6 +50,12 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
     word::only(log.encoding.as_ref(), "encoding", "utf-8", &[], report);
     let max_line = word::size(log.max_line.as_ref(), "max_line", &MAX_LINE_BOUNDS, report)
         .unwrap_or(event::Settings::MAX_LINE);
+    let event = event::Settings {
+        format: format(log.format.as_ref(), report),
+        multiline: Multiline::Off,
+        max_line,
+    };
+    let flush = word::duration(log.flush.as_ref(), "flush", &PARTIAL_BOUNDS, report).unwrap_or(FLUSH);
     let partial = word::duration(log.partial.as_ref(), "partial", &PARTIAL_BOUNDS, report).unwrap_or(PARTIAL);
     Log {
         tail: LogSettings {
@@ -60,15 +63,13 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
             files: globs(log.files.as_ref(), true, report),
             exclude: globs(log.exclude.as_ref(), false, report),
             start: start(log.start.as_ref(), report),
-            max_line,
+            max_line: event.longest(),
             partial,
+            whole: event.format.whole(),
+            flush,
             watch: watch(log.watch.as_ref(), report),
         },
-        event: event::Settings {
-            format: Format::Plain,
-            multiline: Multiline::Off,
-            max_line,
-        },
+        event,
         ignore: pattern::compile(log.ignore.as_ref(), Role::Ignore, report),
     }
 }
@@ -83,6 +84,24 @@ fn log_name(name: &Word, report: &mut Report<'_>) {
             format!("put a letter in front: \"log{}\"", name.value),
         );
     }
+}
+
+fn format(word: Option<&Word>, report: &mut Report<'_>) -> Format {
+    let choices = [
+        ("plain", Format::Plain),
+        ("docker", Format::Docker),
+        ("cri", Format::Cri),
+    ];
+    let others = [
+        ("text", "plain"),
+        ("json-file", "docker"),
+        ("kubernetes", "cri"),
+        ("containerd", "cri"),
+    ];
+    if word::promised(word, "format", &["auto", "json", "logfmt"], &choices, report) {
+        return Format::Plain;
+    }
+    word::choice(word, "format", &choices, &others, report).unwrap_or_default()
 }
 
 fn start(word: Option<&Word>, report: &mut Report<'_>) -> Start {

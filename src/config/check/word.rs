@@ -98,6 +98,26 @@ pub(super) fn choice<T: Copy>(
     None
 }
 
+/// Whether the word is one of those that are promised but not built yet; that is reported.
+pub(super) fn promised<T>(
+    word: Option<&Word>,
+    key: &str,
+    promised: &[&str],
+    built: &[(&str, T)],
+    report: &mut Report<'_>,
+) -> bool {
+    let Some(word) = word.filter(|word| promised.contains(&word.value.as_str())) else {
+        return false;
+    };
+    let built: Vec<_> = built.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    report.problem(
+        &word.at,
+        format!("{key} = {:?} is not supported yet", word.value),
+        format!("write one of {}", built.join(", ")),
+    );
+    true
+}
+
 /// A value of which only one kind is built; the others are promised.
 pub(super) fn only(word: Option<&Word>, key: &str, built: &str, promised: &[&str], report: &mut Report<'_>) {
     let Some(word) = word.filter(|word| !word.value.eq_ignore_ascii_case(built)) else {

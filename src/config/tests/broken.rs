@@ -818,7 +818,7 @@ me = 7
 [[logs]]
 name = "app"
 files = "a"
-format = ¦"docker"
+format = ¦"json"
 multiline = ¦"python"
 encoding = ¦"euc-kr"
 [[rules]]
@@ -827,11 +827,11 @@ match = 'x'
 "#,
     );
     insta::assert_snapshot!(told, @r#"
-    rules.toml:6:10: format = "docker" is not supported yet
+    rules.toml:6:10: format = "json" is not supported yet
       |
-    6 | format = "docker"
-      |          ^^^^^^^^
-      = help: write "plain", or take the line out, which means the same
+    6 | format = "json"
+      |          ^^^^^^
+      = help: write one of "plain", "docker", "cri"
 
     rules.toml:7:13: multiline = "python" is not supported yet
       |

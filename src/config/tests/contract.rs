@@ -86,7 +86,6 @@ const NOT_YET: &[&str] = &[
     "`invite`",
     "format = \"auto\"",
     "multiline = \"auto\"",
-    "`flush`",
     "`hub`",
     "`where`",
     "`remind`",

@@ -25,21 +25,35 @@ impl Tailer {
         }
     }
 
-    /// Hands over half lines that waited long enough.
+    /// Hands over half lines, and events that go on, that waited long enough.
     pub(super) fn flush(&mut self, now: Now, turn: &mut Turn, visit: &mut dyn FnMut(&Source, Chunk<'_>)) {
         for index in 0..self.followers.len() {
-            let follower = &mut self.followers[index];
-            let partial = self.settings.logs[follower.source.logs[0]].partial;
-            let waited =
-                now.moment - follower.grew() >= partial || follower.held_out(now, self.settings.hold);
-            let due = follower.has_half() && !follower.waits() && (waited || self.mode == Mode::Once);
-            // A last look: its rest may have come just now.
-            if !due || (self.mode == Mode::Forever && follower.changed(now).is_err()) || follower.hot {
-                continue;
+            let open = self.followers[index].has_open();
+            // Behind an event there may be half a line, which has a patience of its own.
+            if self.flush_one(index, now, turn, visit) && open {
+                self.flush_one(index, now, turn, visit);
             }
-            let progress = self.lend(index, now, visit, Follower::flush);
-            self.note_progress(index, progress, now, turn);
         }
+    }
+
+    fn flush_one(
+        &mut self,
+        index: usize,
+        now: Now,
+        turn: &mut Turn,
+        visit: &mut dyn FnMut(&Source, Chunk<'_>),
+    ) -> bool {
+        let patience = self.patience(&self.followers[index]);
+        let follower = &mut self.followers[index];
+        let waited = now.moment - follower.grew() >= patience || follower.held_out(now, self.settings.hold);
+        let due = follower.has_half() && !follower.waits() && (waited || self.mode == Mode::Once);
+        // A last look: its rest may have come just now.
+        if !due || (self.mode == Mode::Forever && follower.changed(now).is_err()) || follower.hot {
+            return false;
+        }
+        let progress = self.lend(index, now, visit, Follower::flush);
+        self.note_progress(index, progress, now, turn);
+        true
     }
 
     /// Lets go of files that were rotated away, read to their end, and quiet for long enough.

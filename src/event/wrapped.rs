@@ -1,0 +1,435 @@
+//! Formats that wrap what a program wrote into lines of their own, and break its long lines into pieces: the
+//! json-file driver of Docker, and CRI.
+//!
+//! An entry that does not end its program's line is continued by the next entry of the same stream; stdout and
+//! stderr never mix. The lines that came out of a chunk are kept as a scratch chunk of plain lines, with a table
+//! of where each came from.
+//!
+//! The trap is the split law: where an event ends is told by its own bytes alone. [`whole`] says up to where
+//! a run of lines holds no event that goes on, and whoever reads hands out no more than that, unless nothing
+//! follows any more. So many bytes in which something is always open are too many: then all that is open ends,
+//! cut, and the next piece begins another event.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter};
+use serde::Deserialize;
+
+use super::{Event, Format};
+
+/// The plain lines of one chunk. Made once and used for every chunk, so that lines cost no allocation of
+/// their own.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    /// The texts, each with a newline.
+    bytes: Vec<u8>,
+    origins: Vec<Origin>,
+}
+
+/// Where a stretch of scratch bytes came from.
+#[derive(Clone, Debug)]
+struct Origin {
+    /// Where the stretch ends.
+    end: usize,
+    /// All bytes of its entries in the chunk, and of what lies between them.
+    raw: Range<usize>,
+    /// The event was ended although it goes on.
+    cut: bool,
+}
+
+/// Who wrote an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Stdout,
+    Stderr,
+    /// One that no container runtime of today knows.
+    Other,
+}
+
+const STREAMS: usize = 3;
+
+/// What one line of a file holds.
+struct Entry<'l> {
+    stream: Stream,
+    /// As the program wrote it; a newline at its end is none of it.
+    text: Cow<'l, [u8]>,
+    /// The program's line goes on in the next entry of its stream.
+    open: bool,
+}
+
+/// An event that is not whole yet.
+struct Open {
+    start: usize,
+    end: usize,
+    text: Vec<u8>,
+}
+
+impl Scratch {
+    /// The lines that the rules are shown.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Decodes a chunk. What is still open at its end is an event as it stands.
+    pub(super) fn fill(&mut self, format: Format, chunk: &[u8], longest: usize) {
+        self.bytes.clear();
+        self.origins.clear();
+        let mut tell = |raw: Range<usize>, text: &[u8], cut: bool| self.push(raw, text, cut);
+        walk(format, chunk, longest, &mut tell).end(false, &mut tell);
+    }
+
+    fn push(&mut self, raw: Range<usize>, text: &[u8], cut: bool) {
+        self.bytes.extend_from_slice(text);
+        self.bytes.push(b'\n');
+        let end = self.bytes.len();
+        self.origins.push(Origin { end, raw, cut });
+    }
+
+    /// The same event, with the place in the chunk that it came from. Where one entry holds several lines,
+    /// each begins a byte further, so that no two begin alike.
+    pub(super) fn at_origin<'s>(&self, event: Event<'s>) -> Event<'s> {
+        let at = self
+            .origins
+            .partition_point(|origin| origin.end <= event.range.start);
+        let Some(origin) = self.origins.get(at) else {
+            return event;
+        };
+        let begin = at.checked_sub(1).map_or(0, |before| self.origins[before].end);
+        let lines_before = memchr_iter(b'\n', &self.bytes[begin..event.range.start]).count();
+        let last = event.range.end == origin.end;
+        Event {
+            range: (origin.raw.start + lines_before).min(origin.raw.end)..origin.raw.end,
+            cut: event.cut || (origin.cut && last),
+            ..event
+        }
+    }
+}
+
+/// How many bytes from the start of `lines`, which are whole lines, hold no event that goes on behind them.
+/// What is left is shorter than `longest`.
+pub(super) fn whole(format: Format, lines: &[u8], longest: usize) -> usize {
+    let open = walk(format, lines, longest, &mut |_, _, _| {});
+    open.since.unwrap_or(lines.len())
+}
+
+/// Tells every event of a chunk that is whole, with its bytes, its text and whether it was cut. What remains
+/// is open.
+fn walk(
+    format: Format,
+    chunk: &[u8],
+    longest: usize,
+    tell: &mut impl FnMut(Range<usize>, &[u8], bool),
+) -> Opened {
+    let mut open = Opened::default();
+    let mut start = 0;
+    for line in chunk.split_inclusive(|&byte| byte == b'\n') {
+        let range = start..start + line.len();
+        start = range.end;
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        match read(format, line) {
+            None => tell(range, line, false),
+            Some(entry) => open.take(range, &entry, tell),
+        }
+        if open.since.is_some_and(|since| start - since >= longest) {
+            open.end(true, tell);
+        }
+    }
+    open
+}
+
+/// The events that are open at one place. While any is, nothing can be handed out, so their bound is that of
+/// all bytes since the first of them began.
+#[derive(Default)]
+struct Opened {
+    /// Where nothing was open last.
+    since: Option<usize>,
+    events: [Option<Open>; STREAMS],
+}
+
+impl Opened {
+    fn take(
+        &mut self,
+        range: Range<usize>,
+        entry: &Entry<'_>,
+        tell: &mut impl FnMut(Range<usize>, &[u8], bool),
+    ) {
+        let slot = &mut self.events[entry.stream as usize];
+        if slot.is_none() && !entry.open {
+            return tell(range, &entry.text, false);
+        }
+        self.since.get_or_insert(range.start);
+        let event = slot.get_or_insert_with(|| Open {
+            start: range.start,
+            end: range.end,
+            text: Vec::new(),
+        });
+        event.text.extend_from_slice(&entry.text);
+        event.end = range.end;
+        if !entry.open
+            && let Some(event) = slot.take()
+        {
+            tell(event.start..event.end, &event.text, false);
+        }
+        if self.events.iter().all(Option::is_none) {
+            self.since = None;
+        }
+    }
+
+    /// All events end here.
+    fn end(&mut self, cut: bool, tell: &mut impl FnMut(Range<usize>, &[u8], bool)) {
+        self.since = None;
+        for event in self.events.iter_mut().filter_map(Option::take) {
+            tell(event.start..event.end, &event.text, cut);
+        }
+    }
+}
+
+/// What a line holds; none if it is not of this format, and then it is text as it stands.
+fn read(format: Format, line: &[u8]) -> Option<Entry<'_>> {
+    match format {
+        Format::Plain => None,
+        Format::Docker => docker(line),
+        Format::Cri => cri(line),
+    }
+}
+
+/// A line of the json-file driver.
+#[derive(Deserialize)]
+struct DockerLine<'l> {
+    #[serde(borrow)]
+    log: Cow<'l, str>,
+    #[serde(borrow, default)]
+    stream: Cow<'l, str>,
+}
+
+fn docker(line: &[u8]) -> Option<Entry<'_>> {
+    let DockerLine { log, stream } = serde_json::from_slice(line).ok()?;
+    let open = !log.ends_with('\n');
+    let text = match log {
+        Cow::Borrowed(log) => Cow::Borrowed(log.as_bytes()),
+        Cow::Owned(mut log) => {
+            log.truncate(log.len() - usize::from(!open));
+            Cow::Owned(log.into_bytes())
+        }
+    };
+    Some(Entry {
+        stream: Stream::of(stream.as_bytes()),
+        text,
+        open,
+    })
+}
+
+/// `TIME STREAM FLAGS TEXT`. Of the flags, which colons separate, the first says whether the line goes on.
+fn cri(line: &[u8]) -> Option<Entry<'_>> {
+    let (time, rest) = word(line)?;
+    let (stream, rest) = word(rest)?;
+    // An empty text may lack the space before it.
+    let (flags, text) = word(rest).unwrap_or((rest, &[]));
+    let stream = Stream::of(stream);
+    let flag = flags.split(|&byte| byte == b':').next()?;
+    let fits = time.first()?.is_ascii_digit() && stream != Stream::Other && matches!(flag, b"P" | b"F");
+    fits.then_some(Entry {
+        stream,
+        text: Cow::Borrowed(text),
+        open: flag == b"P",
+    })
+}
+
+/// What stands before the first space, and behind it.
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let space = memchr(b' ', text)?;
+    Some((&text[..space], &text[space + 1..]))
+}
+
+impl Stream {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b"stdout" => Self::Stdout,
+            b"stderr" => Self::Stderr,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{Events, Multiline, Settings};
+
+    /// Text, bytes in the file, and whether it was cut.
+    type Got = (String, Range<usize>, bool);
+
+    fn events(format: Format, max_line: usize) -> Events {
+        Events::new(Settings {
+            format,
+            multiline: Multiline::Off,
+            max_line,
+        })
+    }
+
+    /// All events of a chunk that stands `base` bytes into its file.
+    fn all(events: &Events, chunk: &[u8], base: usize, got: &mut Vec<Got>) {
+        let mut scratch = Scratch::default();
+        let lines = events.lines(chunk, &mut scratch);
+        let mut at = 0;
+        while at < lines.bytes().len() {
+            let event = lines.around(at, base as u64);
+            at = event.next;
+            let event = event.event;
+            let range = base + event.range.start..base + event.range.end;
+            got.push((String::from_utf8_lossy(event.text).into_owned(), range, event.cut));
+        }
+    }
+
+    fn texts(format: Format, chunk: &str) -> Vec<String> {
+        let mut got = Vec::new();
+        all(&events(format, 64), chunk.as_bytes(), 0, &mut got);
+        got.into_iter().map(|(text, ..)| text).collect()
+    }
+
+    #[test]
+    fn a_line_of_docker_is_what_the_program_wrote() {
+        let line = r#"{"log":"say \"hi\" \u003cb\u003e 한\r\n","stream":"stdout","attrs":{"a":"b"},"time":"2026-01-02T03:04:05.678Z"}"#;
+        assert_eq!(texts(Format::Docker, line), ["say \"hi\" <b> 한"]);
+    }
+
+    #[test]
+    fn pieces_are_joined_and_streams_never_mix() {
+        let docker = concat!(
+            "{\"log\":\"one \",\"stream\":\"stdout\",\"time\":\"t\"}\n",
+            "{\"log\":\"ONE \",\"stream\":\"stderr\",\"time\":\"t\"}\n",
+            "{\"log\":\"two \",\"stream\":\"stdout\",\"time\":\"t\"}\n",
+            "{\"log\":\"three\\n\",\"stream\":\"stdout\",\"time\":\"t\"}\n",
+            "{\"log\":\"TWO\\n\",\"stream\":\"stderr\",\"time\":\"t\"}\n",
+        );
+        assert_eq!(texts(Format::Docker, docker), ["one two three", "ONE TWO"]);
+        let cri = "2026-01-02T03:04:05Z stdout P one \n2026-01-02T03:04:05Z stderr F ONE\n\
+                   2026-01-02T03:04:05Z stdout P two \n2026-01-02T03:04:05Z stdout F:x three\n2026-01-02T03:04:05Z stdout F\n";
+        assert_eq!(texts(Format::Cri, cri), ["ONE", "one two three", ""]);
+    }
+
+    #[test]
+    fn a_line_of_another_format_is_text_as_it_stands() {
+        for line in [
+            "{\"log\":\"half",
+            "{\"log\":7}",
+            "[]",
+            "plain words here",
+            "{\"LOG\":\"x\\n\"}",
+            "",
+        ] {
+            assert_eq!(texts(Format::Docker, &format!("{line}\n")), [line]);
+        }
+        for line in [
+            "2026-01-02T03:04:05Z stdout X text",
+            "2026-01-02T03:04:05Z stdin F text",
+            "when stdout F text",
+            "2026 stdout",
+            "  ",
+        ] {
+            assert_eq!(texts(Format::Cri, &format!("{line}\n")), [line]);
+        }
+        let deep = format!("{{\"log\":\"x\\n\",\"attrs\":{}", "[".repeat(5000));
+        assert_eq!(texts(Format::Docker, &deep).len(), 1);
+    }
+
+    #[test]
+    fn several_lines_in_one_entry_are_several_events_of_the_same_bytes() {
+        let line = b"{\"log\":\"a\\nb\\n\",\"stream\":\"stdout\"}\n";
+        let mut got = Vec::new();
+        all(&events(Format::Docker, 64), line, 0, &mut got);
+        let expected = [
+            ("a".to_owned(), 0..line.len(), false),
+            ("b".to_owned(), 1..line.len(), false),
+        ];
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn an_event_that_never_ends_is_cut_by_its_bytes() {
+        let piece = "2026-01-02T03:04:05Z stdout P xxxxxxxxxxxxxxx\n";
+        let lines = piece.repeat(5);
+        let longest = piece.len() * 2;
+        assert_eq!(
+            whole(Format::Cri, lines.as_bytes(), longest),
+            piece.len() * 4,
+            "the fifth waits"
+        );
+        let mut scratch = Scratch::default();
+        scratch.fill(Format::Cri, lines.as_bytes(), longest);
+        assert_eq!(scratch.origins.iter().filter(|origin| origin.cut).count(), 2);
+        assert_eq!(memchr_iter(b'\n', scratch.bytes()).count(), 3);
+    }
+
+    /// A line of the format, of another, or of none.
+    fn line() -> impl Strategy<Value = String> {
+        let stream = prop_oneof![Just("stdout"), Just("stderr")];
+        let cri = (
+            stream.clone(),
+            prop_oneof![Just("P"), Just("F"), Just("X")],
+            "[ab한 ]{0,6}",
+        );
+        let docker = (
+            stream,
+            "[ab한 ]{0,6}",
+            prop_oneof![Just(""), Just("\\n"), Just("\\nc\\n")],
+        );
+        prop_oneof![
+            4 => cri.prop_map(|(stream, flag, text)| format!("2026-01-02T03:04:05Z {stream} {flag} {text}")),
+            4 => docker.prop_map(|(stream, text, end)| format!("{{\"log\":\"{text}{end}\",\"stream\":\"{stream}\"}}")),
+            1 => "[{}\"a ]{0,9}".prop_map(|text| text),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_into_reads_gives_the_same_events(
+            lines in prop::collection::vec(line(), 0..30),
+            cuts in prop::collection::vec(any::<bool>(), 30),
+            docker in any::<bool>(),
+            max_line in 4usize..40,
+        ) {
+            let format = if docker { Format::Docker } else { Format::Cri };
+            let events = events(format, max_line);
+            let longest = 150;
+            let text = lines.iter().map(|line| line.clone() + "\n").collect::<String>();
+            let bytes = text.as_bytes();
+            let walk = |splits: &[usize]| {
+                let (mut got, mut at) = (Vec::new(), 0);
+                for &end in splits {
+                    let done = at + whole(format, &bytes[at..end], longest);
+                    let mut scratch = Scratch::default();
+                    scratch.fill(format, &bytes[at..done], longest);
+                    let lines = scratch.bytes.split_inclusive(|&byte| byte == b'\n');
+                    let mut start = 0;
+                    for line in lines {
+                        let range = start..start + line.len();
+                        start = range.end;
+                        let event = scratch.at_origin(Event { range, text: line, cut: false, nuls: 0 });
+                        let range = at + event.range.start..at + event.range.end;
+                        got.push((line.to_vec(), range, event.cut));
+                    }
+                    at = done;
+                }
+                prop_assert!(bytes.len() - at < longest, "what waits is bounded");
+                Ok((got, at))
+            };
+            let mut ends = Vec::new();
+            let mut end = 0;
+            for (line, cut) in lines.iter().zip(&cuts) {
+                end += line.len() + 1;
+                if *cut { ends.push(end); }
+            }
+            ends.push(bytes.len());
+            prop_assert_eq!(walk(&[bytes.len()])?, walk(&ends)?);
+            // And any bytes at all are taken without a panic.
+            let mut got = Vec::new();
+            all(&events, bytes, 0, &mut got);
+        }
+    }
+}
