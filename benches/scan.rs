@@ -23,7 +23,7 @@ use grep_searcher::{Searcher, SearcherBuilder, Sink, SinkMatch};
 use regex::bytes::RegexSet;
 use tailgram::event::{Events, Format, Multiline};
 use tailgram::model::RuleName;
-use tailgram::scan::{Pattern, RuleSettings, Scanner, Settings, Verdict};
+use tailgram::scan::{Pattern, RuleSettings, Scanner, Settings, Verdict, no_fields};
 
 use logs::Recipe;
 
@@ -228,6 +228,7 @@ fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>>
             name: RuleName::new(source),
             matches,
             all: none(),
+            conditions: Vec::new(),
             unless: none(),
             resolve: none(),
             by: Vec::new(),
@@ -251,7 +252,7 @@ fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>>
             let mut at = 0;
             while let Some(hit) = scanner.candidate(&chunk[at..]) {
                 let event = events.around(chunk, at + hit, offset);
-                scanner.judge(event.text, &mut verdict);
+                scanner.judge(event.text, &no_fields, &mut verdict);
                 lines += u64::from(!verdict.findings.is_empty());
                 matches += verdict.findings.len() as u64;
                 at = event.range.end;

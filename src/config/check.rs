@@ -4,6 +4,7 @@
 //! out is only good if nothing was reported; [`parse`](super::parse) looks at that, not these functions.
 
 pub(super) mod chats;
+mod conditions;
 mod health;
 mod logs;
 mod rule_tests;

@@ -49,6 +49,8 @@ pub(super) enum Kind {
     Number(i64, i64),
     /// `true` or `false`.
     Boolean,
+    /// `where`: a table of fields, each with a value or with several.
+    Conditions,
     /// A table.
     Table(Table),
     /// A list of tables; whether it must have an entry is up to `needed`.
@@ -256,8 +258,8 @@ const LOG: &[Key] = &[
     .default("1s"),
     Key::new(
         "format",
-        Kind::Choice(&["plain", "docker", "cri"]),
-        "What a line is: the text itself, or a line of a container's log that wraps it.",
+        Kind::Choice(&["plain", "docker", "cri", "json", "logfmt"]),
+        "What a line is: the text itself, with fields or without, or a line of a container's log that wraps it.",
     )
     .default("plain"),
     Key::new(
@@ -283,6 +285,11 @@ const RULE: &[Key] = &[
         "Pattern, or list of patterns of which any must match. Write them in single quotes.",
     ),
     Key::new("all", Kind::Texts, "Patterns that must all match too."),
+    Key::new(
+        "where",
+        Kind::Conditions,
+        "What fields must be: { level = [\"error\", \"fatal\"], \"http.status\" = \">=500\", user = \"!=root\", path = \"~^/api\", trace = true }.",
+    ),
     Key::new("unless", Kind::Texts, "Patterns of which none may match.").shared(),
     Key::new(
         "severity",
@@ -300,7 +307,7 @@ const RULE: &[Key] = &[
     Key::new(
         "by",
         Kind::Texts,
-        "Names whose values tell incidents apart: captures (?P<name>…), \"file\", \"host\", \"log\".",
+        "Names whose values tell incidents apart: captures (?P<name>…), fields, \"file\", \"host\", \"log\".",
     )
     .shared(),
     Key::new("wait", Kind::Duration, "Gathers the first burst, then rings.")

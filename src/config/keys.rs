@@ -1,7 +1,7 @@
 //! The keys of rules.toml by table: those that work, those that are promised but not built yet, and what
 //! people write instead.
 //!
-//! A key of the second kind is refused, never ignored: a rule that silently loses its `where` would ring for
+//! A key of the second kind is refused, never ignored: a rule that silently loses its `absent` would ring for
 //! the wrong lines. To build one, move its row from `REFUSED` here to its table in `key`.
 
 use super::key;
@@ -96,11 +96,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     ),
     (
         Table::Rule,
-        "where",
-        "look for the field's text with `match` and `all` instead",
-    ),
-    (
-        Table::Rule,
         "remind",
         "take the line out; a new shape rings again as it is",
     ),
@@ -183,6 +178,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("logs", "logs = [\"app\"]"),
     ("match", "match = 'panicked at'"),
     ("all", "all = ['payments', 'timeout']"),
+    (
+        "where",
+        "where = { level = \"error\", \"http.status\" = \">=500\" }",
+    ),
     ("unless", "unless = ['KeyboardInterrupt']"),
     ("severity", "severity = \"critical\""),
     ("chats", "chats = [\"ops\"]"),

@@ -15,6 +15,7 @@ pub(super) enum Role {
     Resolve,
     Ignore,
     Redact,
+    Where,
 }
 
 impl Role {
@@ -26,6 +27,7 @@ impl Role {
             Role::Unless => "so the rule never finds anything",
             Role::Resolve => "so every line ends the rule's incidents and none is a match",
             Role::Ignore => "so no rule ever sees a line of this log",
+            Role::Where => "so it holds for every event with this field",
             Role::Redact => "so it does not tell what is secret",
         }
     }

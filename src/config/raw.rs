@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::Environment;
 use super::keys::{self, Table};
 use super::problem::Report;
-use super::table::{NumberOrText, Reader, Spot, Word, Words};
+use super::table::{NumberOrText, Reader, Spot, Word, Words, integer};
 
 /// The whole file.
 #[derive(Debug, Default)]
@@ -93,12 +93,33 @@ pub(super) struct Rule {
     pub(super) name: Option<Word>,
     pub(super) matches: Option<Words>,
     pub(super) all: Option<Words>,
+    /// In the order of the file; absent if `where` is absent or no table.
+    pub(super) conditions: Option<Vec<Condition>>,
     /// For programs that say when the trouble is over.
     pub(super) resolve: Option<Words>,
     /// For patterns that are hard to get right, and for those that must stay right.
     pub(super) tests: Vec<Test>,
     pub(super) shared: Shared,
     pub(super) at: Range<usize>,
+}
+
+/// One field of a rule's `where`.
+#[derive(Debug)]
+pub(super) struct Condition {
+    /// Its name; of tables in tables, with dots.
+    pub(super) field: String,
+    /// Any of these is enough.
+    pub(super) any: Vec<Wanted>,
+    /// Where its value stands.
+    pub(super) at: Range<usize>,
+}
+
+/// What a field must be.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    There(bool),
+    /// A value, perhaps with a comparison before it.
+    Text(Word),
 }
 
 /// One entry of a rule's `tests`.
@@ -213,7 +234,9 @@ impl Rule {
         table.require("name", "give the rule a name: name = \"panic\"", report);
         let matches = table.some_words("match", report);
         let all = table.words("all", report);
-        if !table.has("match") && all.as_ref().map_or(!table.has("all"), |all| all.value.is_empty()) {
+        let conditions = conditions(table, report);
+        let empty = !table.has("match") && !table.has("where");
+        if empty && all.as_ref().map_or(!table.has("all"), |all| all.value.is_empty()) {
             report.missing(
                 &table.at,
                 "this rule looks for nothing".into(),
@@ -224,6 +247,7 @@ impl Rule {
             name: table.word("name", report),
             matches,
             all,
+            conditions,
             resolve: table.words("resolve", report),
             tests: entries(table, "tests", Table::Test, table.env, report, Test::read),
             shared: Shared::read(table, report),
@@ -264,6 +288,84 @@ impl Shared {
             redact: table.words("redact", report),
         }
     }
+}
+
+/// `where`: a table of fields. Tables in it are fields of fields.
+fn conditions(rule: &Reader<'_, '_>, report: &mut Report<'_>) -> Option<Vec<Condition>> {
+    let value = rule.get("where")?;
+    let help = format!(
+        "write the fields and what they must be: {}",
+        keys::example("where")
+    );
+    let Some(entries) = value.get_ref().as_table() else {
+        report.problem(&value.span(), "`where` must be a table".into(), help);
+        return None;
+    };
+    if entries.is_empty() {
+        report.problem(&value.span(), "`where` is an empty table".into(), help);
+    }
+    let mut conditions = Vec::new();
+    fields(rule, entries, "", &mut conditions, report);
+    // The parser sorts keys by name.
+    conditions.sort_by_key(|condition| condition.at.start);
+    Some(conditions)
+}
+
+fn fields(
+    rule: &Reader<'_, '_>,
+    entries: &DeTable<'_>,
+    above: &str,
+    conditions: &mut Vec<Condition>,
+    report: &mut Report<'_>,
+) {
+    for (name, value) in entries {
+        let name: &str = name.get_ref();
+        let field = format!("{above}{name}");
+        match value.get_ref() {
+            DeValue::Table(inner) => fields(rule, inner, &format!("{field}."), conditions, report),
+            DeValue::Array(items) if items.is_empty() => report.problem(
+                &value.span(),
+                format!("{field:?} must be one of nothing"),
+                "name at least one value, or take the field out",
+            ),
+            DeValue::Array(items) => {
+                let any = items
+                    .iter()
+                    .filter_map(|item| wanted(rule, item, report))
+                    .collect();
+                conditions.push(Condition {
+                    field,
+                    any,
+                    at: value.span(),
+                });
+            }
+            _ => {
+                let any = wanted(rule, value, report).into_iter().collect();
+                conditions.push(Condition {
+                    field,
+                    any,
+                    at: value.span(),
+                });
+            }
+        }
+    }
+}
+
+fn wanted(rule: &Reader<'_, '_>, value: &Spanned<DeValue<'_>>, report: &mut Report<'_>) -> Option<Wanted> {
+    let number = match value.get_ref() {
+        DeValue::Boolean(there) => return Some(Wanted::There(*there)),
+        DeValue::Integer(_) => integer(value.get_ref()).map(|number| number.to_string()),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        _ => None,
+    };
+    let number = number.map(|value_| Word {
+        value: value_,
+        at: value.span(),
+    });
+    let wanted = "a string, a number, true, false, or a list of them";
+    number
+        .or_else(|| rule.string(value, "where", wanted, report))
+        .map(Wanted::Text)
 }
 
 /// A file without chats, logs or rules does nothing.

@@ -57,10 +57,11 @@ fn table(table: Table) -> Value {
     schema
 }
 
-/// A rule has `match`, or `all` with a pattern in it.
+/// A rule has `match`, `where`, or `all` with a pattern in it.
 fn looks_for_something() -> Value {
     json!({ "anyOf": [
         { "required": ["match"] },
+        { "required": ["where"] },
         { "required": ["all"], "properties": { "all": { "minItems": 1 } } },
     ] })
 }
@@ -105,6 +106,15 @@ fn holds(kind: Kind) -> Value {
         Kind::ChatId => chat_id(),
         Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::Conditions => json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": ["string", "number", "boolean", "array", "object"],
+                "items": { "type": ["string", "number", "boolean"] },
+                "minItems": 1,
+            },
+        }),
         Kind::Table(inner) => table(inner),
         Kind::Tables(inner) => json!({ "type": "array", "items": table(inner) }),
         Kind::Chats => json!({

@@ -172,7 +172,7 @@ impl<'a, 'i> Reader<'a, 'i> {
     }
 
     /// The string in a value, expanded; anything else is not `wanted`.
-    fn string(
+    pub(super) fn string(
         &self,
         value: &Spanned<DeValue<'_>>,
         key: &str,
@@ -223,7 +223,7 @@ pub(super) fn inside(
     })
 }
 
-fn integer(value: &DeValue<'_>) -> Option<i64> {
+pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
     value
         .as_integer()
         .and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok())

@@ -1,12 +1,13 @@
 //! Folds the hits of one turn into rows: a storm leaves here as a few values.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use regex::Regex;
 
 use crate::config::LogRules;
-use crate::event::{self, Event, Events, Placed, Scratch};
+use crate::event::{self, Event, Events, Fields, Placed, Scratch};
 use crate::incident::{self, Ring};
 use crate::model::{
     By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
@@ -164,9 +165,17 @@ impl<'l> Tally<'l> {
             .and_then(|rest| log.scanner.candidate(rest))
         {
             let Placed { event, next } = lines.around(at + hit, chunk.offset);
-            log.scanner.judge(event.text, &mut verdict);
+            let fields = LazyCell::new(|| lines.fields(&event));
+            log.scanner
+                .judge(event.text, &|name| fields.get(name), &mut verdict);
             if !verdict.findings.is_empty() {
-                self.event(log, source, chunk, &event, &mut verdict, seen);
+                let seen_as = Seen {
+                    source,
+                    chunk,
+                    event: &event,
+                    fields: &fields,
+                };
+                self.event(log, seen_as, &mut verdict, seen);
             }
             at = next;
         }
@@ -177,29 +186,27 @@ impl<'l> Tally<'l> {
     fn event(
         &mut self,
         log: &LogLens,
-        source: &Source,
-        chunk: Chunk<'_>,
-        event: &Event<'_>,
+        at: Seen<'_>,
         verdict: &mut Verdict,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
     ) {
-        let hit = Hit::new(source, chunk, event, &self.lens.redactor, self.now);
+        let hit = Hit::new(at, &self.lens.redactor, self.now);
         for finding in verdict.findings.drain(..) {
             let Some(rule) = log.rules.get(finding.rule) else {
                 continue;
             };
             let again = seen
                 .as_mut()
-                .is_some_and(|seen| !seen.insert((event.range.start, rule.name.clone())));
+                .is_some_and(|seen| !seen.insert((at.event.range.start, rule.name.clone())));
             if again {
                 continue;
             }
             let own = rule.redactor.as_ref();
-            let own = own.map(|redactor| Hit::new(source, chunk, event, redactor, self.now));
+            let own = own.map(|redactor| Hit::new(at, redactor, self.now));
             let hit = own.as_ref().unwrap_or(&hit);
             match finding.says {
                 Says::Match { by } => {
-                    let values = self.fill(rule, by, log, source);
+                    let values = self.fill(rule, by, log, at);
                     let pairs = rule
                         .by
                         .iter()
@@ -208,26 +215,29 @@ impl<'l> Tally<'l> {
                     self.add(rule, By(pairs.collect()), hit);
                 }
                 Says::Resolve { by } => {
-                    let by = self.fill(rule, by, log, source);
+                    let by = self.fill(rule, by, log, at);
                     self.resolve(rule, by, hit);
                 }
             }
         }
     }
 
-    /// The values of `by`: what captures gave, without secrets, and what is no capture.
+    /// The values of `by`: what captures and fields gave, without secrets, and what is neither.
     fn fill(
         &self,
         rule: &RuleLens,
         by: Vec<Option<String>>,
         log: &LogLens,
-        source: &Source,
+        at: Seen<'_>,
     ) -> Vec<Option<String>> {
         let known = |name: &str| match name {
-            "file" => Some(source.path.to_string()),
+            "file" => Some(at.source.path.to_string()),
             "host" => Some(self.lens.host.clone()),
             "log" => Some(log.name.clone()),
-            _ => None,
+            _ => {
+                let value = at.fields.get(name)?;
+                Some(self.lens.by_value(rule, name, &value))
+            }
         };
         rule.by
             .iter()
@@ -272,6 +282,15 @@ impl<'l> Tally<'l> {
     }
 }
 
+/// An event that some rule found, and where.
+#[derive(Clone, Copy)]
+struct Seen<'e> {
+    source: &'e Source,
+    chunk: Chunk<'e>,
+    event: &'e Event<'e>,
+    fields: &'e Fields,
+}
+
 /// One event that matters, decoded.
 struct Hit<'e> {
     text: std::borrow::Cow<'e, str>,
@@ -285,9 +304,18 @@ struct Hit<'e> {
 impl<'e> Hit<'e> {
     /// Secrets are taken out before anything else is made of the text: its shape, what is stored, what is
     /// sent. And before it is cut, for a secret cut in half is not recognised.
-    fn new(source: &'e Source, chunk: Chunk<'_>, event: &Event<'e>, redactor: &Redactor, now: Now) -> Self {
+    fn new(at: Seen<'e>, redactor: &Redactor, now: Now) -> Self {
+        let Seen {
+            source,
+            chunk,
+            event,
+            fields,
+        } = at;
         let last = event.range.end == chunk.bytes.len();
-        let decoded = event::decode(event.text);
+        let decoded = match fields.message() {
+            Some(message) => message.into(),
+            None => event::decode(event.text),
+        };
         let mut text = match redactor.redact(&decoded) {
             std::borrow::Cow::Owned(redacted) => redacted.into(),
             std::borrow::Cow::Borrowed(_) => decoded,

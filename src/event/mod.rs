@@ -13,16 +13,21 @@
 //! them into places in the chunk. A program's line may come in several pieces; [`Format::whole`] tells `tail`
 //! up to where nothing is open, and `tail` holds the rest back.
 //!
+//! In JSON and logfmt the line is the text; what it says field by field ([`Fields`]) is read only of events that
+//! somebody asks about.
+//!
 //! The door that is open: *multi-line*. A variant of [`Multiline`] says whether a line begins an event; it is used
 //! by [`Events::around`] to widen its range in both directions, and by [`Format::whole`]. Callers already go on
 //! from where an event ends and hand the whole text to the rules.
 
 mod around;
+mod fields;
 mod lines;
 mod settings;
 mod wrapped;
 
 pub use around::{Event, Events, decode};
-pub use lines::{Lines, Placed};
+pub use fields::Fields;
+pub use lines::{Lines, Placed, sample};
 pub use settings::{Format, Multiline, Settings, Whole};
 pub use wrapped::Scratch;

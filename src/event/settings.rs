@@ -24,7 +24,7 @@ impl Settings {
     /// further than that, and no event spans more, but for its last line.
     pub fn longest(&self) -> usize {
         match self.format {
-            Format::Plain => self.max_line,
+            Format::Plain | Format::Json | Format::Logfmt => self.max_line,
             Format::Docker | Format::Cri => (2 * self.max_line).max(Self::WRAPPED),
         }
     }
@@ -38,6 +38,10 @@ pub enum Format {
     Plain,
     /// A line of Docker's json-file driver: the text is in `log`.
     Docker,
+    /// The line is the text, and a JSON object.
+    Json,
+    /// The line is the text, and `key=value` pairs.
+    Logfmt,
     /// A line of a Kubernetes container: time, stream, whether the text goes on, text.
     Cri,
 }
@@ -47,10 +51,15 @@ pub enum Format {
 pub type Whole = fn(&[u8], usize) -> usize;
 
 impl Format {
+    /// Whether lines wrap the text and have to be decoded before they are searched.
+    pub(super) fn is_wrapped(self) -> bool {
+        matches!(self, Self::Docker | Self::Cri)
+    }
+
     /// Where events may end, for formats in which a line may go on in the next one.
     pub fn whole(self) -> Option<Whole> {
         match self {
-            Self::Plain => None,
+            Self::Plain | Self::Json | Self::Logfmt => None,
             Self::Docker => Some(|lines, longest| wrapped::whole(Self::Docker, lines, longest)),
             Self::Cri => Some(|lines, longest| wrapped::whole(Self::Cri, lines, longest)),
         }

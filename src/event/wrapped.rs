@@ -15,8 +15,9 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{Event, Format};
+use super::{Event, Format, fields};
 
 /// The plain lines of one chunk. Made once and used for every chunk, so that lines cost no allocation of
 /// their own.
@@ -188,7 +189,7 @@ impl Opened {
 /// What a line holds; none if it is not of this format, and then it is text as it stands.
 fn read(format: Format, line: &[u8]) -> Option<Entry<'_>> {
     match format {
-        Format::Plain => None,
+        Format::Plain | Format::Json | Format::Logfmt => None,
         Format::Docker => docker(line),
         Format::Cri => cri(line),
     }
@@ -218,6 +219,27 @@ fn docker(line: &[u8]) -> Option<Entry<'_>> {
         text,
         open,
     })
+}
+
+/// What a line says about the text that it wraps.
+pub(super) fn about(format: Format, line: &[u8]) -> Map<String, Value> {
+    if read(format, line).is_none() {
+        return Map::new();
+    }
+    if format == Format::Docker {
+        let mut object = fields::object(line);
+        object.remove("log");
+        return object;
+    }
+    let mut words = line.splitn(3, |&byte| byte == b' ');
+    let named = ["time", "stream"].into_iter().zip(words.by_ref());
+    let text = |bytes| Value::String(String::from_utf8_lossy(bytes).into_owned());
+    named.map(|(name, word)| (name.to_owned(), text(word))).collect()
+}
+
+/// The text in a line, if that is a line of this format.
+pub(super) fn unwrap(format: Format, line: &[u8]) -> Option<Cow<'_, [u8]>> {
+    read(format, line).map(|entry| entry.text)
 }
 
 /// `TIME STREAM FLAGS TEXT`. Of the flags, which colons separate, the first says whether the line goes on.

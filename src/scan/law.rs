@@ -22,6 +22,7 @@ pub(super) fn rule(sources: &[&str]) -> RuleSettings {
         name: RuleName::new("rule"),
         matches: patterns(sources),
         all: Vec::new(),
+        conditions: Vec::new(),
         unless: Vec::new(),
         resolve: Vec::new(),
         by: Vec::new(),
@@ -46,7 +47,7 @@ pub(super) fn scan(settings: &Settings, chunk: &[u8]) -> Vec<(usize, Finding)> {
     while let Some(hit) = scanner.candidate(&chunk[at..]) {
         let (text, end) = line(chunk, at + hit);
         assert!(end > at, "a candidate stands on an unread line");
-        scanner.judge(text, &mut verdict);
+        scanner.judge(text, &no_fields, &mut verdict);
         found.extend(verdict.findings.drain(..).map(|finding| (end, finding)));
         at = end;
     }
@@ -285,14 +286,14 @@ proptest! {
         let mut verdict = Verdict::default();
         let whole = std::iter::once(&chunk[..]);
         for text in whole.chain(chunk.split(|&byte| byte == b'\n')) {
-            scanner.judge(text, &mut verdict);
+            scanner.judge(text, &no_fields, &mut verdict);
             let says = verdict.findings.pop().map(|finding| finding.says);
-            let agrees = match rule.decide(text) {
+            let agrees = match rule.decide(text, &no_fields) {
                 Decided::Match(_) => matches!(says, Some(Says::Match { .. })),
                 Decided::Resolve(_) => matches!(says, Some(Says::Resolve { .. })),
-                Decided::NotMatch | Decided::NotAll(_) | Decided::Unless(_) => says.is_none(),
+                Decided::NotMatch | Decided::NotAll(_) | Decided::NotWhere(_) | Decided::Unless(_) => says.is_none(),
             };
-            prop_assert!(agrees, "{:?}: {:?}, but the scanner says {:?}", String::from_utf8_lossy(text), rule.decide(text), says);
+            prop_assert!(agrees, "{:?}: {:?}, but the scanner says {:?}", String::from_utf8_lossy(text), rule.decide(text, &no_fields), says);
         }
     }
 

@@ -1,6 +1,6 @@
 //! From text to matches: which rules speak of this line, and with which `by` values.
 //!
-//! The order of *meaning* is line by line: `ignore`, then `resolve`, then `match` and `all`, then `unless`.
+//! The order of *meaning* is line by line: `ignore`, then `resolve`, then `match`, `all` and `where`, then `unless`.
 //! The order of *work* is the other way round, because almost no line matters:
 //!
 //! 1. [`Scanner::candidate`] runs one combined search over a whole chunk and names a byte of the next line
@@ -15,6 +15,7 @@
 //! Not here: what an event is, mutes, thresholds, time. [`shape`] is the fingerprint by which matches of one
 //! incident are told apart.
 
+mod condition;
 mod finder;
 mod over;
 mod redact;
@@ -23,6 +24,7 @@ mod settings;
 mod shape;
 mod verdict;
 
+pub use condition::{Condition, Field, Side, Test, no_fields};
 pub use redact::Redactor;
 pub use ruleset::{ScanError, Scanner};
 pub use settings::{Decided, Pattern, PatternError, RuleSettings, Settings};

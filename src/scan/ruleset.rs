@@ -11,6 +11,7 @@
 use regex_automata::{Input, MatchKind, PatternID, PatternSet, meta};
 use regex_syntax::hir::Hir;
 
+use super::condition::{Condition, Field};
 use super::finder::{self, Finder};
 use super::over::{self, Newlines};
 use super::verdict::{Finding, Says, Verdict, by_value};
@@ -52,11 +53,19 @@ pub struct Scanner {
     owners: Vec<Option<usize>>,
 }
 
+/// What is asked about.
+#[derive(Clone, Copy)]
+struct Asked<'e> {
+    text: &'e [u8],
+    field: &'e Field<'e>,
+}
+
 /// One rule, ready to decide.
 #[derive(Debug)]
 struct Rule {
     matches: Vec<Check>,
     all: Vec<Check>,
+    conditions: Vec<Condition>,
     unless: Vec<Pattern>,
     resolve: Vec<Check>,
     /// How many names `by` has.
@@ -105,11 +114,13 @@ impl Scanner {
         self.finder.find(chunk)
     }
 
-    /// What the rules say about an event's text; `verdict` is overwritten.
-    pub fn judge(&self, text: &[u8], verdict: &mut Verdict) {
+    /// What the rules say about an event with this text and these fields; `verdict` is overwritten. Only rules
+    /// with conditions ask for fields.
+    pub fn judge(&self, text: &[u8], field: &Field<'_>, verdict: &mut Verdict) {
         verdict.findings.clear();
+        let event = Asked { text, field };
         let Some(narrow) = &self.narrow else {
-            self.ask(0..self.rules.len(), text, None, &mut verdict.findings);
+            self.ask(0..self.rules.len(), event, None, &mut verdict.findings);
             return;
         };
         let Verdict { findings, possible } = verdict;
@@ -119,26 +130,26 @@ impl Scanner {
         let mut last = None;
         let rules = possible.iter().filter_map(|id| self.owners[id.as_usize()]);
         let rules = rules.filter(|&rule| last.replace(rule) != Some(rule));
-        self.ask(rules, text, Some(possible), findings);
+        self.ask(rules, event, Some(possible), findings);
     }
 
     /// Asks these rules, unless the event is ignored.
     fn ask(
         &self,
         rules: impl Iterator<Item = usize>,
-        text: &[u8],
+        event: Asked<'_>,
         possible: Option<&PatternSet>,
         findings: &mut Vec<Finding>,
     ) {
         let said = rules.filter_map(|rule| {
             Some(Finding {
                 rule,
-                says: self.rules[rule].says(text, possible)?,
+                says: self.rules[rule].says(event, possible)?,
             })
         });
         let mut said = said.peekable();
         // Asked only once there is something to ignore: most texts that come here matter to nobody.
-        if said.peek().is_some() && !self.ignore.iter().any(|check| check.holds(text, possible)) {
+        if said.peek().is_some() && !self.ignore.iter().any(|check| check.holds(event.text, possible)) {
             findings.extend(said);
         }
     }
@@ -146,7 +157,8 @@ impl Scanner {
 
 impl Rule {
     /// What this rule says about a text that is not ignored.
-    fn says(&self, text: &[u8], possible: Option<&PatternSet>) -> Option<Says> {
+    fn says(&self, event: Asked<'_>, possible: Option<&PatternSet>) -> Option<Says> {
+        let text = event.text;
         let holds = |check: &Check| check.holds(text, possible);
         if self.resolve.iter().any(holds) {
             return Some(Says::Resolve {
@@ -155,6 +167,10 @@ impl Rule {
         }
         let found = (self.matches.is_empty() || self.matches.iter().any(holds))
             && self.all.iter().all(holds)
+            && self
+                .conditions
+                .iter()
+                .all(|condition| condition.holds(event.field))
             && !self.unless.iter().any(|pattern| pattern.regex().is_match(text));
         found.then(|| Says::Match {
             by: self.values(self.matches.iter().chain(&self.all), text, possible),
@@ -208,6 +224,11 @@ struct Plan {
 
 impl Plan {
     fn rule(&mut self, at: usize, rule: &RuleSettings) -> Result<Rule, ScanError> {
+        if rule.matches.is_empty() && rule.all.is_empty() {
+            // No pattern says which texts may matter.
+            self.possible.push(Hir::empty());
+            self.owners.push(Some(at));
+        }
         self.need(rule, choose_needles(rule)?);
         self.need(rule, needles(&rule.resolve)?);
         let mut checks = |patterns: &[Pattern]| -> Result<Vec<Check>, ScanError> {
@@ -220,6 +241,7 @@ impl Plan {
             resolve: checks(&rule.resolve)?,
             matches: checks(&rule.matches)?,
             all: checks(&rule.all)?,
+            conditions: rule.conditions.clone(),
             unless: rule.unless.clone(),
             by: rule.by.len(),
         })
@@ -228,7 +250,7 @@ impl Plan {
     /// Lines that hold any of these matter. Says so, once per rule, if that is every line.
     fn need(&mut self, rule: &RuleSettings, needles: Vec<Hir>) {
         if needles.iter().any(over::matches_empty) {
-            let why = "it can match an empty line, or needs a newline inside";
+            let why = "it has `where` alone, can match an empty line, or needs a newline inside";
             tracing::info!(rule = %rule.name, "slow path: every line is looked at for this rule; {why}");
         }
         self.needles.extend(needles);
@@ -264,7 +286,9 @@ fn choose_needles(rule: &RuleSettings) -> Result<Vec<Hir>, ScanError> {
         demands.push(needles(&rule.matches)?);
     }
     let rarity = |demand: &Vec<Hir>| demand.iter().map(over::rarity).min().unwrap_or(0);
-    Ok(demands.into_iter().max_by_key(rarity).unwrap_or_default())
+    // A rule that has conditions only demands nothing of the text.
+    let nothing = || vec![Hir::empty()];
+    Ok(demands.into_iter().max_by_key(rarity).unwrap_or_else(nothing))
 }
 
 /// For each pattern, what a line must hold for it to match. Empty where no line alone can match: such a pattern
@@ -311,6 +335,7 @@ fn too_large(cause: &meta::BuildError) -> ScanError {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::condition::{Test, no_fields};
     use super::super::law::{patterns, rule, scan};
     use super::*;
 
@@ -318,7 +343,7 @@ mod tests {
         let mut verdict = Verdict::default();
         let scanner = Scanner::compile(settings).unwrap();
         // A candidate may be too many, never too few: what judge finds, candidate must have found.
-        scanner.judge(text.as_bytes(), &mut verdict);
+        scanner.judge(text.as_bytes(), &no_fields, &mut verdict);
         assert!(
             verdict.findings.is_empty() || scanner.candidate(text.as_bytes()).is_some(),
             "{text}"
@@ -396,6 +421,47 @@ mod tests {
         };
         assert_eq!(says(&only_all, "xbxa"), found(&[]));
         assert_eq!(says(&only_all, "xb"), None);
+    }
+
+    #[test]
+    fn conditions_narrow_a_rule_down_and_may_stand_alone_beside_any_number_of_rules() {
+        let conditions = vec![Condition {
+            field: "level".into(),
+            any: vec![Test::Is("error".into())],
+        }];
+        let alone = RuleSettings {
+            conditions: conditions.clone(),
+            resolve: patterns(&["up"]),
+            ..rule(&[])
+        };
+        let both = RuleSettings {
+            conditions,
+            unless: patterns(&["test"]),
+            ..rule(&["disk"])
+        };
+        for others in [0, 5] {
+            let mut rules = vec![alone.clone(), both.clone()];
+            rules.extend(std::iter::repeat_n(rule(&["other"]), others));
+            let scanner = Scanner::compile(&Settings {
+                ignore: patterns(&["probe"]),
+                rules,
+            })
+            .unwrap();
+            let says = |text: &str, level: &str| {
+                let mut verdict = Verdict::default();
+                assert!(scanner.candidate(text.as_bytes()).is_some(), "{text}");
+                let field = |name: &str| (name == "level").then(|| level.to_owned());
+                scanner.judge(text.as_bytes(), &field, &mut verdict);
+                let rules = verdict.findings.iter().map(|finding| finding.rule);
+                rules.collect::<Vec<_>>()
+            };
+            assert_eq!(says("disk", "error"), [0, 1]);
+            assert_eq!(says("disk", "info"), [0; 0]);
+            assert_eq!(says("else", "error"), [0]);
+            assert_eq!(says("test disk", "error"), [0]);
+            assert_eq!(says("probe disk", "error"), [0; 0]);
+            assert_eq!(says("up", "info"), [0], "an end needs no condition");
+        }
     }
 
     #[test]

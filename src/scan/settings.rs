@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::condition::{Condition, Field};
 use crate::model::RuleName;
 
 /// Everything the room needs to know about one log.
@@ -20,8 +21,10 @@ pub struct RuleSettings {
     pub name: RuleName,
     /// Any of these must match; empty: none is needed.
     pub matches: Vec<Pattern>,
-    /// All of these must match too. `matches` and `all` are never both empty.
+    /// All of these must match too.
     pub all: Vec<Pattern>,
+    /// All of these must hold too. `matches`, `all` and `conditions` are never all empty.
+    pub conditions: Vec<Condition>,
     /// None of these may match.
     pub unless: Vec<Pattern>,
     /// Any of these ends the rule's incidents; such a line is not a match.
@@ -36,7 +39,7 @@ pub struct RuleSettings {
 /// What one rule says about a text, and the part of it that decided.
 #[derive(Clone, Copy, Debug)]
 pub enum Decided<'r> {
-    /// It matches; this pattern of `match` finds it. Absent where the rule has only `all`.
+    /// It matches; this pattern of `match` finds it. Absent where the rule has only `all` and `where`.
     Match(Option<&'r Pattern>),
     /// This pattern of `resolve` takes the text for an end, so it is no match.
     Resolve(&'r Pattern),
@@ -44,6 +47,8 @@ pub enum Decided<'r> {
     NotMatch,
     /// This pattern of `all` finds nothing.
     NotAll(&'r Pattern),
+    /// This condition of `where` does not hold.
+    NotWhere(&'r Condition),
     /// It would match, but this pattern of `unless` drops it.
     Unless(&'r Pattern),
 }
@@ -54,7 +59,7 @@ impl RuleSettings {
     /// rule's own tests, not for logs.
     ///
     /// The `ignore` of a log is not asked: it belongs to the log, and a rule may look at several.
-    pub fn decide(&self, text: &[u8]) -> Decided<'_> {
+    pub fn decide(&self, text: &[u8], field: &Field<'_>) -> Decided<'_> {
         let finds = |pattern: &&Pattern| pattern.regex.is_match(text);
         let found = self.matches.iter().find(finds);
         if let Some(pattern) = self.resolve.iter().find(finds) {
@@ -63,6 +68,8 @@ impl RuleSettings {
             Decided::NotMatch
         } else if let Some(pattern) = self.all.iter().find(|pattern| !finds(pattern)) {
             Decided::NotAll(pattern)
+        } else if let Some(condition) = self.conditions.iter().find(|condition| !condition.holds(field)) {
+            Decided::NotWhere(condition)
         } else if let Some(pattern) = self.unless.iter().find(finds) {
             Decided::Unless(pattern)
         } else {
@@ -140,6 +147,7 @@ impl Pattern {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::condition::no_fields;
     use super::super::law::{patterns, rule};
     use super::*;
 
@@ -151,11 +159,12 @@ mod tests {
             resolve: patterns(&["up"]),
             ..rule(&["down", "lost"])
         };
-        let decided = |text: &str| match link.decide(text.as_bytes()) {
+        let decided = |text: &str| match link.decide(text.as_bytes(), &no_fields) {
             Decided::Match(found) => format!("match {}", found.unwrap().source()),
             Decided::Resolve(pattern) => format!("resolve {}", pattern.source()),
             Decided::NotMatch => "not match".to_owned(),
             Decided::NotAll(pattern) => format!("not all {}", pattern.source()),
+            Decided::NotWhere(condition) => format!("not where {}", condition.field),
             Decided::Unless(pattern) => format!("unless {}", pattern.source()),
         };
         for (text, expected) in [
@@ -176,7 +185,7 @@ mod tests {
             all: patterns(&["a"]),
             ..rule(&[])
         };
-        assert!(matches!(only_all.decide(b"xa"), Decided::Match(None)));
-        assert!(matches!(only_all.decide(b"x"), Decided::NotAll(_)));
+        assert!(matches!(only_all.decide(b"xa", &no_fields), Decided::Match(None)));
+        assert!(matches!(only_all.decide(b"x", &no_fields), Decided::NotAll(_)));
     }
 }

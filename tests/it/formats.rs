@@ -107,3 +107,78 @@ fn pieces_of_a_cri_line_are_joined_per_stream_and_what_is_no_cri_line_is_text() 
     assert!(told.contains("kubelet: ERROR"), "{told}");
     assert!(!told.contains("WARN"), "{told}");
 }
+
+#[test]
+fn fields_of_json_narrow_a_rule_down_and_tell_incidents_apart() {
+    let sandbox = sandbox(
+        "format = \"json\"",
+        "where = { level = [\"error\", \"fatal\"], \"http.status\" = \">=500\", user = \"!=root\" }\nby = [\"service\"]",
+    );
+    let line = |level: &str, status: u16, user: &str, service: &str, msg: &str| {
+        format!(
+            "{{\"level\":\"{level}\",\"http\":{{\"status\":{status}}},\"user\":\"{user}\",\"service\":\"{service}\",\"msg\":\"{msg}\"}}\n"
+        )
+    };
+    let lines = [
+        line("error", 502, "ann", "shop", "the till is gone"),
+        line("info", 502, "ann", "shop", "NOISE"),
+        line("fatal", 499, "ann", "shop", "NOISE"),
+        line("fatal", 500, "root", "shop", "NOISE"),
+        line("fatal", 500, "bob", "mail", "no stamps left"),
+        "level=error http.status=502 msg=NOISE\n".to_owned(),
+    ];
+    sandbox.append("app.log", &lines.concat());
+    sandbox.once();
+    let messages = sandbox.api.journal().messages(ME);
+    assert_eq!(messages.len(), 2, "{}", told(&sandbox));
+    let of = |word: &str| {
+        messages
+            .iter()
+            .find(|message| message.text.contains(word))
+            .unwrap()
+    };
+    assert!(of("the till is gone").text.contains("shop"), "{}", told(&sandbox));
+    assert!(of("no stamps left").text.contains("mail"), "{}", told(&sandbox));
+    assert!(!told(&sandbox).contains("NOISE"), "{}", told(&sandbox));
+    assert!(!told(&sandbox).contains("\"msg\""), "the message is shown alone");
+}
+
+#[test]
+fn what_is_shown_of_an_event_with_fields_holds_no_secret() {
+    let sandbox = sandbox(
+        "format = \"logfmt\"",
+        "where = { level = \"error\" }\nby = [\"password\"]",
+    );
+    sandbox.append(
+        "app.log",
+        "level=error password=hunter2 msg=\"login with token=abcdef123456 failed\"\n",
+    );
+    sandbox.once();
+    let told = told(&sandbox);
+    assert!(told.contains("login with"), "{told}");
+    assert!(
+        !told.contains("hunter2") && !told.contains("abcdef123456"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_container_that_writes_json_has_the_fields_of_both() {
+    let sandbox = sandbox(
+        "format = \"docker\"",
+        "where = { stream = \"stderr\", level = \"error\" }\nmatch = '\"code\":7'",
+    );
+    let text =
+        |code: u8| format!(r#"{{\"level\":\"error\",\"code\":{code},\"msg\":\"code {code} it is\"}}\n"#);
+    sandbox.append("a.log", &docker("stderr", &text(7)));
+    sandbox.append("a.log", &docker("stdout", &text(7)));
+    sandbox.append("a.log", &docker("stderr", &text(8)));
+    sandbox.once();
+    assert_eq!(
+        told(&sandbox).matches("code 7 it is").count(),
+        1,
+        "{}",
+        told(&sandbox)
+    );
+    assert!(!told(&sandbox).contains("code 8"), "{}", told(&sandbox));
+}

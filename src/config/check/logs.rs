@@ -86,22 +86,34 @@ fn log_name(name: &Word, report: &mut Report<'_>) {
     }
 }
 
+const FORMATS: [(&str, Format); 5] = [
+    ("plain", Format::Plain),
+    ("docker", Format::Docker),
+    ("cri", Format::Cri),
+    ("json", Format::Json),
+    ("logfmt", Format::Logfmt),
+];
+
+/// The format of a log; none if what is written is none, which is told where logs are checked.
+pub(super) fn format_of(log: &raw::Log) -> Option<Format> {
+    let Some(word) = &log.format else {
+        return Some(Format::default());
+    };
+    let found = FORMATS.iter().find(|(name, _)| *name == word.value);
+    found.map(|(_, format)| *format)
+}
+
 fn format(word: Option<&Word>, report: &mut Report<'_>) -> Format {
-    let choices = [
-        ("plain", Format::Plain),
-        ("docker", Format::Docker),
-        ("cri", Format::Cri),
-    ];
     let others = [
         ("text", "plain"),
         ("json-file", "docker"),
         ("kubernetes", "cri"),
         ("containerd", "cri"),
     ];
-    if word::promised(word, "format", &["auto", "json", "logfmt"], &choices, report) {
+    if word::promised(word, "format", &["auto"], &FORMATS, report) {
         return Format::Plain;
     }
-    word::choice(word, "format", &choices, &others, report).unwrap_or_default()
+    word::choice(word, "format", &FORMATS, &others, report).unwrap_or_default()
 }
 
 fn start(word: Option<&Word>, report: &mut Report<'_>) -> Start {

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{rule_tests, word};
+use super::{conditions, logs, rule_tests, word};
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw::{self, Shared};
 use crate::config::table::{Word, Words};
+use crate::event::Format;
 use crate::incident::{self, Ring};
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 use crate::scan::{self, Pattern};
@@ -75,7 +76,7 @@ impl Values {
         Self {
             severity: severity(shared.severity.as_ref(), report),
             chats: shared.chats.as_ref().map(|words| chats(words, file, report)),
-            logs: shared.logs.as_ref().map(|words| logs(words, file, report)),
+            logs: shared.logs.as_ref().map(|words| log_names(words, file, report)),
             unless: shared
                 .unless
                 .as_ref()
@@ -117,6 +118,10 @@ fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut
     let matches = pattern::compile(rule.matches.as_ref(), Role::Match, report);
     let all = pattern::compile(rule.all.as_ref(), Role::All, report);
     let resolve = pattern::compile(rule.resolve.as_ref(), Role::Resolve, report);
+    let conditions = conditions::check(rule.conditions.as_deref().unwrap_or_default(), report);
+    let formats = formats(values.logs.as_deref(), file);
+    let has_fields = formats.is_empty() || formats.iter().any(|format| *format != Format::Plain);
+    no_fields(rule, has_fields, report);
     let captures: BTreeSet<&str> = matches.iter().chain(&all).flat_map(Pattern::captures).collect();
     // With a pattern that does not compile nobody knows which captures there are.
     let written = [&rule.matches, &rule.all]
@@ -124,7 +129,8 @@ fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut
         .flatten()
         .map(|words| words.value.len())
         .sum::<usize>();
-    let certain = written == matches.len() + all.len();
+    // And any name may be that of a field.
+    let certain = written == matches.len() + all.len() && !has_fields;
     let by = values
         .by
         .as_ref()
@@ -151,6 +157,7 @@ fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut
         name,
         matches,
         all,
+        conditions,
         unless: values.unless.unwrap_or_default(),
         resolve,
         by,
@@ -159,8 +166,31 @@ fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut
     Rule {
         incident,
         logs: values.logs,
-        tests: rule_tests::run(rule, &file.defaults, &scan, report),
+        tests: rule_tests::run(rule, &file.defaults, &scan, &formats, report),
         scan,
+    }
+}
+
+/// The formats of the logs that a rule looks at; nothing if not all of them can be read.
+fn formats(logs: Option<&[LogName]>, file: &raw::File) -> Vec<Format> {
+    let looked_at = |log: &&raw::Log| {
+        let named = log.name.as_ref().map(|name| LogName::new(&name.value));
+        logs.is_none_or(|logs| named.is_some_and(|name| logs.contains(&name)))
+    };
+    let formats = file.logs.iter().filter(looked_at).map(logs::format_of);
+    let mut formats: Vec<Format> = formats.collect::<Option<_>>().unwrap_or_default();
+    formats.dedup();
+    formats
+}
+
+/// `where` asks for fields, and plain lines have none.
+fn no_fields(rule: &raw::Rule, has_fields: bool, report: &mut Report<'_>) {
+    if let Some(first) = rule.conditions.iter().flatten().next()
+        && !has_fields
+    {
+        let what = "`where` asks for fields, and the logs of this rule have none".to_owned();
+        let help = "give a log the format it has: format = \"json\", \"logfmt\", \"docker\" or \"cri\"";
+        report.warn(Some(&first.at), what, help);
     }
 }
 
@@ -203,7 +233,7 @@ fn chats(words: &Words, file: &raw::File, report: &mut Report<'_>) -> Vec<ChatNa
         .collect()
 }
 
-fn logs(words: &Words, file: &raw::File, report: &mut Report<'_>) -> Vec<LogName> {
+fn log_names(words: &Words, file: &raw::File, report: &mut Report<'_>) -> Vec<LogName> {
     let names: Vec<_> = file
         .logs
         .iter()

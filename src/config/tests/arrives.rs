@@ -402,3 +402,38 @@ fn health_has_the_defaults_of_the_contract_and_takes_others() {
         (Duration::from_mins(1), Duration::from_secs(90))
     );
 }
+
+#[test]
+fn conditions_arrive_as_they_are_written() {
+    let text = plain().replace(
+        "[[rules]]",
+        "format = \"json\"\n[[rules]]\nname = \"fields\"\nby = [\"user\"]\nwhere = { level = [\"error\", \"=fatal\"], \
+         http.status = \">=500\", \"a.b\" = \"!=root\", trace = true, n = 7, x = 1.5, path = '~^/api' }\n[[rules]]",
+    );
+    let settings = right(&text);
+    let conditions = &settings.logs[0].scan.rules[0].conditions;
+    let told: Vec<_> = conditions
+        .iter()
+        .map(|condition| format!("{}: {:?}", condition.field, condition.any))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    level: [Is("error"), Is("fatal")]
+    http.status: [Than(AtLeast, 500.0)]
+    a.b: [IsNot("root")]
+    trace: [There(true)]
+    n: [Is("7")]
+    x: [Is("1.5")]
+    path: [Finds(Pattern { source: "^/api", regex: Regex("^/api") })]
+    "#);
+}
+
+#[test]
+fn tests_of_a_rule_are_lines_of_its_logs() {
+    let text = plain().replace(
+        "[[rules]]",
+        "format = \"docker\"\n[[rules]]\nname = \"fields\"\nwhere = { stream = \"stderr\", level = \"error\" }\nmatch = '^level'\n\
+         tests = [{ line = '{\"log\":\"level=error\\n\",\"stream\":\"stderr\"}', match = true }, \
+         { line = 'level=error', match = false }]\n[[rules]]",
+    );
+    assert_eq!(right(&text).tests, 2);
+}

@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, unless, severity, chats, by, wait, every, quiet, ring, resolve, limit, redact, tests
+      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, wait, every, quiet, ring, resolve, limit, redact, tests
 
     1 problem
     ");
@@ -818,7 +818,7 @@ me = 7
 [[logs]]
 name = "app"
 files = "a"
-format = ¦"json"
+format = ¦"auto"
 multiline = ¦"python"
 encoding = ¦"euc-kr"
 [[rules]]
@@ -827,11 +827,11 @@ match = 'x'
 "#,
     );
     insta::assert_snapshot!(told, @r#"
-    rules.toml:6:10: format = "json" is not supported yet
+    rules.toml:6:10: format = "auto" is not supported yet
       |
-    6 | format = "json"
+    6 | format = "auto"
       |          ^^^^^^
-      = help: write one of "plain", "docker", "cri"
+      = help: write one of "plain", "docker", "cri", "json", "logfmt"
 
     rules.toml:7:13: multiline = "python" is not supported yet
       |
@@ -1424,5 +1424,103 @@ notices = ¦"yes""#,
        = help: this is a string; write notices = true, without quotes
 
     1 problem
+    "#);
+}
+
+#[test]
+fn conditions_say_what_is_wrong_with_them_and_what_was_meant() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+[[logs]]
+name = "app"
+files = "a"
+format = "json"
+[[rules]]
+name = "signs"
+where = { a = ¦"=>500", b = ¦">=many", c = ¦"~(", d = ¦["!=x", "!=y"], e = ¦"!~x", f = ¦[], g.h = ¦1979-05-27 }
+[[rules]]
+name = "kind"
+where = ¦"level=error"
+[[rules]]
+name = "empty"
+where = ¦{}
+[[rules]]
+name = "test"
+where = { level = "error" }
+tests = [{ line = ¦'{"level":"info"}', match = true }, { line = ¦'oops', match = true }]
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:15: "=>" is no comparison
+      |
+    9 | where = { a = "=>500", b = ">=many", c = "~(", d = ["!=x", "!=y"], e = "!~x", f = [], g.h = 1979-05-…
+      |               ^^^^^^^
+      = help: did you mean ">=500"?
+
+    rules.toml:9:28: "many" is not a number, and ">=" compares numbers
+      |
+    9 | where = { a = "=>500", b = ">=many", c = "~(", d = ["!=x", "!=y"], e = "!~x", f = [], g.h = 1979-05-…
+      |                            ^^^^^^^^
+      = help: write a number, such as ">=500", or "=…" for a text, "~…" for a pattern
+
+    rules.toml:9:42: not a regular expression: unclosed group
+      |
+    9 | where = { a = "=>500", b = ">=many", c = "~(", d = ["!=x", "!=y"], e = "!~x", f = [], g.h = 1979-05-…
+      |                                          ^^^^
+      = help: close the group with `)`; a literal parenthesis is written \(
+        the pattern, with escapes and variables resolved:
+          (
+          ^
+
+    rules.toml:9:52: "d" holds for almost every event: a list means any of them
+      |
+    9 | where = { a = "=>500", b = ">=many", c = "~(", d = ["!=x", "!=y"], e = "!~x", f = [], g.h = 1979-05-…
+      |                                                    ^^^^^^^^^^^^^^
+      = help: write one value after "!=", or drop what you do not want with `unless`
+
+    rules.toml:9:72: "!~" is no comparison
+      |
+    9 | where = { a = "=>500", b = ">=many", c = "~(", d = ["!=x", "!=y"], e = "!~x", f = [], g.h = 1979-05-…
+      |                                                                        ^^^^^
+      = help: drop what a pattern finds with `unless`
+
+    rules.toml:9:83: "f" must be one of nothing
+      |
+    9 | where = { a = "=>500", b = ">=many", c = "~(", d = ["!=x", "!=y"], e = "!~x", f = [], g.h = 1979-05-…
+      |                                                                                   ^^
+      = help: name at least one value, or take the field out
+
+    rules.toml:9:93: `where` must be a string, a number, true, false, or a list of them
+      |
+    9 | …~(", d = ["!=x", "!=y"], e = "!~x", f = [], g.h = 1979-05-27 }
+      |                                                    ^^^^^^^^^^
+      = help: this is a date; write where = { level = "error", "http.status" = ">=500" }
+
+    rules.toml:12:9: `where` must be a table
+       |
+    12 | where = "level=error"
+       |         ^^^^^^^^^^^^^
+       = help: write the fields and what they must be: where = { level = "error", "http.status" = ">=500" }
+
+    rules.toml:15:9: `where` is an empty table
+       |
+    15 | where = {}
+       |         ^^
+       = help: write the fields and what they must be: where = { level = "error", "http.status" = ">=500" }
+
+    rules.toml:19:19: this line was expected to match; `where` does not hold
+       |
+    19 | tests = [{ line = '{"level":"info"}', match = true }, { line = 'oops', match = true }]
+       |                   ^^^^^^^^^^^^^^^^^^
+       = help: the field "level" is "info"
+
+    rules.toml:19:64: this line was expected to match; `where` does not hold
+       |
+    19 | tests = [{ line = '{"level":"info"}', match = true }, { line = 'oops', match = true }]
+       |                                                                ^^^^^^
+       = help: the line has no field "level"; write it as it stands in the file
+
+    11 problems
     "#);
 }

@@ -87,7 +87,6 @@ const NOT_YET: &[&str] = &[
     "format = \"auto\"",
     "multiline = \"auto\"",
     "`hub`",
-    "`where`",
     "`remind`",
     "`at_least`",
     "`context`",

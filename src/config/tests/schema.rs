@@ -25,10 +25,23 @@ static SCHEMA: LazyLock<(Schemas, SchemaIndex)> = LazyLock::new(|| {
 /// What an editor would say of a rules.toml.
 pub(super) fn valid(file: &Toml) -> Result<(), String> {
     let (schemas, index) = &*SCHEMA;
-    let json = serde_json::to_value(file).unwrap();
+    let json = serde_json::to_value(undated(Value::Table(file.clone()))).unwrap();
     schemas
         .validate(&json, *index)
         .map_err(|error| format!("{error:#}"))
+}
+
+/// Dates are strings to an editor, and not the tables that they are to serde.
+fn undated(value: Value) -> Value {
+    match value {
+        Value::Datetime(date) => Value::String(date.to_string()),
+        Value::Array(items) => items.into_iter().map(undated).collect(),
+        Value::Table(table) => {
+            let table = table.into_iter().map(|(key, value)| (key, undated(value)));
+            Value::Table(table.collect())
+        }
+        other => other,
+    }
 }
 
 /// A file in which every table stands once.

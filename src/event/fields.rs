@@ -1,0 +1,231 @@
+//! The fields of an event: what `where` and `by` ask for, and the message that people are shown.
+//!
+//! They are read only once somebody asks, of one event at a time. Whatever cannot be read has no fields; the text
+//! itself is never changed by this.
+
+use serde_json::{Map, Value};
+
+use super::Format;
+
+/// Where programs put what people read, the first that is there.
+const MESSAGES: [&str; 4] = ["msg", "message", "log", "event"];
+
+/// A field's name has at most so many dots; behind them no field is looked for.
+const DEPTH: usize = 16;
+
+/// The fields of one event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields {
+    /// What a container runtime says about the text.
+    around: Map<String, Value>,
+    /// What the text says itself.
+    inside: Map<String, Value>,
+}
+
+impl Fields {
+    /// The fields of a text in a log of this format; of a wrapped one, as the program wrote it.
+    pub fn of(format: Format, text: &[u8]) -> Self {
+        let inside = match format {
+            Format::Plain => Map::new(),
+            Format::Json => object(text),
+            Format::Logfmt => pairs(text),
+            // A container holds programs of all kinds.
+            Format::Docker | Format::Cri if text.trim_ascii_start().starts_with(b"{") => object(text),
+            Format::Docker | Format::Cri => pairs(text),
+        };
+        Self {
+            around: Map::new(),
+            inside,
+        }
+    }
+
+    /// The same with what the line around the text says.
+    pub(super) fn wrapped(self, around: Map<String, Value>) -> Self {
+        Self { around, ..self }
+    }
+
+    /// The value of a field as text. Its name is the way to it, with dots between the steps; what is no text, number
+    /// or truth value is as JSON writes it.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let value = find(&self.around, name, DEPTH).or_else(|| find(&self.inside, name, DEPTH))?;
+        Some(match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+    }
+
+    /// What people are shown instead of the whole text.
+    pub fn message(&self) -> Option<&str> {
+        let texts = MESSAGES
+            .iter()
+            .filter_map(|name| self.inside.get(*name)?.as_str());
+        let mut texts = texts.filter(|text| !text.trim().is_empty());
+        texts.next()
+    }
+}
+
+/// A name may itself hold dots: the longest that is there counts.
+fn find<'v>(object: &'v Map<String, Value>, name: &str, depth: usize) -> Option<&'v Value> {
+    if let Some(value) = object.get(name) {
+        return Some(value);
+    }
+    let depth = depth.checked_sub(1)?;
+    let mut dots = name.rmatch_indices('.');
+    dots.find_map(|(at, _)| match object.get(&name[..at])? {
+        Value::Object(inner) => find(inner, &name[at + 1..], depth),
+        Value::Array(items) => {
+            let index: usize = name[at + 1..].parse().ok()?;
+            items.get(index)
+        }
+        _ => None,
+    })
+}
+
+/// A JSON object; of keys that stand there twice the last one. The parser bounds the depth.
+pub(super) fn object(text: &[u8]) -> Map<String, Value> {
+    serde_json::from_slice(text).unwrap_or_default()
+}
+
+/// `key=value` and `key="quoted \"value\""`; words that are no pair are left out.
+fn pairs(text: &[u8]) -> Map<String, Value> {
+    let text = String::from_utf8_lossy(text);
+    let mut rest = &*text;
+    let mut pairs = Map::new();
+    loop {
+        rest = rest.trim_start();
+        let end = rest
+            .find(|c: char| c.is_whitespace() || c == '=')
+            .unwrap_or(rest.len());
+        let (key, behind) = rest.split_at(end);
+        let Some(value) = behind.strip_prefix('=') else {
+            if behind.is_empty() {
+                return pairs;
+            }
+            rest = behind;
+            continue;
+        };
+        let (value, behind) = match value.strip_prefix('"') {
+            Some(quoted) => unquote(quoted),
+            None => {
+                let end = value.find(char::is_whitespace).unwrap_or(value.len());
+                (value[..end].to_owned(), &value[end..])
+            }
+        };
+        if !key.is_empty() {
+            pairs.insert(key.to_owned(), Value::String(value));
+        }
+        rest = behind;
+    }
+}
+
+/// What stands up to the closing quote, and behind it. A quote that is never closed holds the rest.
+fn unquote(quoted: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' => return (value, &quoted[at + 1..]),
+            '\\' => match chars.next() {
+                Some((_, 'n')) => value.push('\n'),
+                Some((_, 't')) => value.push('\t'),
+                Some((_, other)) => value.push(other),
+                None => value.push('\\'),
+            },
+            other => value.push(other),
+        }
+    }
+    (value, "")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn is(fields: &Fields, name: &str, expected: Option<&str>) {
+        assert_eq!(fields.get(name).as_deref(), expected, "{name}");
+    }
+
+    #[test]
+    fn fields_of_json_are_found_by_their_way() {
+        let line = br#"{"level":"error","http":{"status":502,"a.b":{"c":1.5}},"http.path":"/x","tags":["a",{}],"ok":true,"no":null,"level":"fatal"}"#;
+        let fields = Fields::of(Format::Json, line);
+        is(&fields, "level", Some("fatal"));
+        is(&fields, "http.status", Some("502"));
+        is(&fields, "http.path", Some("/x"));
+        is(&fields, "http.a.b.c", Some("1.5"));
+        is(&fields, "tags.0", Some("a"));
+        is(&fields, "tags", Some(r#"["a",{}]"#));
+        is(&fields, "ok", Some("true"));
+        is(&fields, "no", Some("null"));
+        for absent in ["", ".", "http.", "http.status.x", "tags.2", "tags.-1", "levels"] {
+            is(&fields, absent, None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_fields() {
+        let deep = format!("{{\"a\":{}", "[".repeat(100_000));
+        for text in ["[1]", "{\"a\":", "7", "", "{\"a\":1e999}", deep.as_str()] {
+            assert_eq!(Fields::of(Format::Json, text.as_bytes()), Fields::default());
+        }
+        let long = "9".repeat(1000);
+        let fields = Fields::of(Format::Json, br#"{"n":123456789012345678901234567890}"#);
+        assert!(
+            fields.get("n").unwrap().starts_with("1.23456789"),
+            "a huge number is rounded"
+        );
+        Fields::of(Format::Json, format!("{{\"n\":{long}}}").as_bytes());
+    }
+
+    #[test]
+    fn fields_of_logfmt_may_be_quoted() {
+        let fields = Fields::of(
+            Format::Logfmt,
+            b"time=now level=error msg=\"a \\\"b\\\" \\\\ c\" empty= word x=\"open end",
+        );
+        is(&fields, "level", Some("error"));
+        is(&fields, "msg", Some("a \"b\" \\ c"));
+        is(&fields, "empty", Some(""));
+        is(&fields, "word", None);
+        is(&fields, "x", Some("open end"));
+        assert_eq!(fields.message(), Some("a \"b\" \\ c"));
+    }
+
+    #[test]
+    fn the_message_is_the_first_text_under_a_well_known_name() {
+        let message = |line: &str| {
+            let fields = Fields::of(Format::Json, line.as_bytes());
+            fields.message().map(str::to_owned)
+        };
+        assert_eq!(message(r#"{"event":"e","message":"m"}"#).as_deref(), Some("m"));
+        assert_eq!(message(r#"{"msg":" ","event":"e"}"#).as_deref(), Some("e"));
+        assert_eq!(message(r#"{"msg":7,"text":"x"}"#), None);
+    }
+
+    #[test]
+    fn a_container_holds_programs_of_both_kinds() {
+        is(
+            &Fields::of(Format::Docker, br#"{"level":"x"}"#),
+            "level",
+            Some("x"),
+        );
+        is(&Fields::of(Format::Cri, b"level=x"), "level", Some("x"));
+        is(&Fields::of(Format::Plain, b"level=x"), "level", None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_and_no_names_make_it_panic(text in "[{}\"a=\\\\ .,:\\[\\]1한]{0,60}", name in "[a.1한]{0,60}") {
+            for format in [Format::Json, Format::Logfmt, Format::Docker] {
+                let fields = Fields::of(format, text.as_bytes());
+                fields.get(&name);
+                fields.message();
+            }
+        }
+    }
+}
