@@ -28,7 +28,7 @@ pub enum Outcome {
         /// The message's id.
         message_id: i64,
     },
-    /// Known not to have been sent: 429, refused connections, DNS, TLS. Send it again later.
+    /// Known not to have been sent: 429, refused connections, DNS, TLS, a page of a proxy. Send it again later.
     Wait {
         /// How long Telegram said to wait; absent when it did not say.
         after: Option<Duration>,
@@ -70,7 +70,7 @@ pub enum RefusalKind {
     TopicGone,
     /// The message to edit is gone.
     MessageGone,
-    /// The token is wrong or revoked (401, 404).
+    /// The token is wrong or revoked: a 401 or 404 of Telegram's own.
     TokenWrong,
     /// This text, and only this text.
     Text,

@@ -283,6 +283,23 @@ async fn an_endless_answer_is_left_after_its_bound() {
 }
 
 #[tokio::test]
+async fn an_answer_of_ten_megabytes_is_not_read_to_its_end() {
+    let padding = "x".repeat(10 * 1024 * 1024);
+    let body = format!(r#"{{"ok":true,"result":{{"message_id":1}},"x":"{padding}"}}"#);
+    let server = Server::that_answers(200, "", &body).await;
+    let outcome = deliver(&client(&server.url()), &message()).await;
+    assert!(is_unsure(&outcome), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_is_unsure_once_its_time_is_over() {
+    let body = r#"{"ok":true,"result":{"message_id":1}}"#;
+    let server = Server::that(Deed::Drip(answer(200, "", body))).await;
+    let outcome = deliver(&hasty(&server.url()), &message()).await;
+    assert!(is_unsure(&outcome), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn kept_connections_are_used_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client(&format!("http://{}", listener.local_addr().unwrap()));
@@ -365,6 +382,15 @@ async fn a_wrong_token_is_told_by_who() {
         matches!(&outcome, Outcome::Refused(why) if why.kind == RefusalKind::TokenWrong),
         "{outcome:?}"
     );
+}
+
+#[tokio::test]
+async fn a_login_page_in_between_says_nothing_about_the_token() {
+    for status in [401, 404] {
+        let server = Server::that_answers(status, "", "<html>please sign in</html>").await;
+        let outcome = client(&server.url()).who().await.unwrap_err();
+        assert!(is_wait(&outcome), "{outcome:?}");
+    }
 }
 
 #[test]
