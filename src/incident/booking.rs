@@ -137,6 +137,10 @@ impl Booking<'_> {
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return;
         };
+        if self.attempt.kind == AttemptKind::Open {
+            delivery.opening_before = delivery.settled;
+            delivery.opening_dropped = self.attempt.dropped;
+        }
         let covered = self.attempt.upto.saturating_sub(delivery.settled);
         let shown = if self.rule.ring == Ring::All {
             self.attempt.lines

@@ -231,7 +231,8 @@ fn card<'a>(
             delivery.dropped,
         ),
         AttemptKind::Edit | AttemptKind::End if rule.ring == Ring::All => {
-            lines(delivery.opening_lines.iter().collect(), 0, 0)
+            let (before, dropped) = (delivery.opening_before, delivery.opening_dropped);
+            lines(delivery.opening_lines.iter().collect(), before, dropped)
         }
         AttemptKind::Open | AttemptKind::Batch | AttemptKind::Edit | AttemptKind::End => CardKind::Live,
         AttemptKind::Reply => CardKind::FollowUp(new_shapes(incident, delivery).collect()),

@@ -211,6 +211,8 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         queued: 0,
         dropped: 0,
         opening_lines: Vec::new(),
+        opening_before: 0,
+        opening_dropped: 0,
         saved: now,
     }
 }

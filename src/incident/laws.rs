@@ -326,6 +326,18 @@ impl World {
     }
 
     fn matches(&mut self, rule: usize, by: u8, shapes: &[u8], count: u8) {
+        self.matches_of_which_the_reader_kept(usize::MAX, rule, by, shapes, count);
+    }
+
+    /// Matches of which only so many lines crossed from the reader.
+    fn matches_of_which_the_reader_kept(
+        &mut self,
+        most: usize,
+        rule: usize,
+        by: u8,
+        shapes: &[u8],
+        count: u8,
+    ) {
         let rule = self.settings.rules[rule].name.clone();
         let per_shape = u64::from(count);
         let total = per_shape * shapes.len() as u64;
@@ -360,6 +372,7 @@ impl World {
                 counts.entry(*shape).or_insert_with(new).count += 1;
             }
         }
+        lines.truncate(most);
         let found = Found {
             rule,
             by: By(vec![("k".into(), by.to_string())]),
@@ -924,6 +937,34 @@ fn a_rule_that_forwards_no_longer_tells_its_queued_lines_as_a_total() {
     );
     assert_eq!(world.incidents.ledger()[0].pending, 0);
     assert_eq!(world.incidents.incidents().count(), 0);
+}
+
+#[test]
+fn the_last_edit_of_forwarded_lines_still_says_how_many_were_not_kept() {
+    let mut world = world_with(RuleSettings {
+        ring: Ring::All,
+        limit: None,
+        ..RuleSettings::new("all", "ops")
+    });
+    let mut texts = Vec::new();
+    world.matches_of_which_the_reader_kept(2, 0, 0, &[1], 9);
+    for _ in 0..700 {
+        world.pass(1_000);
+        while let Some(order) = world.take(0) {
+            texts.push((kind(&order).unwrap(), order.text.text.clone()));
+            let outcome = world.answer(Answer::Sent);
+            let (subject, attempt) = (&order.subject, order.attempt);
+            world
+                .incidents
+                .settle(subject, attempt, &outcome, Duration::ZERO, world.now);
+            // The numbers outlive a restart, too.
+            world.restart(0);
+        }
+    }
+    let said = |kind| (kind, "9 ".to_owned());
+    assert_eq!(texts, [said(AttemptKind::Open), said(AttemptKind::End)]);
+    let account = world.incidents.ledger()[0].account;
+    assert_eq!((account.matched, account.shown, account.counted), (9, 2, 7));
 }
 
 #[test]

@@ -396,8 +396,8 @@ fn an_edit_of_a_batch_shows_the_same_lines_whatever_became_of_its_head() {
         .collect();
     let batch = |lines: Vec<_>| CardKind::Lines {
         lines,
-        before: 0,
-        dropped: 0,
+        before: u64::MAX / 2,
+        dropped: u64::MAX,
     };
     let opening = render(
         &settings(),

@@ -76,6 +76,12 @@ pub struct Delivery {
     pub dropped: u64,
     /// `ring = "all"`: the lines in the opening message, which its edits repeat.
     pub opening_lines: Vec<KeptLine>,
+    /// `ring = "all"`: how many lines were delivered before those.
+    #[serde(default)]
+    pub opening_before: u64,
+    /// `ring = "all"`: how many lost lines the opening message counts, which its edits count again.
+    #[serde(default)]
+    pub opening_dropped: u64,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,
 }

@@ -153,6 +153,8 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         queued: 1,
         dropped: 0,
         opening_lines: vec![kept(2, "opening")],
+        opening_before: 3,
+        opening_dropped: 4,
         saved: now(),
     }
 }
