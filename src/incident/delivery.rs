@@ -5,7 +5,7 @@
 
 use crate::model::{
     AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, ChatName, Delivery, DeliveryKey,
-    Incident, KeptLine, NoticeKey, Now, Rendered, Text,
+    Form, Incident, KeptLine, NoticeKey, Now, Rendered, Text,
 };
 
 use super::policy::{SendReason, new_shapes};
@@ -169,7 +169,7 @@ fn order(rows: &Rows, delivery: &Delivery, attempt: &Attempt, decided: Decided, 
         reason: decided.reason,
         call,
         silent: !attempt.sounds,
-        plain: delivery.plain,
+        plain: delivery.form.is_plain(),
         text,
         moved_to: chat.and_then(|chat| chat.moved_to),
         topic_gone: chat.is_some_and(|chat| chat.topic_gone),
@@ -242,6 +242,7 @@ fn card<'a>(
         incident,
         kind: kind_of_card,
         repeat: delivery.repeat && kind.is_new_message(),
+        short: delivery.form == Form::Short,
         told_elsewhere: delivery.told_elsewhere,
         carried,
     }

@@ -255,7 +255,8 @@ fn render(card: &Card<'_>) -> Rendered {
             )
         }
     };
-    let text = format!("{claim} {}", if card.repeat { "may repeat" } else { "" });
+    let repeat = if card.repeat { "may repeat" } else { "" };
+    let text = format!("{claim} {repeat}{}", if card.short { "short" } else { "" });
     Rendered {
         text: Text {
             text,
@@ -965,6 +966,46 @@ fn the_last_edit_of_forwarded_lines_still_says_how_many_were_not_kept() {
     assert_eq!(texts, [said(AttemptKind::Open), said(AttemptKind::End)]);
     let account = world.incidents.ledger()[0].account;
     assert_eq!((account.matched, account.shown, account.counted), (9, 2, 7));
+}
+
+#[test]
+fn a_text_that_is_refused_goes_out_plain_then_short_and_then_its_matches_are_failed() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 4);
+    world.pass(2_000);
+    let mut forms = Vec::new();
+    let mut last = Settled::Later;
+    while last == Settled::Later {
+        let order = world.take(0).unwrap();
+        forms.push((order.plain, order.text.text.contains("short")));
+        let outcome = world.answer(Answer::Text);
+        let (subject, attempt) = (&order.subject, order.attempt);
+        last = world
+            .incidents
+            .settle(subject, attempt, &outcome, Duration::ZERO, world.now);
+        // How far it got survives a restart.
+        world.restart(0);
+    }
+    assert_eq!(forms, [(false, false), (true, false), (true, true)]);
+    assert_eq!(last, Settled::GaveUp { matches: 4 });
+    let line = &world.incidents.ledger()[0];
+    assert_eq!((line.account.failed, line.pending), (4, 0));
+    world.matches(0, 0, &[1], 1);
+    world.pass(60_000);
+    let order = world.take(0).unwrap();
+    assert!(!order.plain, "the next text is another one");
+}
+
+#[test]
+fn a_short_text_that_telegram_takes_fails_nothing() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 4);
+    world.pass(2_000);
+    for answer in [Answer::Text, Answer::Text, Answer::Sent] {
+        assert!(world.deliver(0, answer));
+    }
+    let line = &world.incidents.ledger()[0];
+    assert_eq!((line.account.failed, line.pending), (0, 0));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptId, By, ChatName, IncidentId, KeptLine, Moment, Now, RuleName, ShapeId, Timer, Timestamp,
+    AttemptId, By, ChatName, Form, IncidentId, KeptLine, Moment, Now, RuleName, ShapeId, Timer, Timestamp,
 };
 
 /// Which delivery.
@@ -64,8 +64,9 @@ pub struct Delivery {
     /// How often in a row a new message may have arrived.
     #[serde(default)]
     pub unsure: u32,
-    /// Telegram refused the formatted text: the next one goes without entities.
-    pub plain: bool,
+    /// What Telegram has not refused yet: the next text goes out in this form.
+    #[serde(default, alias = "plain", deserialize_with = "Form::stored")]
+    pub form: Form,
     /// When it began to owe something; the oldest goes first.
     pub owed_since: Option<Moment>,
     /// What the live message says about other incidents; every edit says it again.
