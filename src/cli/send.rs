@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{self, Environment};
 use crate::message::{Clean, TextBuilder};
-use crate::model::{ChatTarget, Outcome, State, Timestamp};
+use crate::model::{Outcome, State, Timestamp};
 use crate::telegram::{Call, ChatSettings, Client, Request};
 
 use super::state_dir::StateDir;
@@ -127,11 +127,11 @@ async fn deliver(
 
 /// The words as they are, shortened to what Telegram takes.
 fn request(chat: &ChatSettings, text: &str, state: Option<&State>) -> Request {
-    let moved = state.and_then(|state| state.chats.iter().find(|known| known.name == chat.name)?.moved_to);
+    let known = state.and_then(|state| state.chats.iter().find(|known| known.name == chat.name));
     let mut builder = TextBuilder::new();
     builder.say(Clean::block(text).as_str());
     Request {
-        chat: moved.map_or_else(|| chat.target.clone(), ChatTarget::Id),
+        chat: known.map_or_else(|| chat.target.clone(), |known| known.place(&chat.target)),
         topic: chat.topic,
         text: builder.finish(),
         plain: false,
@@ -154,7 +154,7 @@ fn gate(state: &State, chat: &ChatSettings) -> Duration {
     let chat = state
         .chats
         .iter()
-        .find(|known| known.name == chat.name && known.parked.is_none());
+        .find(|known| known.name == chat.name && known.parked.is_none() && known.is_about(&chat.target));
     let own = chat.and_then(|known| Some(known.gate?.resume(known.saved, now)));
     let bot = state
         .token_gate

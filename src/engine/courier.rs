@@ -170,8 +170,8 @@ impl Lane {
     fn retry(&mut self, outcome: &Outcome) -> Duration {
         match outcome {
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::TokenWrong => TOKEN_PAUSE,
-            Outcome::Wait { .. } | Outcome::Unsure { .. } => self.backoff.next(),
-            Outcome::Sent { .. } | Outcome::Moved { .. } | Outcome::Refused(_) => {
+            Outcome::Wait { .. } | Outcome::Unsure { .. } | Outcome::Moved { .. } => self.backoff.next(),
+            Outcome::Sent { .. } | Outcome::Refused(_) => {
                 self.backoff.reset();
                 Duration::ZERO
             }

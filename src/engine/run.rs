@@ -137,7 +137,8 @@ impl Engine {
         let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
         let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
-        let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
+        let mut incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
+        incidents.locate(chats.iter().map(|chat| (&chat.name, &chat.target)));
         let (pulse, success) = (Pulse::default(), Success::default());
         if let Some(folder) = &folder {
             let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());

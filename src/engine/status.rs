@@ -321,10 +321,9 @@ fn chat(chat: &ChatSettings, books: Option<&Books>) -> Chat {
         let left = i64::try_from(gate.remaining(books.now.moment).as_millis()).unwrap_or(i64::MAX);
         Some(rfc3339(Timestamp(books.now.wall.0.saturating_add(left))))
     });
-    let id = match (known.and_then(|known| known.moved_to), &chat.target) {
-        (Some(moved_to), _) => moved_to.into(),
-        (None, ChatTarget::Id(id)) => (*id).into(),
-        (None, ChatTarget::Username(name)) => name.clone().into(),
+    let id = match known.map_or_else(|| chat.target.clone(), |known| known.place(&chat.target)) {
+        ChatTarget::Id(id) => id.into(),
+        ChatTarget::Username(name) => name.into(),
     };
     Chat {
         name: chat.name.to_string(),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Account, AccountKey, AttemptId, AttemptKind, Card, ChatName, Delivery, DeliveryKey, Ended, Incident,
-    IncidentId, LedgerDelta, Moment, Notice, NoticeCard, NoticeKey, Now, Outcome, Phase, Rendered, Row,
-    RuleName, State, Text, Timer,
+    Account, AccountKey, AttemptId, AttemptKind, Card, ChatName, ChatTarget, Delivery, DeliveryKey, Ended,
+    Incident, IncidentId, LedgerDelta, Moment, Notice, NoticeCard, NoticeKey, Now, Outcome, Phase, Rendered,
+    Row, RuleName, State, Text, Timer,
 };
 
 use super::booking::{self, Settled};
@@ -16,7 +16,7 @@ use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings, Settings};
-use super::{fold, limit, notices};
+use super::{chat, fold, limit, notices};
 
 /// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
 #[derive(Debug)]
@@ -109,6 +109,14 @@ impl Incidents {
         let known: BTreeSet<&ChatName> = incidents.chats.iter().collect();
         notices::take_over(&mut incidents.rows, &known);
         incidents
+    }
+
+    /// Takes up where rules.toml says that the chats are. Once, right after [`Incidents::restore`]: a chat that
+    /// is somewhere else than before has none of the messages sent so far, and is not the one that refused.
+    pub fn locate<'a>(&mut self, chats: impl IntoIterator<Item = (&'a ChatName, &'a ChatTarget)>) {
+        for (chat, target) in chats {
+            chat::locate(&mut self.rows, chat, target);
+        }
     }
 
     /// Takes the rows of a turn, in order. What is due by then happens first.

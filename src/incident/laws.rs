@@ -24,6 +24,8 @@ struct World {
     maybe_arrived: BTreeSet<Owed>,
     notices: Noticed,
     next_message: i64,
+    /// Where rules.toml says that every chat is.
+    at: i64,
     seed: u64,
 }
 
@@ -83,6 +85,10 @@ enum Op {
     Restart {
         wall_jump: i32,
     },
+    /// A restart with other ids in rules.toml.
+    Elsewhere {
+        at: i64,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +127,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => (0..2usize, answer).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
         1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
         1 => (-100_000..100_000i32).prop_map(|wall_jump| Op::Restart { wall_jump }),
+        1 => (-102..-98i64).prop_map(|at| Op::Elsewhere { at }),
     ]
 }
 
@@ -286,6 +293,7 @@ impl World {
             maybe_arrived: BTreeSet::new(),
             notices: Noticed::default(),
             next_message: 1,
+            at: -1,
             seed,
         }
     }
@@ -322,6 +330,10 @@ impl World {
             }
             Op::CrashInFlight { chat, committed } => self.crash_in_flight(*chat, *committed),
             Op::Restart { wall_jump } => self.restart(*wall_jump),
+            Op::Elsewhere { at } => {
+                self.at = *at;
+                self.restart(0);
+            }
         }
         self.commit();
     }
@@ -540,12 +552,17 @@ impl World {
         self.disk.deliveries = serde_json::from_str(&text).unwrap();
         let text = serde_json::to_string(&self.disk.notices).unwrap();
         self.disk.notices = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&self.disk.chats).unwrap();
+        self.disk.chats = serde_json::from_str(&text).unwrap();
         self.incidents = Incidents::restore(
             &self.settings,
             &self.disk,
             self.now,
             fastrand::Rng::with_seed(self.seed),
         );
+        let at = ChatTarget::Id(self.at);
+        self.incidents
+            .locate(self.settings.chats.iter().map(|chat| (chat, &at)));
     }
 
     fn commit(&mut self) {
@@ -913,6 +930,92 @@ fn a_chat_that_a_rule_gained_hears_of_the_next_match() {
     world.pass(2_000);
     assert!(world.deliver(1, Answer::Sent), "the new chat");
     assert!(world.deliver(0, Answer::Sent), "the old chat");
+}
+
+/// The next request: what it is for, whether it is silent, and where the chat became a supergroup.
+fn next(world: &mut World, answer: Answer) -> Option<(AttemptKind, bool, Option<i64>)> {
+    world.pass(60_000);
+    let order = world.take(0)?;
+    let outcome = world.answer(answer);
+    let (subject, attempt) = (&order.subject, order.attempt);
+    world
+        .incidents
+        .settle(subject, attempt, &outcome, Duration::from_secs(5), world.now);
+    Some((kind(&order).unwrap(), order.silent, order.moved_to))
+}
+
+/// A world whose only chat moved, and holds the live message of an incident that goes on.
+fn world_with_a_moved_chat() -> World {
+    let mut world = world_with(RuleSettings {
+        quiet: Duration::from_hours(9),
+        ..RuleSettings::new("new", "ops")
+    });
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(
+        next(&mut world, Answer::Moved),
+        Some((AttemptKind::Open, false, None))
+    );
+    let opening = Some((AttemptKind::Open, false, Some(-100)));
+    assert_eq!(next(&mut world, Answer::Sent), opening);
+    world.matches(0, 0, &[1], 1);
+    world
+}
+
+#[test]
+fn another_id_in_rules_toml_is_another_chat_with_none_of_the_old_messages() {
+    let mut world = world_with_a_moved_chat();
+    world.run(&Op::Elsewhere { at: -2 });
+    let replaced = Some((AttemptKind::Open, true, None));
+    assert_eq!(next(&mut world, Answer::Sent), replaced);
+    world.matches(0, 0, &[1], 1);
+    let edit = Some((AttemptKind::Edit, true, None));
+    assert_eq!(next(&mut world, Answer::Sent), edit, "and it goes on there");
+}
+
+#[test]
+fn the_supergroups_id_in_rules_toml_is_the_same_chat_with_its_messages() {
+    let mut world = world_with_a_moved_chat();
+    world.run(&Op::Elsewhere { at: -100 });
+    let edit = Some((AttemptKind::Edit, true, None));
+    assert_eq!(next(&mut world, Answer::Sent), edit);
+}
+
+#[test]
+fn a_restart_with_the_same_id_still_knows_where_the_group_went() {
+    let mut world = world_with_a_moved_chat();
+    world.restart(0);
+    let edit = Some((AttemptKind::Edit, true, Some(-100)));
+    assert_eq!(next(&mut world, Answer::Sent), edit);
+}
+
+#[test]
+fn a_group_that_moves_twice_in_a_row_is_followed_and_one_that_moves_in_circles_waits() {
+    let mut world = world_with_a_moved_chat();
+    for to in [-200, -300] {
+        world.pass(60_000);
+        let order = world.take(0).unwrap();
+        let outcome = Outcome::Moved { to };
+        let (subject, attempt) = (&order.subject, order.attempt);
+        world
+            .incidents
+            .settle(subject, attempt, &outcome, Duration::from_secs(5), world.now);
+        assert!(world.take(0).is_none(), "not before the pause is over");
+    }
+    let replaced = Some((AttemptKind::Open, true, Some(-300)));
+    assert_eq!(next(&mut world, Answer::Sent), replaced);
+}
+
+#[test]
+fn a_chat_that_refused_is_not_parked_any_more_under_another_id() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 1);
+    assert!(next(&mut world, Answer::Gone).is_some());
+    let parked = |world: &World| world.incidents.chats().any(|chat| chat.parked.is_some());
+    world.restart(0);
+    assert!(parked(&world), "the same id is the same chat");
+    world.run(&Op::Elsewhere { at: -2 });
+    assert!(!parked(&world));
+    assert!(next(&mut world, Answer::Sent).is_some());
 }
 
 #[test]

@@ -194,6 +194,7 @@ fn everything(n: u64, text: &str) -> Delta {
         since: Timestamp(2),
     });
     let chat = ChatState {
+        target: Some(crate::model::ChatTarget::Username("@ops".into())),
         parked,
         requests: vec![timer()],
         ..ChatState::new(ChatName::new("ops team"), now())
