@@ -57,6 +57,8 @@ pub struct LedgerLine {
     pub account: Account,
     /// Matches whose fate is open: Σ (applied - settled) over the deliveries, and what is folded.
     pub pending: u64,
+    /// Its rule left rules.toml, or tells its chat no longer.
+    pub removed: bool,
 }
 
 /// Makes texts of what is owed. Pure: the same card gives the same message.
@@ -142,6 +144,7 @@ impl Incidents {
     /// Lets time pass: `wait` and `quiet` run out.
     pub fn tick(&mut self, now: Now) {
         let moment = now.moment;
+        self.forget_removed_accounts(moment);
         let opens = |incident: &&Incident| matches!(incident.phase, Phase::Gathering { until } if until.fired(moment));
         let opened: Vec<IncidentId> = self
             .rows
@@ -328,6 +331,7 @@ impl Incidents {
             key: row.key.clone(),
             account: row.account,
             pending: pending(&row.key) + row.folded(),
+            removed: row.removed.is_some(),
         };
         self.rows.accounts().map(line).collect()
     }

@@ -587,6 +587,8 @@ impl World {
             disk.accounts.retain(|row| row.key != account.key);
             disk.accounts.push(account);
         }
+        disk.accounts
+            .retain(|row| !delta.accounts_gone.contains(&row.key));
         for chat in delta.chats {
             disk.chats.retain(|row| row.name != chat.name);
             disk.chats.push(chat);
@@ -1109,6 +1111,65 @@ fn a_short_text_that_telegram_takes_fails_nothing() {
     }
     let line = &world.incidents.ledger()[0];
     assert_eq!((line.account.failed, line.pending), (0, 0));
+}
+
+#[test]
+fn the_account_of_a_removed_rule_is_kept_for_thirty_days_and_then_forgotten() {
+    let day = 24 * 3_600_000;
+    let rule = |name| RuleSettings::new(name, "ops");
+    let mut world = world_with(rule("old"));
+    world.matches(0, 0, &[1], 2);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    world.matches(0, 0, &[1], 3);
+    restart_with(&mut world, rule("new"));
+    let removed = |world: &World| -> Vec<(u64, bool)> {
+        let ledger = world.incidents.ledger();
+        ledger
+            .iter()
+            .map(|line| (line.account.matched, line.removed))
+            .collect()
+    };
+    assert_eq!(removed(&world), [(5, true)]);
+    world.pass(20 * day);
+    restart_with(&mut world, rule("old"));
+    assert_eq!(removed(&world), [(5, false)], "it came back");
+    world.pass(20 * day);
+    restart_with(&mut world, rule("new"));
+    world.pass(29 * day);
+    world.restart(0);
+    assert_eq!(removed(&world), [(5, true)]);
+    let old = RuleName::new("old");
+    assert!(world.incidents.knows(&old));
+    world.pass(2 * day);
+    world.commit();
+    assert_eq!(removed(&world), []);
+    assert!(world.disk.accounts.is_empty() && !world.incidents.knows(&old));
+    assert!(
+        world.disk.deliveries.is_empty(),
+        "what nobody told by then is told to nobody"
+    );
+}
+
+#[test]
+fn the_account_of_a_chat_that_a_rule_tells_no_longer_is_removed_too() {
+    let both = vec![ChatName::new("ops"), ChatName::new("me")];
+    let rule = |chats: &[ChatName]| RuleSettings {
+        chats: chats.to_vec(),
+        ..RuleSettings::new("new", "ops")
+    };
+    let mut world = world_with(rule(&both));
+    world.matches(0, 0, &[1], 2);
+    restart_with(&mut world, rule(&both[..1]));
+    let removed = |world: &World| -> Vec<(ChatName, bool, u64)> {
+        let ledger = world.incidents.ledger().into_iter();
+        ledger
+            .map(|line| (line.key.chat, line.removed, line.account.failed))
+            .collect()
+    };
+    assert_eq!(
+        removed(&world),
+        [(both[1].clone(), true, 2), (both[0].clone(), false, 0)]
+    );
 }
 
 #[test]

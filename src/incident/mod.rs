@@ -4,7 +4,7 @@
 //!
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
 //! is owed, `delivery` begins requests, `booking` settles their outcomes, `chat` hears what they say of the chat,
-//! `notices` is what the program says about itself, `fold` sums up what has to wait, `takeover` mends what a
+//! `notices` is what the program says about itself, `fold` sums up what has to wait, `removed` forgets accounts, `takeover` mends what a
 //! start finds, and `rows` remembers which rows the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
@@ -21,6 +21,7 @@ mod laws;
 mod limit;
 mod notices;
 mod policy;
+mod removed;
 mod rows;
 mod settings;
 mod takeover;

@@ -42,6 +42,10 @@ pub struct LedgerRow {
     pub fold: Option<Carried>,
     /// What was folded while a message that tells of `fold` is in flight; pending too.
     pub fold_next: Option<Carried>,
+    /// Fires when the account is forgotten: its rule left rules.toml, or tells this chat no longer. Absent while
+    /// it does.
+    #[serde(default)]
+    pub removed: Option<Timer>,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,
 }
@@ -55,6 +59,7 @@ impl LedgerRow {
             rings: Vec::new(),
             fold: None,
             fold_next: None,
+            removed: None,
             saved: now,
         }
     }
@@ -70,7 +75,7 @@ impl LedgerRow {
 
     /// Turns the timers of a stored row into timers of this process.
     pub fn resume(&mut self, now: Now) {
-        for timer in &mut self.rings {
+        for timer in self.rings.iter_mut().chain(&mut self.removed) {
             *timer = timer.resume(self.saved, now);
         }
         self.saved = now;

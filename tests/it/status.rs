@@ -60,3 +60,35 @@ fn the_ledger_in_status_agrees_with_what_the_phone_shows() {
         assert!(keys.contains(&key), "{key} is missing in {keys:?}");
     }
 }
+
+#[test]
+fn the_account_of_a_removed_rule_is_still_shown_and_marked() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES).append("app.log", "ERROR one\n");
+    sandbox.once();
+    let other = RULES.replace("oops", "other").replace("ERROR", "PANIC");
+    sandbox.rules(&other);
+    let _running = sandbox.start(&[]);
+    sandbox.append("app.log", "PANIC two\n");
+    until("both accounts are shown", || {
+        healthy(&sandbox) && status(&sandbox)["ledger"].as_array().unwrap().len() == 2
+    });
+    let status = status(&sandbox);
+    let removed = |what: &str| -> Vec<(String, bool)> {
+        let rows = status[what].as_array().unwrap().iter();
+        rows.map(|row| {
+            (
+                row["rule"].as_str().unwrap().to_owned(),
+                row["removed"].as_bool().unwrap(),
+            )
+        })
+        .collect()
+    };
+    let expected = [("oops".to_owned(), true), ("other".to_owned(), false)];
+    assert_eq!(removed("ledger"), expected);
+    assert_eq!(removed("found"), expected);
+    let page = sandbox.finish(&["status"]).stdout;
+    let page = String::from_utf8(page).unwrap();
+    let marked: Vec<&str> = page.lines().filter(|line| line.ends_with("  removed")).collect();
+    assert!(marked.len() == 1 && marked[0].contains("oops"), "{page}");
+}
