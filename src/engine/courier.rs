@@ -122,6 +122,12 @@ impl Lane {
             self.courier.success.mark(self.courier.clock.now());
         }
         let retry = self.retry(&outcome);
+        if let Outcome::Wait {
+            after, flood: true, ..
+        } = &outcome
+        {
+            self.limits.flooded(after.unwrap_or(retry));
+        }
         tracing::debug!(chat = %self.chat.name, subject = ?order.subject, reason = ?order.reason, ?outcome, "delivered");
         self.say_trouble(&outcome);
         let (subject, attempt) = (order.subject, order.attempt);
@@ -157,7 +163,7 @@ impl Lane {
     }
 
     /// Takes a place in both limits. The bot's is asked first: one that is not used is back in a moment.
-    fn place(&self, class: Class) -> Result<(), Duration> {
+    fn place(&mut self, class: Class) -> Result<(), Duration> {
         self.courier.bot.check()?;
         self.limits.check(if class.is_new_message() {
             telegram::Class::Ring
