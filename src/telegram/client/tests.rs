@@ -231,6 +231,29 @@ async fn a_proxy_that_refuses_is_a_wait() {
 }
 
 #[tokio::test]
+async fn a_tunnel_that_a_proxy_does_not_open_is_a_wait_and_the_proxy_sees_no_token() {
+    for (status, page) in [
+        (403, ""),
+        (404, "<html>who?</html>"),
+        (407, "<html>who are you?</html>"),
+        (429, ""),
+        (502, "<html>no way through</html>"),
+        (503, r#"{"ok":false}"#),
+    ] {
+        let mut proxy = Server::that_answers(status, "Retry-After: 9\r\n", page).await;
+        let through = Settings {
+            proxy: Some(format!("http://{}", proxy.address)),
+            ..settings("https://bot-api.invalid")
+        };
+        let outcome = deliver(&Client::build(&through, canary()).unwrap(), &message()).await;
+        assert!(is_wait(&outcome), "{status}: {outcome:?}");
+        let asked = proxy.requests.recv().await.unwrap();
+        assert!(asked.starts_with("CONNECT bot-api.invalid:443 "), "{asked}");
+        holds_no_token(&asked);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_after_the_request_is_unsure() {
     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"ok\":true".to_vec();
     for deed in [
