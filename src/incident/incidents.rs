@@ -278,7 +278,7 @@ impl Incidents {
 
     /// What an outcome means for its chat, for the others to know. Of a chat that takes no messages another one
     /// is told, even one that hears no notices otherwise.
-    fn notice_outcome(&mut self, chat: &ChatName, was_parked: bool, outcome: &Outcome, now: Now) {
+    pub(super) fn notice_outcome(&mut self, chat: &ChatName, was_parked: bool, outcome: &Outcome, now: Now) {
         let notice = match (
             was_parked,
             self.rows.chat(chat).and_then(|chat| chat.parked.as_ref()),
@@ -309,7 +309,7 @@ impl Incidents {
         notices::add(&mut self.rows, &told, &notice, now);
     }
 
-    fn is_parked(&self, chat: &ChatName) -> bool {
+    pub(super) fn is_parked(&self, chat: &ChatName) -> bool {
         self.rows.chat(chat).is_some_and(|chat| chat.parked.is_some())
     }
 
@@ -409,7 +409,7 @@ impl Incidents {
     }
 
     /// When `chat` may be sent to again; absent: now.
-    fn gate(&self, chat: &ChatName, now: Now) -> Option<Moment> {
+    pub(super) fn gate(&self, chat: &ChatName, now: Now) -> Option<Moment> {
         let own = self.rows.chat(chat).and_then(|chat| chat.gate);
         let closed = own
             .into_iter()

@@ -375,6 +375,11 @@ impl Rows {
         self.token_gate.until.into_iter().chain(self.token_pause)
     }
 
+    /// When the bot may send again after a flood.
+    pub(super) fn flood_gate(&self) -> Option<Timer> {
+        self.token_gate.until
+    }
+
     pub(super) fn token_pause(&self) -> Option<Timer> {
         self.token_pause
     }

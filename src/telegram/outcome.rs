@@ -66,6 +66,40 @@ const SENTENCES: &[(&str, RefusalKind)] = &[
     ("user_is_blocked", RefusalKind::ChatGone),
 ];
 
+/// Why getUpdates is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Conflict {
+    /// Updates are sent to a webhook.
+    Webhook,
+    /// Somebody else asks for them.
+    OtherPoller,
+}
+
+/// Whether an answer of getUpdates says that somebody else has the updates.
+pub(super) fn conflict(answer: &Answer) -> Option<Conflict> {
+    if answer.status != 409 {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(answer.body.as_deref()?).ok()?;
+    let description = body.get("description")?.as_str()?.to_lowercase();
+    Some(if description.contains("webhook") {
+        Conflict::Webhook
+    } else {
+        Conflict::OtherPoller
+    })
+}
+
+/// The result of a question, which an "unchanged" never answers.
+pub(super) fn done(verdict: Verdict) -> Result<Value, Outcome> {
+    match verdict {
+        Verdict::Done(result) => Ok(result),
+        Verdict::Not(outcome) => Err(outcome),
+        Verdict::Unchanged => Err(Outcome::Unsure {
+            why: "Telegram took a question for an edit".to_owned(),
+        }),
+    }
+}
+
 /// Sorts an answer.
 pub(super) fn sort(answer: &Answer, redactor: &Redactor) -> Verdict {
     let json = answer
@@ -321,6 +355,48 @@ mod tests {
                 "{moved:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_conflict_says_who_has_the_updates() {
+        let answer = |status, description: &str| Answer {
+            status,
+            retry_after: None,
+            body: Some(
+                serde_json::json!({"ok": false, "description": description})
+                    .to_string()
+                    .into_bytes(),
+            ),
+        };
+        for (status, description, conflict_with) in [
+            (
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook",
+                Some(Conflict::Webhook),
+            ),
+            (
+                409,
+                "Conflict: terminated by setWebhook request",
+                Some(Conflict::Webhook),
+            ),
+            (
+                409,
+                "Conflict: terminated by other getUpdates request",
+                Some(Conflict::OtherPoller),
+            ),
+            (400, "Bad Request: webhook", None),
+        ] {
+            assert_eq!(
+                conflict(&answer(status, description)),
+                conflict_with,
+                "{description}"
+            );
+        }
+        let page = Answer {
+            body: Some(b"<html>Conflict".to_vec()),
+            ..answer(409, "")
+        };
+        assert_eq!(conflict(&page), None);
     }
 
     #[test]

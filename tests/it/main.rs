@@ -13,10 +13,14 @@
 mod support;
 
 mod bad_input;
+mod chats;
 mod check;
+mod control;
 mod documents;
 mod floors;
+mod follow;
 mod health;
+mod init;
 mod kill;
 mod notices;
 mod once;
@@ -24,6 +28,7 @@ mod outage;
 mod proxy;
 mod road;
 mod rotation;
+mod schema;
 mod secrecy;
 mod shutdown;
 mod status;

@@ -392,7 +392,8 @@ async fn the_bot_tells_its_name() {
         bot,
         Bot {
             id: 4242,
-            username: "ops_bot".to_owned()
+            username: "ops_bot".to_owned(),
+            reads_groups: false
         }
     );
 }
