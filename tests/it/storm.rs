@@ -200,10 +200,10 @@ fn storm(sandbox: &Sandbox, over: &Arc<AtomicBool>) -> JoinHandle<u64> {
     std::thread::spawn(move || {
         let mut count = 0;
         while !over.load(Ordering::SeqCst) {
-            let lines: String = (0..100)
+            let lines: Vec<String> = (0..100)
                 .map(|n| format!("ERROR kind{} again\n", (count + n) % 40))
                 .collect();
-            file.write_all(lines.as_bytes()).unwrap();
+            file.write_all(lines.concat().as_bytes()).unwrap();
             count += 100;
             std::thread::sleep(Duration::from_millis(50));
         }
