@@ -210,6 +210,7 @@ impl Engine {
             asks: ask_receiver,
             lanes: wake_lanes,
             once: mode == Mode::Once,
+            unwritten: None,
         };
         Ok(Self {
             reader: Thread::spawn("reader", || reader.run())?,
