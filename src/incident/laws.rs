@@ -1431,3 +1431,95 @@ fn with_nobody_who_hears_notices_there_are_none() {
     world.commit();
     assert!(world.disk.notices.is_empty());
 }
+
+#[test]
+fn after_an_hour_without_telegram_two_million_matches_are_a_handful_of_messages_and_exact_totals() {
+    let chats = vec![ChatName::new("ops"), ChatName::new("me")];
+    let mut world = world_with(RuleSettings {
+        chats: chats.clone(),
+        by: vec!["k".into()],
+        ..RuleSettings::new("new", "ops")
+    });
+    // 10,000 bursts of 200 in an hour. The first 25 incidents fall silent in the middle of it and end.
+    for burst in 0..10_000u64 {
+        let by = u8::try_from(burst % 25).unwrap() + if burst < 4_000 { 0 } else { 25 };
+        world.matches(0, by, &[1, 2, 3, 4], 50);
+        world.pass(360);
+        if burst % 500 == 0 {
+            for chat in 0..2 {
+                let answer = if burst % 1_000 == 0 {
+                    Answer::Wait
+                } else {
+                    Answer::Unsure
+                };
+                world.deliver(chat, answer);
+            }
+            world.commit();
+        }
+    }
+    world.commit();
+    let live: Vec<IncidentId> = world
+        .incidents
+        .incidents()
+        .filter(|i| !i.is_over())
+        .map(|i| i.id)
+        .collect();
+    assert_eq!(live.len(), 25);
+    let ended = world.incidents.incidents().count() - live.len();
+    assert!(
+        ended <= 4,
+        "three ended incidents wait by name, and one that may have arrived; {ended} do"
+    );
+    let mut messages: BTreeMap<(ChatName, IncidentId), u32> = BTreeMap::new();
+    for _ in 0..4_000 {
+        let mut idle = true;
+        for (index, chat) in chats.iter().enumerate() {
+            while let Some(order) = world.take(index) {
+                idle = false;
+                let outcome = world.answer(Answer::Sent);
+                world.remember(&order, &outcome);
+                let (subject, attempt) = (&order.subject, order.attempt);
+                world
+                    .incidents
+                    .settle(subject, attempt, &outcome, Duration::ZERO, world.now);
+                let Subject::Incident { key, kind } = &order.subject else {
+                    panic!("nobody asked for notices");
+                };
+                if *kind == AttemptKind::Open {
+                    *messages.entry((chat.clone(), key.incident)).or_default() += 1;
+                }
+                world.commit();
+            }
+        }
+        if idle && world.incidents.ledger().iter().all(|line| line.pending == 0) {
+            break;
+        }
+        world.pass(20_000);
+    }
+    world.check_ledger().unwrap();
+    assert!(messages.values().all(|count| *count == 1), "{messages:?}");
+    for chat in &chats {
+        let of_chat = messages.keys().filter(|(name, _)| name == chat);
+        assert!(of_chat.clone().count() <= 25 + 4, "{}", of_chat.count());
+        let claimed: u64 = world
+            .claims
+            .iter()
+            .filter(|((name, _), _)| name == chat)
+            .map(|(_, claim)| claim)
+            .sum();
+        assert_eq!(claimed, 2_000_000);
+    }
+    for line in world.incidents.ledger() {
+        let Account {
+            matched,
+            shown,
+            counted,
+            ..
+        } = line.account;
+        assert_eq!(
+            (matched, shown + counted, line.pending),
+            (2_000_000, 2_000_000, 0)
+        );
+    }
+    assert_eq!(world.unlabelled, 0);
+}
