@@ -5,7 +5,7 @@
 
 use crate::model::{
     AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, ChatName, Delivery, DeliveryKey,
-    Incident, KeptLine, NoticeKey, Now, Rendered, Text,
+    Form, Incident, KeptLine, NoticeKey, Now, Rendered, Text,
 };
 
 use super::policy::{SendReason, new_shapes};
@@ -86,6 +86,8 @@ pub(super) struct Decided {
     pub(super) kind: AttemptKind,
     pub(super) sounds: bool,
     pub(super) reason: SendReason,
+    /// The attempt cannot be stored: a crash would forget it, so a new message says that it may repeat.
+    pub(super) unwritten: bool,
 }
 
 /// Renders a snapshot of what is owed and books the attempt.
@@ -105,7 +107,8 @@ pub(super) fn begin(
     let incident = rows.incident(key.incident)?;
     let delivery = rows.delivery(key)?;
     let (held, carried, folds) = tells_of(rows, rule, &account, delivery, decided.kind, now);
-    let card = card(rows, rule, incident, delivery, decided.kind, carried.as_ref());
+    let mut card = card(rows, rule, incident, delivery, decided.kind, carried.as_ref());
+    card.repeat |= decided.unwritten && decided.kind.is_new_message();
     let rendered = render(&card);
     // Answers can be lost for hours while the messages arrive: the first repeats ring, the others do not.
     let sounds = decided.sounds && delivery.unsure < SOUNDING_REPEATS;
@@ -169,7 +172,7 @@ fn order(rows: &Rows, delivery: &Delivery, attempt: &Attempt, decided: Decided, 
         reason: decided.reason,
         call,
         silent: !attempt.sounds,
-        plain: delivery.plain,
+        plain: delivery.form.is_plain(),
         text,
         moved_to: chat.and_then(|chat| chat.moved_to),
         topic_gone: chat.is_some_and(|chat| chat.topic_gone),
@@ -231,7 +234,8 @@ fn card<'a>(
             delivery.dropped,
         ),
         AttemptKind::Edit | AttemptKind::End if rule.ring == Ring::All => {
-            lines(delivery.opening_lines.iter().collect(), 0, 0)
+            let (before, dropped) = (delivery.opening_before, delivery.opening_dropped);
+            lines(delivery.opening_lines.iter().collect(), before, dropped)
         }
         AttemptKind::Open | AttemptKind::Batch | AttemptKind::Edit | AttemptKind::End => CardKind::Live,
         AttemptKind::Reply => CardKind::FollowUp(new_shapes(incident, delivery).collect()),
@@ -241,6 +245,7 @@ fn card<'a>(
         incident,
         kind: kind_of_card,
         repeat: delivery.repeat && kind.is_new_message(),
+        short: delivery.form == Form::Short,
         told_elsewhere: delivery.told_elsewhere,
         carried,
     }

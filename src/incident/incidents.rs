@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Account, AccountKey, AttemptId, AttemptKind, Card, ChatName, Delivery, DeliveryKey, Ended, Incident,
-    IncidentId, LedgerDelta, Moment, Notice, NoticeCard, NoticeKey, Now, Outcome, Phase, Rendered, Row,
-    RuleName, State, Text, Timer,
+    Account, AccountKey, AttemptId, AttemptKind, Card, ChatName, ChatTarget, Delivery, DeliveryKey, Ended,
+    Incident, IncidentId, LedgerDelta, Moment, Notice, NoticeCard, NoticeKey, Now, Outcome, Phase, Rendered,
+    Row, RuleName, State, Text, Timer,
 };
 
 use super::booking::{self, Settled};
@@ -16,7 +16,7 @@ use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings, Settings};
-use super::{fold, limit, notices};
+use super::{chat, fold, limit, notices};
 
 /// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub struct LedgerLine {
     pub account: Account,
     /// Matches whose fate is open: Σ (applied - settled) over the deliveries, and what is folded.
     pub pending: u64,
+    /// Its rule left rules.toml, or tells its chat no longer.
+    pub removed: bool,
 }
 
 /// Makes texts of what is owed. Pure: the same card gives the same message.
@@ -111,6 +113,14 @@ impl Incidents {
         incidents
     }
 
+    /// Takes up where rules.toml says that the chats are. Once, right after [`Incidents::restore`]: a chat that
+    /// is somewhere else than before has none of the messages sent so far, and is not the one that refused.
+    pub fn locate<'a>(&mut self, chats: impl IntoIterator<Item = (&'a ChatName, &'a ChatTarget)>) {
+        for (chat, target) in chats {
+            chat::locate(&mut self.rows, chat, target);
+        }
+    }
+
     /// Takes the rows of a turn, in order. What is due by then happens first.
     pub fn apply(&mut self, rows: Vec<Row>, now: Now) {
         self.tick(now);
@@ -134,6 +144,7 @@ impl Incidents {
     /// Lets time pass: `wait` and `quiet` run out.
     pub fn tick(&mut self, now: Now) {
         let moment = now.moment;
+        self.forget_removed_accounts(moment);
         let opens = |incident: &&Incident| matches!(incident.phase, Phase::Gathering { until } if until.fired(moment));
         let opened: Vec<IncidentId> = self
             .rows
@@ -193,11 +204,13 @@ impl Incidents {
     }
 
     /// Begins the most urgent request that `chat` is owed, if it is of `class` or more urgent. The caller
-    /// commits [`Incidents::changes`] before it sends a new message.
+    /// commits [`Incidents::changes`] before it sends a new message; where it cannot (`unwritten`), the message says
+    /// that it may repeat, for a crash would forget that it was sent.
     pub fn take(
         &mut self,
         chat: &ChatName,
         class: Class,
+        unwritten: bool,
         now: Now,
         render: &mut dyn Render,
     ) -> Option<Order> {
@@ -215,15 +228,30 @@ impl Incidents {
         match what {
             What::Incident { key, kind, sounds } => {
                 let rule = self.rule(&self.rows.delivery(&key)?.rule);
-                let decided = Decided { kind, sounds, reason };
+                let decided = Decided {
+                    kind,
+                    sounds,
+                    reason,
+                    unwritten,
+                };
                 let render = &mut |card: &Card<'_>| render.incident(card);
                 delivery::begin(&mut self.rows, &rule, &key, decided, now, &mut self.draw, render)
             }
             What::Notices(key) => {
                 let render = &mut |card: &NoticeCard<'_>| render.notices(card);
-                notices::begin(&mut self.rows, &key, now, &mut self.draw, render)
+                notices::begin(&mut self.rows, &key, unwritten, now, &mut self.draw, render)
             }
         }
+    }
+
+    /// A request that was begun is not made after all: nothing is booked, and it is owed as before.
+    pub fn withdraw(&mut self, subject: &Subject, attempt: AttemptId, now: Now) {
+        let not_sent = Outcome::Wait {
+            after: Some(Duration::ZERO),
+            flood: false,
+            why: String::new(),
+        };
+        self.settle(subject, attempt, &not_sent, Duration::ZERO, now);
     }
 
     /// Books what became of a request. `retry` is how long to wait where Telegram did not say.
@@ -293,7 +321,8 @@ impl Incidents {
             _ => others(&self.noticed),
         };
         if told.is_empty() && !self.noticed.is_empty() {
-            told = others(&self.chats).into_iter().take(1).collect();
+            let listens = |other: &ChatName| !self.is_parked(other);
+            told = others(&self.chats).into_iter().filter(listens).take(1).collect();
         }
         notices::add(&mut self.rows, &told, &notice, now);
     }
@@ -320,6 +349,7 @@ impl Incidents {
             key: row.key.clone(),
             account: row.account,
             pending: pending(&row.key) + row.folded(),
+            removed: row.removed.is_some(),
         };
         self.rows.accounts().map(line).collect()
     }
@@ -344,7 +374,8 @@ impl Incidents {
             }
             Some(Decision::Hold(..)) => delivery.pending() > 0 && !self.refuses(&delivery.key.chat, now),
         };
-        // A kind of notices that was told pauses for longer than a single pass lasts.
+        // No pass waits for what it has to say about itself: a kind that was told pauses for longer than a pass lasts, and
+        // a Telegram that is away hears of it the next time.
         let told = |hold: HoldReason, until: Option<Moment>| {
             hold == HoldReason::Pause && until.is_some_and(|until| until - now.moment > notices::GATHER)
         };
@@ -353,7 +384,7 @@ impl Incidents {
                 Ok(()) => true,
                 Err((hold, until)) => hold != HoldReason::NothingOwed && !told(hold, until),
             };
-            waits && !self.refuses(&row.key.chat, now)
+            waits && self.gate(&row.key.chat, now).is_none()
         });
         self.rows.all_deliveries().filter(waits).count() + notices.count()
     }

@@ -437,7 +437,8 @@ fn rename_under_writers(sandbox: &Sandbox, shown: Shown, how: &str) {
 #[test]
 fn nothing_is_lost_or_doubled_over_rotations_with_late_writers() {
     let sandbox = Sandbox::new();
-    let shown = Shown::start(&sandbox, &["app.log"]);
+    // From the first line: on a slow machine more than ten are there before it starts.
+    let shown = Shown::start(&sandbox, &["-n", "+1", "app.log"]);
     rename_under_writers(&sandbox, shown, "events");
 }
 
@@ -467,7 +468,7 @@ fn with_poll_nothing_is_lost_over_rotations_and_no_inotify_call_is_made() {
     shown.end();
 
     let sandbox = Sandbox::new();
-    let (shown, trace) = traced(&sandbox, &["--poll", "-s", "0.1", "app.log"]);
+    let (shown, trace) = traced(&sandbox, &["--poll", "-s", "0.1", "-n", "+1", "app.log"]);
     until("it is traced", || trace.exists());
     rename_under_writers(&sandbox, shown, "--poll, traced");
     until("the trace is whole", || calls(&trace).contains("exited with 0"));
@@ -479,7 +480,7 @@ fn what_a_copying_rotator_leaves_anywhere_is_shown_once() {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
     let sandbox = Sandbox::new();
-    let shown = Shown::start(&sandbox, &["app.log"]);
+    let shown = Shown::start(&sandbox, &["-n", "+1", "app.log"]);
     let stage = Arc::new(Stage::default());
     let writer = {
         let (log, stage, dice) = (sandbox.log("app.log"), stage.clone(), random.fork());

@@ -1,4 +1,4 @@
-//! What the program says about itself.
+//! `status` and `status --json`: how the running process is.
 
 use std::time::Duration;
 
@@ -28,9 +28,11 @@ fn the_ledger_in_status_agrees_with_what_the_phone_shows() {
     let sandbox = Sandbox::unlimited();
     sandbox.rules(RULES).append("app.log", &"ERROR one\n".repeat(7));
     let _running = sandbox.start(&[]);
-    sandbox.api.journal().wait(Duration::from_secs(30), |journal| {
-        !journal.messages(ME).is_empty()
-    });
+    let told = sandbox
+        .api
+        .journal()
+        .wait(Duration::from_mins(1), |journal| !journal.messages(ME).is_empty());
+    assert!(told, "{}", sandbox.stderr());
     sandbox.append("app.log", &"ERROR two\n".repeat(5));
     until("the totals are told", || {
         total(&sandbox.last_text_of_first()) == 12
@@ -64,14 +66,47 @@ fn the_ledger_in_status_agrees_with_what_the_phone_shows() {
     }
 }
 
+#[test]
+fn the_account_of_a_removed_rule_is_still_shown_and_marked() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES).append("app.log", "ERROR one\n");
+    sandbox.once();
+    let other = RULES.replace("oops", "other").replace("ERROR", "PANIC");
+    sandbox.rules(&other);
+    let _running = sandbox.start(&[]);
+    sandbox.append("app.log", "PANIC two\n");
+    until("both accounts are shown", || {
+        healthy(&sandbox) && status(&sandbox)["ledger"].as_array().unwrap().len() == 2
+    });
+    let status = status(&sandbox);
+    let removed = |what: &str| -> Vec<(String, bool)> {
+        let rows = status[what].as_array().unwrap().iter();
+        rows.map(|row| {
+            (
+                row["rule"].as_str().unwrap().to_owned(),
+                row["removed"].as_bool().unwrap(),
+            )
+        })
+        .collect()
+    };
+    let expected = [("oops".to_owned(), true), ("other".to_owned(), false)];
+    assert_eq!(removed("ledger"), expected);
+    assert_eq!(removed("found"), expected);
+    let page = sandbox.finish(&["status"]).stdout;
+    let page = String::from_utf8(page).unwrap();
+    let marked: Vec<&str> = page.lines().filter(|line| line.ends_with("  removed")).collect();
+    assert!(marked.len() == 1 && marked[0].contains("oops"), "{page}");
+}
+
 /// What scripts rely on: every field with the kind of value it has. A list shows what its entries are.
 const SHAPE: &str = r#"{"version": "", "pid": 0, "uptime_s": 0, "healthy": true, "reasons": [],
  "logs": [{"name": "", "files": [{"path": "", "state": "", "offset": 0, "size": 0, "lag_bytes": 0}]}],
  "incidents": [{"rule": "", "by": {}, "state": "", "opened_at": "", "last_at": "", "total": 0, "shapes": 0}],
  "chats": [{"name": "", "id": 0, "topic": null, "state": "", "reason": null, "retry_at": null}],
  "mutes": [],
- "ledger": [{"rule": "", "chat": "", "matched": 0, "shown": 0, "counted": 0, "muted": 0, "failed": 0, "pending": 0}],
- "found": [{"rule": "", "found": 0, "below": 0, "waiting": 0}],
+ "ledger": [{"rule": "", "chat": "", "matched": 0, "shown": 0, "counted": 0, "muted": 0, "failed": 0, "pending": 0,
+  "removed": false}],
+ "found": [{"rule": "", "found": 0, "below": 0, "waiting": 0, "removed": false}],
  "gaps": [{"path": "", "at": "", "kind": "", "bytes": 0}], "strangers": 0}"#;
 
 /// What of the shape is missing in a value, or is of another kind.
@@ -118,4 +153,20 @@ fn status_json_has_every_field_that_scripts_rely_on() {
         left.is_empty()
     });
     assert!(complete, "{left:?}");
+}
+
+#[test]
+fn of_a_process_that_was_killed_there_is_no_status() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES);
+    let running = sandbox.start(&[]);
+    until("it is healthy", || healthy(&sandbox));
+    running.kill_nine();
+    assert!(
+        sandbox.path("state/status.json").exists(),
+        "what it wrote last is still there"
+    );
+    let output = sandbox.finish(&["status"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no tailgram runs with this state folder"));
 }
