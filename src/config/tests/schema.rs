@@ -25,21 +25,21 @@ static SCHEMA: LazyLock<(Schemas, SchemaIndex)> = LazyLock::new(|| {
 /// What an editor would say of a rules.toml.
 pub(super) fn valid(file: &Toml) -> Result<(), String> {
     let (schemas, index) = &*SCHEMA;
-    let json = serde_json::to_value(undated(Value::Table(file.clone()))).unwrap();
+    let json = undated(serde_json::to_value(file).unwrap());
     schemas
         .validate(&json, *index)
         .map_err(|error| format!("{error:#}"))
 }
 
-/// Dates are strings to an editor, and not the tables that they are to serde.
-fn undated(value: Value) -> Value {
-    match value {
-        Value::Datetime(date) => Value::String(date.to_string()),
-        Value::Array(items) => items.into_iter().map(undated).collect(),
-        Value::Table(table) => {
-            let table = table.into_iter().map(|(key, value)| (key, undated(value)));
-            Value::Table(table.collect())
-        }
+/// JSON has no dates, and serde makes tables of them. No key holds one, so they are nothing.
+fn undated(json: Json) -> Json {
+    match json {
+        Json::Object(table) if table.contains_key("$__toml_private_datetime") => Json::Null,
+        Json::Object(table) => table
+            .into_iter()
+            .map(|(key, value)| (key, undated(value)))
+            .collect(),
+        Json::Array(items) => items.into_iter().map(undated).collect(),
         other => other,
     }
 }
