@@ -20,22 +20,25 @@ pub struct Fields {
     around: Map<String, Value>,
     /// What the text says itself.
     inside: Map<String, Value>,
+    /// A pair in a sentence is a field, but no message that could stand for the sentence.
+    has_message: bool,
 }
 
 impl Fields {
     /// The fields of a text in a log of this format; of a wrapped one, as the program wrote it.
     pub fn of(format: Format, text: &[u8]) -> Self {
+        // A container holds programs of all kinds.
+        let braced = format.is_wrapped() && text.trim_ascii_start().starts_with(b"{");
         let inside = match format {
             Format::Plain => Map::new(),
             Format::Json => object(text),
-            Format::Logfmt => pairs(text),
-            // A container holds programs of all kinds.
-            Format::Docker | Format::Cri if text.trim_ascii_start().starts_with(b"{") => object(text),
-            Format::Docker | Format::Cri => pairs(text),
+            _ if braced => object(text),
+            Format::Logfmt | Format::Docker | Format::Cri => pairs(text),
         };
         Self {
             around: Map::new(),
             inside,
+            has_message: braced || !format.is_wrapped(),
         }
     }
 
@@ -56,6 +59,9 @@ impl Fields {
 
     /// What people are shown instead of the whole text.
     pub fn message(&self) -> Option<&str> {
+        if !self.has_message {
+            return None;
+        }
         let texts = MESSAGES
             .iter()
             .filter_map(|name| self.inside.get(*name)?.as_str());
@@ -104,12 +110,11 @@ fn pairs(text: &[u8]) -> Map<String, Value> {
             rest = behind;
             continue;
         };
-        let (value, behind) = match value.strip_prefix('"') {
-            Some(quoted) => unquote(quoted),
-            None => {
-                let end = value.find(char::is_whitespace).unwrap_or(value.len());
-                (value[..end].to_owned(), &value[end..])
-            }
+        let (value, behind) = if let Some(quoted) = value.strip_prefix('"') {
+            unquote(quoted)
+        } else {
+            let end = value.find(char::is_whitespace).unwrap_or(value.len());
+            (value[..end].to_owned(), &value[end..])
         };
         if !key.is_empty() {
             pairs.insert(key.to_owned(), Value::String(value));
@@ -171,7 +176,10 @@ mod tests {
     fn what_is_no_object_has_no_fields() {
         let deep = format!("{{\"a\":{}", "[".repeat(100_000));
         for text in ["[1]", "{\"a\":", "7", "", "{\"a\":1e999}", deep.as_str()] {
-            assert_eq!(Fields::of(Format::Json, text.as_bytes()), Fields::default());
+            assert!(
+                Fields::of(Format::Json, text.as_bytes()).inside.is_empty(),
+                "{text:.20}"
+            );
         }
         let long = "9".repeat(1000);
         let fields = Fields::of(Format::Json, br#"{"n":123456789012345678901234567890}"#);
@@ -216,6 +224,13 @@ mod tests {
         );
         is(&Fields::of(Format::Cri, b"level=x"), "level", Some("x"));
         is(&Fields::of(Format::Plain, b"level=x"), "level", None);
+        let message = |text: &[u8]| Fields::of(Format::Docker, text).message().map(str::to_owned);
+        assert_eq!(message(br#"{"msg":"m"}"#).as_deref(), Some("m"));
+        assert_eq!(
+            message(b"ERROR writing log=/var/log/x failed"),
+            None,
+            "nothing of a sentence is left out"
+        );
     }
 
     proptest! {
