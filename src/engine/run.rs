@@ -147,23 +147,18 @@ impl Engine {
         let incidents = incidents(&settings, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
         let (status, listeners) = mpsc::channel(1);
-        if let Some(folder) = &folder {
-            let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());
-            let health = settings.health;
-            let (pulse, success) = (pulse.clone(), success.clone());
-            tokio::spawn(
-                Herald {
-                    folder,
-                    clock,
-                    asks,
-                    pulse,
-                    success,
-                    chats,
-                    health,
-                    listeners,
-                }
-                .run(),
-            );
+        let herald = folder.clone().map(|folder| Herald {
+            folder,
+            clock,
+            asks: asks.clone(),
+            pulse: pulse.clone(),
+            success: success.clone(),
+            chats: chats.clone(),
+            health: settings.health,
+            listeners,
+        });
+        if let Some(herald) = herald {
+            tokio::spawn(herald.run());
         }
         let courier = Courier {
             asks: asks.clone(),
