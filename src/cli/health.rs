@@ -1,7 +1,7 @@
 //! `tailgram health`: for HEALTHCHECK.
 
 use crate::config::Environment;
-use crate::engine::Status;
+use crate::engine::{Status, process};
 
 use super::state_dir::StateDir;
 use super::{Failure, Options};
@@ -19,7 +19,8 @@ pub(super) fn run(options: &Options, env: &Environment) -> Result<(), Failure> {
             folder.display()
         )));
     };
-    if !exists(status.pid) {
+    // HEALTHCHECK runs in the container of the process it asks about, so both count processes alike.
+    if !process::exists(status.pid) {
         return Err(Failure::Running(format!(
             "unhealthy: process {} is gone",
             status.pid
@@ -40,12 +41,4 @@ pub(super) fn run(options: &Options, env: &Environment) -> Result<(), Failure> {
             status.reasons.join("; ")
         )))
     }
-}
-
-/// Whether a process has this number. HEALTHCHECK runs in the container of the process it asks about, so both
-/// count processes alike.
-fn exists(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    // Not being allowed to signal a process proves that it is there.
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

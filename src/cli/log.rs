@@ -77,6 +77,12 @@ pub(super) fn complain(failure: &Failure) {
     }
 }
 
+/// Says what to do next, to the person who typed the command. Results are on stdout, for a file perhaps.
+#[expect(clippy::print_stderr, reason = "for the person who typed the command")]
+pub(super) fn tell(words: &str) {
+    eprintln!("{words}");
+}
+
 /// Says what is allowed in rules.toml but probably not meant, as fully as what is wrong.
 #[expect(clippy::print_stderr, reason = "for the person who typed the command")]
 pub(super) fn warn(warning: &Problem) {

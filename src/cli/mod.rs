@@ -4,13 +4,17 @@
 //! stdout is for results, stderr for logs. 0: fine; 1: failed while running; 2: the command line or
 //! rules.toml is wrong.
 
+mod chats;
 mod check;
 mod completions;
 mod demo;
+mod follow;
 mod health;
+mod init;
 mod log;
 mod man;
 mod run;
+mod schema;
 mod send;
 mod state_dir;
 mod status;
@@ -64,14 +68,22 @@ enum Command {
     Run(run::Args),
     /// Read rules.toml, say everything that is wrong with it, run the rules' own tests
     Check(check::Args),
+    /// Print what is written to files, as GNU `tail -F` does; needs no rules and no token
+    Follow(follow::Args),
+    /// Wait for, and list, the chats and topics that the bot can see, ready to paste into rules.toml
+    Chats(chats::Args),
     /// Send one message through the same sender
     Send(send::Args),
     /// Say what is followed, what is open, and the account of every match
     Status(status::Args),
     /// Exit 0 when reading and delivering work, else 1 with the reason
     Health,
+    /// Write a commented rules.toml and compose.yaml to start from
+    Init(init::Args),
     /// See the whole pipeline in the terminal, on made-up logs; no token, no network
     Demo,
+    /// Print the JSON Schema of rules.toml, for completion in editors
+    Schema,
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page, or that of one command
@@ -117,10 +129,14 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(&cli.options, &args, &env),
         Command::Check(args) => check::run(&cli.options, &args, &env),
+        Command::Follow(args) => follow::run(args),
+        Command::Chats(args) => chats::run(&cli.options, &args, &env),
         Command::Send(args) => send::run(&cli.options, &args, &env),
         Command::Status(args) => status::run(&cli.options, &args, &env),
         Command::Health => health::run(&cli.options, &env),
+        Command::Init(args) => init::run(&args, &env),
         Command::Demo => demo::run(&env),
+        Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

@@ -1,11 +1,20 @@
 //! `tailgram send`.
+//!
+//! While a process holds the state folder it sends: two senders that do not know of each other break the limits of
+//! one bot. Only where nobody does, or where the process cannot be asked but its gates can be read, this command sends
+//! by itself.
 
 use std::io::Read;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
 
 use crate::config::{self, Environment};
-use crate::message::{Clean, TextBuilder};
-use crate::model::{ChatTarget, Outcome, State, Timestamp};
+use crate::engine::control::{self, AskError, ErrorKind, Note};
+use crate::message;
+use crate::model::{Outcome, State, Timestamp};
+use crate::store::Store;
 use crate::telegram::{Call, ChatSettings, Client, Request};
 
 use super::state_dir::StateDir;
@@ -13,6 +22,8 @@ use super::{Failure, Options};
 
 /// How long a closed gate is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A process that has the lock and no socket yet may be starting; it is given so long.
+const STARTING: Duration = Duration::from_secs(3);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,20 +35,94 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(), Failure> {
-    let settings = super::settings(options, env)?;
-    let chat = chat(&settings, args.chat.as_deref())?;
     let text = text(&args.text)?;
-    let token = settings.token.token(env).map_err(Failure::usage)?;
-    let client = Client::build(&settings.telegram, token).map_err(Failure::running)?;
-    let state = StateDir::choose(options, env)
-        .and_then(|dir| dir.peek())
-        .ok()
-        .flatten();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::running)?;
+    let state_dir = StateDir::choose(options, env).ok();
+    if let Some(folder) = state_dir.as_ref().and_then(StateDir::folder)
+        && let Asked::Done = ask(&runtime, folder, args.chat.as_deref(), &text)?
+    {
+        return Ok(());
+    }
+    let settings = super::settings(options, env)?;
+    let chat = chat(&settings, args.chat.as_deref())?;
+    let token = settings.token.token(env).map_err(Failure::usage)?;
+    let client = Client::build(&settings.telegram, token).map_err(Failure::running)?;
+    let state = state_dir.and_then(|dir| dir.peek().ok().flatten());
     runtime.block_on(deliver(&client, chat, &text, state.as_ref()))
+}
+
+/// What came of asking the process that uses a state folder.
+enum Asked {
+    /// It sent the message.
+    Done,
+    /// There is none, or none that can be asked: this command has to send by itself.
+    Nobody,
+}
+
+/// Has the process send that uses the state folder, if one does.
+fn ask(runtime: &Runtime, folder: &Path, chat: Option<&str>, text: &str) -> Result<Asked, Failure> {
+    let begun = Instant::now();
+    loop {
+        let asked = runtime.block_on(control::send(folder, chat, text, PATIENCE, say));
+        match asked {
+            Ok(()) => return Ok(Asked::Done),
+            Err(AskError::Nobody) => {}
+            Err(error) => return Err(failure(folder, &error)),
+        }
+        let holder = Store::holder(folder).map_err(|error| unknown(folder, &error))?;
+        let Some(holder) = holder else {
+            return Ok(Asked::Nobody);
+        };
+        if begun.elapsed() < STARTING {
+            std::thread::sleep(Duration::from_millis(50));
+            continue;
+        }
+        tracing::warn!(
+            "{holder} uses the state folder and has no control.sock there (an older version, or its log says why); \
+             sending past it, by the gates it stored"
+        );
+        return Ok(Asked::Nobody);
+    }
+}
+
+fn say(note: Note) {
+    match note {
+        Note::Waiting { chat, wait, why } => tracing::warn!(
+            chat,
+            seconds = wait.as_secs_f32(),
+            why,
+            "waiting until the chat takes messages again"
+        ),
+        Note::Sent { chat, message_id } => {
+            tracing::info!(chat, message_id, "sent by the running process");
+        }
+    }
+}
+
+fn failure(folder: &Path, error: &AskError) -> Failure {
+    match error {
+        AskError::Refused {
+            kind: ErrorKind::Usage,
+            why,
+        } => Failure::Usage(why.clone()),
+        AskError::Denied(error) => unknown(folder, error),
+        AskError::Silent(_) => Failure::Running(format!("{error}; it may or may not have been sent")),
+        AskError::Deaf(_) => Failure::Running(format!("{error}; not sent")),
+        AskError::Refused { .. } | AskError::Nobody => Failure::running(error),
+    }
+}
+
+/// The folder is another user's, so are the gates in it: a message sent without them could break into a flood.
+fn unknown(folder: &Path, error: &std::io::Error) -> Failure {
+    let folder = folder.display();
+    Failure::Running(format!(
+        "whether a tailgram runs with the state in {folder} cannot be told: {error}; not sent, for it may be sending to \
+         the same chats. Ask as the user that owns the folder, or, if the message has nothing to do with that \
+         process, add --state-dir :memory:"
+    ))
 }
 
 fn chat<'s>(settings: &'s config::Settings, name: Option<&str>) -> Result<&'s ChatSettings, Failure> {
@@ -127,13 +212,11 @@ async fn deliver(
 
 /// The words as they are, shortened to what Telegram takes.
 fn request(chat: &ChatSettings, text: &str, state: Option<&State>) -> Request {
-    let moved = state.and_then(|state| state.chats.iter().find(|known| known.name == chat.name)?.moved_to);
-    let mut builder = TextBuilder::new();
-    builder.say(Clean::block(text).as_str());
+    let known = state.and_then(|state| state.chats.iter().find(|known| known.name == chat.name));
     Request {
-        chat: moved.map_or_else(|| chat.target.clone(), ChatTarget::Id),
+        chat: known.map_or_else(|| chat.target.clone(), |known| known.place(&chat.target)),
         topic: chat.topic,
-        text: builder.finish(),
+        text: message::by_hand(text),
         plain: false,
         silent: false,
         call: Call::Send { reply_to: None },
@@ -154,7 +237,7 @@ fn gate(state: &State, chat: &ChatSettings) -> Duration {
     let chat = state
         .chats
         .iter()
-        .find(|known| known.name == chat.name && known.parked.is_none());
+        .find(|known| known.name == chat.name && known.parked.is_none() && known.is_about(&chat.target));
     let own = chat.and_then(|known| Some(known.gate?.resume(known.saved, now)));
     let bot = state
         .token_gate

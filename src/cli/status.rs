@@ -1,7 +1,9 @@
 //! `tailgram status`.
 
+use std::path::Path;
+
 use crate::config::Environment;
-use crate::engine::Status;
+use crate::engine::{Status, control};
 
 use super::state_dir::StateDir;
 use super::{Failure, Options};
@@ -15,8 +17,7 @@ pub(super) struct Args {
 
 pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(), Failure> {
     let state_dir = StateDir::choose(options, env)?;
-    let status = state_dir.folder().and_then(Status::read);
-    let Some(status) = status.filter(|status| !status.is_stale()) else {
+    let Some(status) = state_dir.folder().and_then(status) else {
         return Err(Failure::Running(
             "no tailgram runs with this state folder; name another with --state-dir".to_owned(),
         ));
@@ -28,6 +29,18 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
     };
     page.push('\n');
     super::print(page.as_bytes())
+}
+
+/// As the running process answers; as it last wrote down, if it cannot be asked.
+fn status(folder: &Path) -> Option<Status> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let asked = runtime.map(|runtime| runtime.block_on(control::status(folder)));
+    match asked {
+        Ok(Ok(status)) => return Some(status),
+        Ok(Err(error)) => tracing::debug!(%error, "not asked"),
+        Err(error) => tracing::debug!(%error, "not asked"),
+    }
+    Status::read(folder).filter(|status| !status.is_stale())
 }
 
 /// The same for people: sections of lines, and a section without lines is left out.
@@ -117,7 +130,9 @@ fn ledger(status: &Status) -> Vec<String> {
             line.pending,
         ];
         let numbers = numbers.map(|number| number.to_string());
-        row(&line.rule, &line.chat, numbers.each_ref().map(String::as_str))
+        let row = row(&line.rule, &line.chat, numbers.each_ref().map(String::as_str));
+        let removed = if line.removed { "  removed" } else { "" };
+        row + removed
     };
     let title = row(
         "rule",

@@ -67,10 +67,10 @@ impl Terminal {
         self.live.load(Ordering::Relaxed) == 0
     }
 
-    fn show(&self, chat: &ChatName, subject: &Subject, request: &Request) -> i64 {
+    fn show(&self, chat: &ChatName, subject: Option<&Subject>, request: &Request) -> i64 {
         let kind = match subject {
-            Subject::Incident { kind, .. } => Some(*kind),
-            Subject::Notices(_) => None,
+            Some(Subject::Incident { kind, .. }) => Some(*kind),
+            Some(Subject::Notices(_)) | None => None,
         };
         let (id, what) = match request.call {
             Call::Edit { message_id } => {
@@ -128,7 +128,7 @@ impl Messenger for Terminal {
     fn deliver<'a>(
         &'a self,
         chat: &'a ChatName,
-        subject: &'a Subject,
+        subject: Option<&'a Subject>,
         request: &'a Request,
     ) -> Delivering<'a> {
         Box::pin(async move {

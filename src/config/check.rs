@@ -3,7 +3,7 @@
 //! Every check goes on after a problem with a stand-in value, so that one run tells everything. What comes
 //! out is only good if nothing was reported; [`parse`](super::parse) looks at that, not these functions.
 
-mod chats;
+pub(super) mod chats;
 mod health;
 mod logs;
 mod rule_tests;
@@ -57,6 +57,7 @@ pub(super) fn settings(
             sweep: tail::Settings::SWEEP,
             hold: tail::Settings::HOLD,
             never: Vec::new(),
+            unit: tail::Unit::Lines,
         },
         logs: per_log,
         incident: incident::Settings {
@@ -90,11 +91,11 @@ fn host(key: Option<&Word>, env: &Environment, report: &mut Report<'_>) -> Strin
         }
         return name.to_owned();
     }
-    let name = env
-        .filled("TAILGRAM_HOST")
-        .or(env.hostname())
-        .unwrap_or("localhost");
-    name.chars().filter(|c| !c.is_control()).take(MAX_HOST).collect()
+    env.host()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_HOST)
+        .collect()
 }
 
 fn host_name(name: &str) -> Result<(), &'static str> {

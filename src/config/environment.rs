@@ -49,6 +49,18 @@ impl Environment {
         self.get(name).map(str::trim).filter(|value| !value.is_empty())
     }
 
+    /// What messages call this machine where rules.toml does not say it.
+    pub(crate) fn host(&self) -> &str {
+        self.filled("TAILGRAM_HOST")
+            .or(self.hostname())
+            .unwrap_or("localhost")
+    }
+
+    /// The folder that `~` means.
+    pub(crate) fn home(&self) -> Option<&str> {
+        self.filled("HOME")
+    }
+
     /// The names of all variables.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().map(String::as_str)

@@ -1,7 +1,10 @@
-//! The keys of rules.toml: those that work, and those that are promised but not built yet.
+//! The keys of rules.toml by table: those that work, those that are promised but not built yet, and what
+//! people write instead.
 //!
 //! A key of the second kind is refused, never ignored: a rule that silently loses its `where` would ring for
-//! the wrong lines. To build one, move its row from `REFUSED` to `allowed`.
+//! the wrong lines. To build one, move its row from `REFUSED` here to its table in `key`.
+
+use super::key;
 
 /// A table of rules.toml.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,36 +45,9 @@ impl Table {
         }
     }
 
-    /// The keys that work in it.
-    pub(super) fn allowed(self) -> &'static [&'static str] {
-        match self {
-            Table::Top => &["host", "telegram", "chats", "logs", "rules", "defaults", "health"],
-            Table::Telegram => &["token_file", "token", "api_url", "proxy", "updates"],
-            Table::Chat => &["id", "topic", "limit", "notices"],
-            Table::Health => &["read_within", "deliver_within"],
-            Table::Log => &[
-                "name",
-                "files",
-                "exclude",
-                "start",
-                "max_line",
-                "partial",
-                "watch",
-                "ignore",
-                "format",
-                "multiline",
-                "encoding",
-            ],
-            Table::Rule => &[
-                "name", "logs", "match", "all", "unless", "severity", "chats", "by", "wait", "every",
-                "quiet", "ring", "resolve", "limit", "redact", "tests",
-            ],
-            Table::Test => &["line", "match"],
-            Table::Defaults => &[
-                "severity", "chats", "logs", "unless", "by", "wait", "every", "quiet", "ring", "limit",
-                "redact",
-            ],
-        }
+    /// The names of the keys that work in it.
+    pub(super) fn allowed(self) -> Vec<&'static str> {
+        key::of(self).map(|key| key.name).collect()
     }
 
     /// What to do instead of a key that is not supported yet; absent if the key is not one of those.
@@ -273,7 +249,7 @@ mod tests {
             assert!(!table.allowed().contains(key), "{key}");
         }
         for table in Table::ALL {
-            let mut keys = table.allowed().to_vec();
+            let mut keys = table.allowed();
             keys.sort_unstable();
             keys.dedup();
             assert_eq!(keys.len(), table.allowed().len());
@@ -304,11 +280,11 @@ mod tests {
     #[test]
     fn every_key_that_takes_a_value_has_an_example_of_it() {
         let tables = Table::ALL.iter().filter(|table| **table != Table::Top);
-        for key in tables.flat_map(|table| table.allowed()).chain(&["host"]) {
+        for key in tables.flat_map(|table| table.allowed()).chain(["host"]) {
             assert!(
                 EXAMPLES
                     .iter()
-                    .any(|(name, example)| name == key && example.starts_with(&format!("{key} = "))),
+                    .any(|(name, example)| *name == key && example.starts_with(&format!("{key} = "))),
                 "{key}"
             );
         }

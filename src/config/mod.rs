@@ -13,10 +13,13 @@ mod check;
 mod environment;
 mod expand;
 mod find;
+mod key;
 mod keys;
 mod pattern;
 mod problem;
 mod raw;
+mod reach;
+mod schema;
 mod secret;
 mod table;
 mod token;
@@ -33,9 +36,12 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use find::{ConfigError, find};
 pub use problem::{Problem, Problems};
+pub use reach::{Reach, reach};
+pub use schema::schema;
 pub use token::{TokenSource, TokenSourceError};
+pub(crate) use value::{duration, show_duration};
 
-use crate::model::LogName;
+use crate::model::{ChatTarget, LogName};
 use crate::{event, incident, message, scan, tail, telegram};
 use problem::{Report, Source};
 
@@ -96,6 +102,14 @@ pub struct LogRules {
     pub scan: scan::Settings,
 }
 
+/// What an id of a chat looks like, for whoever wrote something else.
+pub(crate) const CHAT_ID_HELP: &str = check::chats::ID_HELP;
+
+/// A chat's id as somebody typed it; absent if it is none.
+pub(crate) fn chat_id(text: &str) -> Option<ChatTarget> {
+    check::chats::parse(text)
+}
+
 /// Reads and checks a file. A file that cannot be read is a problem like any other, without a line.
 pub fn load(path: &Path, env: &Environment) -> Result<Settings, Problems> {
     let bytes = read(path).map_err(|(what, cure)| Problems::of_file(path, what, cure))?;
@@ -111,16 +125,22 @@ pub fn parse(path: &Path, text: &str, env: &Environment) -> Result<Settings, Pro
         let (what, cure) = too_large();
         return Err(Problems::of_file(path, what, cure));
     }
+    let (settings, problems) = judge(path, text, env);
+    if problems.is_empty() {
+        Ok(settings)
+    } else {
+        Err(problems)
+    }
+}
+
+/// The settings, with stand-ins for what is wrong, and what is wrong.
+fn judge(path: &Path, text: &str, env: &Environment) -> (Settings, Problems) {
     let source = Source { path, text };
     let mut report = Report::new(source);
     let mirror = raw::File::read(text, env, &mut report);
     let settings = check::settings(path, &mirror, env, &mut report);
     let (problems, warnings) = report.finish();
-    if problems.is_empty() {
-        Ok(Settings { warnings, ..settings })
-    } else {
-        Err(problems)
-    }
+    (Settings { warnings, ..settings }, problems)
 }
 
 /// All bytes of the file, or what is wrong and its cure. Reading stops one byte past the bound, so that a

@@ -120,9 +120,27 @@ impl Problems {
         }
     }
 
+    /// Those of the kept problems that fit.
+    pub(super) fn only(&self, fits: impl Fn(&Problem) -> bool) -> Self {
+        Self {
+            list: self
+                .list
+                .iter()
+                .filter(|problem| fits(problem))
+                .cloned()
+                .collect(),
+            more: 0,
+        }
+    }
+
     /// The problems that were kept; never empty in an `Err`.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
+    }
+
+    /// How many there are, those that were not kept included.
+    pub fn count(&self) -> usize {
+        self.list.len() + self.more
     }
 
     /// Whether nothing is wrong.
@@ -136,7 +154,7 @@ impl fmt::Display for Problems {
         for problem in &self.list {
             writeln!(f, "{problem}\n")?;
         }
-        match self.list.len() + self.more {
+        match self.count() {
             1 => write!(f, "1 problem"),
             all if self.more > 0 => write!(f, "{all} problems, the first {} are shown", self.list.len()),
             all => write!(f, "{all} problems"),

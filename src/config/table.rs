@@ -48,9 +48,10 @@ impl<'a, 'i> Reader<'a, 'i> {
         env: &'a Environment,
         report: &mut Report<'_>,
     ) -> Self {
+        let allowed = table.allowed();
         for key in entries.keys() {
             let name: &str = key.get_ref();
-            if table.allowed().contains(&name) {
+            if allowed.contains(&name) {
                 continue;
             }
             if let Some(instead) = table.refused(name) {

@@ -6,6 +6,7 @@ mod broken;
 mod contract;
 mod files;
 mod random;
+mod schema;
 mod warned;
 
 use std::path::Path;
@@ -24,10 +25,14 @@ fn read(text: &str) -> Result<Settings, Problems> {
     parse(Path::new("rules.toml"), text, &Environment::default())
 }
 
-/// Reads a file that must be right.
+/// Reads a file that must be right, to editors too.
 #[track_caller]
 fn right(text: &str) -> Settings {
-    read(text).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+    let settings = read(text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    if let Err(why) = schema::valid(&toml::from_str(text).unwrap()) {
+        panic!("the schema refuses what the program accepts: {why}\n{text}");
+    }
+    settings
 }
 
 /// The places marked with `¦`, as line and column, and the text without the marks.

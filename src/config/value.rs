@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::model::Rate;
 
 /// Reads a length of time.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let millis: u64 = match unit {
         "ms" => 1,
@@ -55,7 +55,7 @@ pub(super) fn rate(text: &str) -> Option<Rate> {
 }
 
 /// A length of time as one would write it in rules.toml.
-pub(super) fn show_duration(length: Duration) -> String {
+pub(crate) fn show_duration(length: Duration) -> String {
     let millis = length.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     let fits = units

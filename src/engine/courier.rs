@@ -2,6 +2,8 @@
 //!
 //! A lane's loop is: register interest, ask the ledger, wait. In this order, for a change that comes between
 //! the question and the wait must not be slept through.
+//!
+//! Beside what the ledger owes, a lane carries letters: messages that somebody sends by hand.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,10 @@ use super::clock::Clock;
 use super::herald::Success;
 use super::ledger::Ask;
 use super::messenger::{Messenger, describe};
+
+pub(super) mod letter;
+
+use letter::LetterBox;
 
 /// After a refused token, nothing is sent for this long.
 const TOKEN_PAUSE: Duration = Duration::from_mins(1);
@@ -45,6 +51,7 @@ pub(super) struct Lane {
     wake: Arc<Notify>,
     limits: ChatLimits,
     backoff: Backoff,
+    letters: LetterBox,
     /// The trouble that was logged last, so that it is said once.
     trouble: Option<String>,
 }
@@ -54,6 +61,7 @@ impl Lane {
         courier: Courier,
         chat: &ChatSettings,
         wake: Arc<Notify>,
+        letters: LetterBox,
         known: Option<&ChatState>,
         draw: &mut fastrand::Rng,
     ) -> Self {
@@ -67,6 +75,7 @@ impl Lane {
             courier,
             chat: chat.clone(),
             wake,
+            letters,
             trouble: None,
         }
     }
@@ -87,14 +96,42 @@ impl Lane {
             }
             tokio::select! {
                 () = changed => {}
+                () = self.letters.arrival() => {}
                 () = sleep_until(self.courier.clock, until) => {}
                 _ = stopping.changed() => {}
             }
         }
     }
 
-    /// One delivery, if one is due and has its place.
+    /// One request, of the ledger's or a letter's: in turn, if both have one.
     async fn step(&mut self) -> Result<Step, LedgerGone> {
+        let letter = if self.letters.first {
+            Some(self.letter().await?)
+        } else {
+            None
+        };
+        if let Some(Step::Delivered) = letter {
+            return Ok(Step::Delivered);
+        }
+        let until = match self.owed().await? {
+            Step::Delivered => {
+                self.letters.first = true;
+                return Ok(Step::Delivered);
+            }
+            Step::Wait(until) => until,
+        };
+        let letter = match letter {
+            Some(letter) => letter,
+            None => self.letter().await?,
+        };
+        Ok(match letter {
+            Step::Delivered => Step::Delivered,
+            Step::Wait(other) => Step::Wait([until, other].into_iter().flatten().min()),
+        })
+    }
+
+    /// One delivery, if one is due and has its place.
+    async fn owed(&mut self) -> Result<Step, LedgerGone> {
         let chat = self.chat.name.clone();
         let class = match self.ask(|reply| Ask::Due { chat, reply }).await? {
             Asked::Hold { until } => return Ok(Step::Wait(until)),
@@ -116,14 +153,10 @@ impl Lane {
         let outcome = self
             .courier
             .messenger
-            .deliver(&self.chat.name, &order.subject, &request)
+            .deliver(&self.chat.name, Some(&order.subject), &request)
             .await;
-        if matches!(outcome, Outcome::Sent { .. }) {
-            self.courier.success.mark(self.courier.clock.now());
-        }
-        let retry = self.retry(&outcome);
         tracing::debug!(chat = %self.chat.name, subject = ?order.subject, reason = ?order.reason, ?outcome, "delivered");
-        self.say_trouble(&outcome);
+        let retry = self.learn(&outcome);
         let (subject, attempt) = (order.subject, order.attempt);
         let settled = self
             .ask(|reply| Ask::Settle {
@@ -157,7 +190,7 @@ impl Lane {
     }
 
     /// Takes a place in both limits. The bot's is asked first: one that is not used is back in a moment.
-    fn place(&self, class: Class) -> Result<(), Duration> {
+    fn place(&mut self, class: Class) -> Result<(), Duration> {
         self.courier.bot.check()?;
         self.limits.check(if class.is_new_message() {
             telegram::Class::Ring
@@ -166,12 +199,28 @@ impl Lane {
         })
     }
 
+    /// What the lane itself takes from an outcome; returns when to try again where Telegram does not say.
+    fn learn(&mut self, outcome: &Outcome) -> Duration {
+        if matches!(outcome, Outcome::Sent { .. }) {
+            self.courier.success.mark(self.courier.clock.now());
+        }
+        self.say_trouble(outcome);
+        let retry = self.retry(outcome);
+        if let Outcome::Wait {
+            after, flood: true, ..
+        } = outcome
+        {
+            self.limits.flooded(after.unwrap_or(retry));
+        }
+        retry
+    }
+
     /// When to try again where Telegram does not say.
     fn retry(&mut self, outcome: &Outcome) -> Duration {
         match outcome {
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::TokenWrong => TOKEN_PAUSE,
-            Outcome::Wait { .. } | Outcome::Unsure { .. } => self.backoff.next(),
-            Outcome::Sent { .. } | Outcome::Moved { .. } | Outcome::Refused(_) => {
+            Outcome::Wait { .. } | Outcome::Unsure { .. } | Outcome::Moved { .. } => self.backoff.next(),
+            Outcome::Sent { .. } | Outcome::Refused(_) => {
                 self.backoff.reset();
                 Duration::ZERO
             }

@@ -1,4 +1,4 @@
-//! The herald: keeps `status.json` true while the engine runs.
+//! The herald: keeps `status.json` true while the engine runs, and says the same to whoever asks.
 //!
 //! It asks the ledger, listens to the reader's pulse, and writes what it knows every second, whatever the
 //! ledger does: a ledger that does not answer is just what `health` has to hear of.
@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::config::Health;
 use crate::model::{Moment, Now};
@@ -74,56 +75,74 @@ pub(super) struct Herald {
     pub(super) success: Success,
     pub(super) chats: Vec<ChatSettings>,
     pub(super) health: Health,
+    /// Who wants to hear a fresh status.
+    pub(super) listeners: mpsc::Receiver<oneshot::Sender<Status>>,
+}
+
+/// What it remembers from one status to the next.
+struct Memory {
+    started: Now,
+    /// The last books the ledger handed out.
+    books: Option<Books>,
+    /// A question that the ledger has not answered yet. At most one is open, so a stuck ledger is not flooded
+    /// with them.
+    open: Option<oneshot::Receiver<Books>>,
+    /// When a request last succeeded, or began to be owed.
+    delivering_since: Moment,
 }
 
 impl Herald {
     /// Writes a status every second, whatever the ledger does: a ledger that does not answer is what
     /// `health` has to hear of.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let started = self.clock.now();
-        let mut books: Option<Books> = None;
-        let mut delivering_since = started.moment;
-        let mut answer = None;
-        let mut said = false;
+        let mut memory = Memory {
+            started,
+            books: None,
+            open: None,
+            delivering_since: started.moment,
+        };
+        let mut page = Page::default();
         let mut tick = tokio::time::interval(EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tick.tick().await;
-            // At most one question is open, so a stuck ledger is not flooded with them.
-            let mut open = answer.take().unwrap_or_else(|| self.ask());
-            match tokio::time::timeout(EVERY / 2, &mut open).await {
-                Ok(Ok(new)) => books = Some(new),
-                Ok(Err(_)) => {}
-                Err(_) => answer = Some(open),
-            }
-            let now = self.clock.now();
-            let owes = books.as_ref().is_some_and(|books| books.owes);
-            delivering_since = if owes {
-                delivering_since.max(self.success.last())
-            } else {
-                now.moment
-            };
-            let status = Status::of(&Sources {
-                started,
-                now,
-                beat: self.pulse.read(),
-                books: books.as_ref(),
-                chats: &self.chats,
-                health: self.health,
-                delivering_since,
-            });
-            // On a thread of its own: a state volume that hangs must not stop the lanes.
-            let folder = self.folder.clone();
-            let written = tokio::task::spawn_blocking(move || write(&folder, &status)).await;
-            match written.unwrap_or_else(|died| Err(std::io::Error::other(died))) {
-                Err(error) if !said => {
-                    tracing::warn!(%error, "status.json cannot be written; health will turn red");
-                    said = true;
+            tokio::select! {
+                _ = tick.tick() => {
+                    let status = self.look(&mut memory).await;
+                    page.write(&self.folder, status).await;
                 }
-                Err(_) => {}
-                Ok(()) => said = false,
+                Some(listener) = self.listeners.recv() => {
+                    // One that went away meanwhile needs no answer.
+                    drop(listener.send(self.look(&mut memory).await));
+                }
             }
         }
+    }
+
+    /// A fresh status; one from the last books if the ledger does not answer in time.
+    async fn look(&self, memory: &mut Memory) -> Status {
+        let mut open = memory.open.take().unwrap_or_else(|| self.ask());
+        match tokio::time::timeout(EVERY / 2, &mut open).await {
+            Ok(Ok(new)) => memory.books = Some(new),
+            Ok(Err(_)) => {}
+            Err(_) => memory.open = Some(open),
+        }
+        let now = self.clock.now();
+        let books = memory.books.as_ref();
+        memory.delivering_since = if books.is_some_and(|books| books.owes) {
+            memory.delivering_since.max(self.success.last())
+        } else {
+            now.moment
+        };
+        Status::of(&Sources {
+            started: memory.started,
+            now,
+            beat: self.pulse.read(),
+            books,
+            chats: &self.chats,
+            health: self.health,
+            delivering_since: memory.delivering_since,
+        })
     }
 
     fn ask(&self) -> oneshot::Receiver<Books> {
@@ -131,6 +150,41 @@ impl Herald {
         // A ledger that is gone drops the reply, and the answer says so.
         drop(self.asks.try_send(Ask::Books { reply }));
         answer
+    }
+}
+
+/// `status.json` being written.
+#[derive(Default)]
+struct Page {
+    /// The last write, if it is not done yet.
+    under_way: Option<JoinHandle<std::io::Result<()>>>,
+    /// Whether the log says that it cannot be written.
+    said: bool,
+}
+
+impl Page {
+    /// Writes on a thread of its own: a state volume that hangs must stop neither the lanes nor whoever asks for
+    /// the status. While one write hangs, no other is begun.
+    async fn write(&mut self, folder: &Path, status: Status) {
+        if let Some(last) = self.under_way.take_if(|last| last.is_finished()) {
+            let written = last.await.unwrap_or_else(|died| Err(std::io::Error::other(died)));
+            self.say(written);
+        }
+        if self.under_way.is_none() {
+            let folder = folder.to_owned();
+            self.under_way = Some(tokio::task::spawn_blocking(move || write(&folder, &status)));
+        }
+    }
+
+    fn say(&mut self, written: std::io::Result<()>) {
+        match written {
+            Err(error) if !self.said => {
+                tracing::warn!(%error, "status.json cannot be written; health will turn red");
+                self.said = true;
+            }
+            Err(_) => {}
+            Ok(()) => self.said = false,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
-use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Render, Settled, Subject};
+use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Render, Settled, Subject, Way};
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Notice, NoticeCard, Now,
@@ -77,6 +77,18 @@ pub(super) enum Ask {
         retry: Duration,
         reply: oneshot::Sender<Settled>,
     },
+    /// How does a message by hand reach this chat now?
+    Way {
+        chat: ChatName,
+        reply: oneshot::Sender<Way>,
+    },
+    /// This became of it. It belongs to no delivery.
+    Heard {
+        chat: ChatName,
+        outcome: Outcome,
+        retry: Duration,
+        reply: oneshot::Sender<()>,
+    },
     /// What do the books say? For `status`.
     Books { reply: oneshot::Sender<Books> },
     /// Answer when nothing that can be delivered is pending any more.
@@ -131,6 +143,7 @@ struct Turn {
     /// Sent once the commit is done.
     takes: Vec<(Option<Order>, oneshot::Sender<Option<Order>>)>,
     settles: Vec<(Settled, oneshot::Sender<Settled>)>,
+    heard: Vec<oneshot::Sender<()>>,
     /// Whether the lanes may find something new.
     news: bool,
     stop: bool,
@@ -272,6 +285,20 @@ impl Ledger {
                     turn.news |= !matches!(outcome, Outcome::Sent { .. });
                     turn.settles.push((settled, reply));
                 }
+                Ask::Way { chat, reply } => {
+                    let _ = reply.send(self.incidents.way(&chat, now));
+                }
+                Ask::Heard {
+                    chat,
+                    outcome,
+                    retry,
+                    reply,
+                } => {
+                    self.incidents.hear(&chat, &outcome, retry, now);
+                    // Another chat may have to be told what became of this one.
+                    turn.news = true;
+                    turn.heard.push(reply);
+                }
                 Ask::Books { reply } => {
                     let _ = reply.send(self.books(now));
                 }
@@ -284,10 +311,11 @@ impl Ledger {
     /// Writes what changed, and tries the same again for as long as the disk does not take it: reading
     /// pauses meanwhile, since the batches are not taken. Returns whether there was anything to write.
     fn commit(&mut self, host: &HostDelta) -> Result<bool, CommitError> {
-        let delta = Delta {
+        let mut delta = Delta {
             host: host.clone(),
             ledger: self.incidents.changes(self.clock.now()),
         };
+        delta.host.found_gone = self.forget_found();
         if delta == Delta::default() {
             return Ok(false);
         }
@@ -316,12 +344,22 @@ impl Ledger {
         }
     }
 
+    /// Forgets what rules found that are long gone.
+    fn forget_found(&mut self) -> Vec<RuleName> {
+        let incidents = &self.incidents;
+        let forgotten = self.found.extract_if(.., |rule, _| !incidents.knows(rule));
+        forgotten.map(|(rule, _)| rule).collect()
+    }
+
     fn reply(&self, turn: Turn) {
         for (order, reply) in turn.takes {
             let _ = reply.send(order);
         }
         for (settled, reply) in turn.settles {
             let _ = reply.send(settled);
+        }
+        for reply in turn.heard {
+            let _ = reply.send(());
         }
         if turn.news {
             for lane in &self.lanes {
@@ -339,9 +377,12 @@ impl Ledger {
     }
 
     fn books(&self, now: Now) -> Books {
-        let found = |(rule, found): (&RuleName, &u64)| FoundCount {
-            rule: rule.clone(),
-            found: *found,
+        let found = |(rule, found): (&RuleName, &u64)| {
+            let count = FoundCount {
+                rule: rule.clone(),
+                found: *found,
+            };
+            (count, !self.incidents.has(rule))
         };
         Books {
             now,

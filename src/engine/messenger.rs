@@ -11,11 +11,11 @@ pub type Delivering<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 /// Takes finished messages. The engine does not know whether it talks to Telegram or to a terminal.
 pub trait Messenger: Send + Sync {
-    /// Delivers one message or edit and says what became of it.
+    /// Delivers one message or edit and says what became of it. A letter has no subject.
     fn deliver<'a>(
         &'a self,
         chat: &'a ChatName,
-        subject: &'a Subject,
+        subject: Option<&'a Subject>,
         request: &'a Request,
     ) -> Delivering<'a>;
 
@@ -26,7 +26,12 @@ pub trait Messenger: Send + Sync {
 }
 
 impl Messenger for Client {
-    fn deliver<'a>(&'a self, _: &'a ChatName, _: &'a Subject, request: &'a Request) -> Delivering<'a> {
+    fn deliver<'a>(
+        &'a self,
+        _: &'a ChatName,
+        _: Option<&'a Subject>,
+        request: &'a Request,
+    ) -> Delivering<'a> {
         Box::pin(Client::deliver(self, request))
     }
 

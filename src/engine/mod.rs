@@ -3,22 +3,30 @@
 //! ```text
 //! notify callback --hint--> [reader thread] --batches, bounded--> [ledger thread] <--requests-- lanes --> Telegram
 //! sweep ---------------------^  tail, event, scan                  incidents, store  --wake-->
+//!
+//! other commands --control.sock--> letters to the lanes, and the herald's status
 //! ```
 //!
 //! The reader blocks on files, the ledger on the disk, the lanes wait for the network: two plain threads and
 //! one tokio runtime on the caller's thread. Backpressure points up the road only: a slow disk stops the
 //! reader and the log file is the buffer; a slow Telegram stops nothing, incidents just count.
+//!
+//! [`follow`] is the short road: files in, bytes out.
 
 mod clock;
+pub mod control;
 mod courier;
+mod follow;
 mod herald;
 mod ledger;
 mod messenger;
+pub mod process;
 mod reader;
 mod run;
 pub mod status;
 mod tally;
 
+pub use follow::{Follow, Viewer, follow};
 pub use ledger::LedgerError;
 pub use messenger::{Delivering, Messenger};
 pub use run::{EngineError, Plan, Summary, run};

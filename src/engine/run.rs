@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::config;
@@ -18,6 +18,8 @@ use crate::tail::{Mode, Waker};
 use crate::telegram::{BotLimits, ChatSettings};
 
 use super::clock::Clock;
+use super::control::{self, Control};
+use super::courier::letter::Door;
 use super::courier::{Courier, Lane, LedgerGone};
 use super::herald::{self, Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
@@ -47,7 +49,7 @@ pub struct Plan {
     pub messenger: Arc<dyn Messenger>,
     /// Forever, or once.
     pub mode: Mode,
-    /// Where `status.json` is kept; absent when state is kept nowhere.
+    /// Where `status.json` and `control.sock` are kept; absent when state is kept nowhere.
     pub folder: Option<PathBuf>,
     /// Ends the run when it completes, beside the signals; for programs that stop by themselves.
     pub stop: Option<oneshot::Receiver<()>>,
@@ -98,17 +100,21 @@ pub fn run(plan: Plan) -> Result<Summary, EngineError> {
     })
 }
 
+type Lanes = JoinSet<Result<(), LedgerGone>>;
+
 /// All that runs.
 struct Engine {
     reader: Thread<()>,
     ledger: Thread<Result<Closed, LedgerError>>,
-    lanes: JoinSet<Result<(), LedgerGone>>,
+    lanes: Lanes,
     asks: Sender<Ask>,
     stopping: watch::Sender<bool>,
     stop_reading: Arc<AtomicBool>,
     waker: Waker,
     once: bool,
     folder: Option<PathBuf>,
+    /// Where other commands ask; absent when state is kept nowhere, or no socket could be made.
+    control: Option<control::Server>,
     stop: Option<oneshot::Receiver<()>>,
 }
 
@@ -137,8 +143,10 @@ impl Engine {
         let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
         let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
-        let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
+        let mut incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
+        incidents.locate(chats.iter().map(|chat| (&chat.name, &chat.target)));
         let (pulse, success) = (Pulse::default(), Success::default());
+        let (status, listeners) = mpsc::channel(1);
         if let Some(folder) = &folder {
             let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());
             let health = settings.health;
@@ -152,6 +160,7 @@ impl Engine {
                     success,
                     chats,
                     health,
+                    listeners,
                 }
                 .run(),
             );
@@ -164,7 +173,8 @@ impl Engine {
             success,
             stopping: stopping_receiver,
         };
-        let lanes = lanes(&courier, chats, &wake_lanes, &incidents, &mut draw);
+        let (lanes, doors) = lanes(&courier, chats, &wake_lanes, &incidents, &mut draw);
+        let control = control::Server::start(folder.as_deref(), Control { doors, status });
         let reader = Reader {
             lens,
             tail: settings.tail,
@@ -211,6 +221,7 @@ impl Engine {
             waker,
             once: mode == Mode::Once,
             folder,
+            control,
             stop,
         })
     }
@@ -290,6 +301,10 @@ impl Engine {
         if let Ok(end) = reader {
             end?;
         }
+        // While the ledger lives it holds the lock of the folder, and the name of the socket is ours.
+        if let Some(control) = self.control.take() {
+            control.close().await;
+        }
         // The ledger may be gone; then its end says why.
         drop(self.asks.send(Ask::Stop));
         match tokio::time::timeout_at(deadline + LAST_COMMIT, self.ledger.ended()).await {
@@ -319,22 +334,25 @@ async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
     }
 }
 
-/// One lane per chat, and the bot's introduction, whose result is a line in the log.
+/// One lane per chat with the door for its letters, and the bot's introduction, whose result is a line in the log.
 fn lanes(
     courier: &Courier,
     chats: &[ChatSettings],
     wakes: &[Arc<Notify>],
     incidents: &Incidents,
     draw: &mut fastrand::Rng,
-) -> JoinSet<Result<(), LedgerGone>> {
+) -> (Lanes, Vec<Door>) {
     let messenger = courier.messenger.clone();
     tokio::spawn(async move { messenger.introduce().await });
     let mut lanes = JoinSet::new();
+    let mut doors = Vec::new();
     for (chat, wake) in chats.iter().zip(wakes) {
         let known = incidents.chats().find(|known| known.name == chat.name);
-        lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), known, draw).run());
+        let (door, letters) = Door::new(&chat.name);
+        lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), letters, known, draw).run());
+        doors.push(door);
     }
-    lanes
+    (lanes, doors)
 }
 
 /// A plain thread whose end can be waited for, a panic included.
@@ -385,13 +403,13 @@ impl<T: Send + 'static> Thread<T> {
 }
 
 /// SIGTERM and SIGINT.
-struct Signals {
+pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    pub(super) fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -399,7 +417,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

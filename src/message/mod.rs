@@ -8,10 +8,11 @@
 //!
 //! The files: `sanitise` makes text from outside harmless, `text` builds texts with entities, `fit`
 //! shortens, `head` and `shapes` write their parts, `layout` puts the parts together; `notice` writes
-//! what the program says about itself.
+//! what the program says about itself, `hand` what somebody sends by hand.
 
 mod clock;
 mod fit;
+mod hand;
 mod head;
 mod layout;
 mod notice;
@@ -26,6 +27,7 @@ mod laws;
 #[cfg(test)]
 mod tests;
 
+pub use hand::by_hand;
 pub use layout::render;
 pub use notice::notices;
 pub use sanitise::Clean;

@@ -36,6 +36,7 @@ use crate::model::{StoreId, TurnNo};
 
 pub use commit::CommitError;
 pub use damage::Damage;
+pub use lock::Holder;
 pub use open::{OpenError, Opened};
 
 /// The name of the database inside the state folder.

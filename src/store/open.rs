@@ -18,7 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::damage::{self, Damage, with};
 use super::fault::{self, Fault};
 use super::folder::{self, Made};
-use super::lock::{Lock, Refused};
+use super::lock::{self, Holder, Lock, Refused};
 use super::read::{self, Loaded};
 use super::schema::{self, Kind};
 use super::{Store, WAL, image};
@@ -196,6 +196,12 @@ impl Store {
             fresh: true,
             damage: Vec::new(),
         })
+    }
+
+    /// Which process has a folder now; absent if none has. Changes nothing. Fails when it cannot be told, as a
+    /// rule because the folder belongs to another user.
+    pub fn holder(dir: &Path) -> io::Result<Option<Holder>> {
+        lock::holder(dir)
     }
 
     /// Reads what a folder holds without locking or changing anything, also while another process has it.

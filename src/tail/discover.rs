@@ -29,6 +29,8 @@ pub(super) struct Reached {
     pub(super) errors: Vec<(PathBuf, io::Error)>,
     /// Logs with a glob that could not even be begun to walk.
     pub(super) dark: HashSet<usize>,
+    /// Logs with a folder or a path among the errors, the dark ones included.
+    pub(super) blind: HashSet<usize>,
 }
 
 /// All globs of all logs, ready to walk.
@@ -116,6 +118,15 @@ impl Globs {
 
 impl Plan {
     fn new(log: usize, glob: &Glob, hints: bool) -> Self {
+        if let Some(path) = glob.path() {
+            return Self {
+                log,
+                glob: glob.clone(),
+                root: path.to_owned(),
+                steps: Vec::new(),
+                hints,
+            };
+        }
         let source = glob.source();
         let names: Vec<&str> = source.split('/').collect();
         let literal = names
@@ -250,6 +261,7 @@ impl Walk<'_> {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
         ) {
             self.reached.errors.push((path.to_owned(), error));
+            self.reached.blind.insert(self.plan.log);
             if path == self.plan.root {
                 self.reached.dark.insert(self.plan.log);
             }
@@ -265,7 +277,7 @@ mod tests {
 
     use super::*;
     use crate::model::LogName;
-    use crate::tail::{LogSettings, Start};
+    use crate::tail::{LogSettings, Start, Unit};
 
     fn globs(dir: &Path, files: &[&str], exclude: &[&str]) -> Globs {
         let parse = |glob: &&str| Glob::parse(glob).unwrap();
@@ -287,6 +299,7 @@ mod tests {
             sweep: Settings::SWEEP,
             hold: Settings::HOLD,
             never: Vec::new(),
+            unit: Unit::Lines,
         })
     }
 

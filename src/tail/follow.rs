@@ -10,6 +10,8 @@
 //! 5. NULs where a line should begin are space that nobody wrote to yet, or a hole. They are skipped once
 //!    something stands behind them and waited at until then.
 //!
+//! Where the unit is bytes, 4 and 5 do not apply: what was read is handed out.
+//!
 //! The trap: 2 and 3 come before any byte is handed out, also when a half line is given up on.
 
 use std::fs::File;
@@ -21,7 +23,7 @@ use rustix::fs::SeekFrom;
 
 use super::buffer::{self, Piece};
 use super::identity::{self, FileId, Seen};
-use super::{Chunk, Ending, Source};
+use super::{Chunk, Ending, Source, Unit};
 use crate::model::{FileKey, Head, Identity, LogName, Moment, Now, Position, Timestamp};
 
 /// How much of a file is read in one turn, at least; also the longest stretch of NULs looked at.
@@ -48,6 +50,10 @@ pub(super) enum Progress {
 
 /// A file that is held open.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent facts, no states of one machine"
+)]
 pub(super) struct Follower {
     /// Held until the life ends. Its inode cannot be reused as long as it is.
     pub(super) file: File,
@@ -58,6 +64,8 @@ pub(super) struct Follower {
     pub(super) head: Head,
     /// The last bytes before `at`. Its length is always the smaller of `at` and a KiB.
     pub(super) before: Head,
+    /// The same without the NULs at its end.
+    solid: Head,
     /// The first byte that was not handed out: what the position says.
     pub(super) at: u64,
     /// How much of the line that holds `at` was handed out or cut away; 0 at the start of a line.
@@ -72,6 +80,8 @@ pub(super) struct Follower {
     zeros_to: u64,
     /// The stamp at which nothing but NULs stood behind `at`.
     hollow: Option<(u64, i128)>,
+    /// Nothing was handed out yet, not even an empty chunk.
+    unseen: bool,
     /// When new bytes were last seen.
     grew: Moment,
     /// Since when no path that we follow leads here.
@@ -95,6 +105,7 @@ pub(super) struct Follower {
 /// What a reader lends to the file it reads.
 pub(super) struct Reading<'a> {
     pub(super) buffer: &'a mut [u8],
+    pub(super) unit: Unit,
     pub(super) max_line: usize,
     pub(super) now: Now,
     pub(super) visit: &'a mut dyn FnMut(&Source, Chunk<'_>),
@@ -106,12 +117,14 @@ impl Follower {
         let seen = Seen::of(&file.metadata()?);
         let head = Head::of(&identity::first_bytes(&file)?);
         let before = identity::before(&file, at)?;
+        let solid = identity::solid_before(&file, at)?;
         Ok(Self {
             file,
             id: seen.id,
             source,
             head,
             before,
+            solid,
             at,
             taken,
             half: 0,
@@ -119,6 +132,7 @@ impl Follower {
             stamp: None,
             zeros_to: 0,
             hollow: None,
+            unseen: true,
             grew: now.moment,
             unlinked: None,
             stop: None,
@@ -225,11 +239,14 @@ impl Follower {
         if half > LONG_HALF && self.still_half(end, with)? {
             return Ok(self.settle(self.half > half && self.at + self.half < end));
         }
-        let Some(read) = self.fill(end, with.buffer)? else {
+        let Some(read) = self.fill(end, with.unit, with.buffer)? else {
             return Ok(self.truncated());
         };
         self.proven = size;
         let lead = self.before.len as usize;
+        if with.unit == Unit::Bytes {
+            return Ok(self.pass_on(read, end, with));
+        }
         if self.at == 0 && identity::is_compressed(&with.buffer[..read]) {
             return Ok(Progress::Compressed);
         }
@@ -249,7 +266,7 @@ impl Follower {
     /// Hands half a line over as it stands: it waited long enough, or nothing will come any more.
     pub(super) fn flush(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
         let end = self.at + self.half;
-        let Some(read) = self.fill(end, with.buffer)? else {
+        let Some(read) = self.fill(end, with.unit, with.buffer)? else {
             return Ok(self.truncated());
         };
         let lead = self.before.len as usize;
@@ -282,7 +299,8 @@ impl Follower {
     pub(super) fn restart(&mut self, key: FileKey, now: Now) -> io::Result<()> {
         self.source.key = key;
         (self.at, self.taken, self.half, self.proven, self.zeros_to) = (0, 0, 0, 0, 0);
-        (self.before, self.copy_of, self.after) = (Head::of(&[]), None, None);
+        (self.before, self.solid) = (Head::of(&[]), Head::of(&[]));
+        (self.copy_of, self.after) = (None, None);
         self.head = Head::of(&identity::first_bytes(&self.file)?);
         (self.hot, self.dirty, self.moved, self.grew) = (true, true, now.wall, now.moment);
         Ok(())
@@ -293,6 +311,7 @@ impl Follower {
         let at = at.min(self.file.metadata()?.len());
         if at != self.at {
             self.before = identity::before(&self.file, at)?;
+            self.solid = identity::solid_before(&self.file, at)?;
             self.taken = identity::line_before(&self.file, at, max_line)?;
             (self.at, self.half) = (at, 0);
         }
@@ -348,7 +367,7 @@ impl Follower {
     }
 
     /// Reads from a KiB before `at` up to `end`. Nothing, if that KiB is not what it was.
-    fn fill(&self, end: u64, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    fn fill(&self, end: u64, unit: Unit, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let lead = u64::from(self.before.len);
         let from = self.at - lead;
         let wanted = usize::try_from(end.saturating_sub(from))
@@ -361,8 +380,14 @@ impl Follower {
         )?;
         Ok(buffer[..read]
             .get(..self.before.len as usize)
-            .filter(|b| Head::of(b) == self.before)
+            .filter(|b| Head::of(b) == self.before || (unit == Unit::Bytes && self.was_filled_in(b)))
             .map(|_| read))
+    }
+
+    /// Whether the KiB before `at` differs from what it was by nothing but text in place of NULs that were handed out
+    /// as bytes: a writer used the space it had reserved, and what was shown is not shown again.
+    fn was_filled_in(&self, before: &[u8]) -> bool {
+        self.solid.len < self.before.len && self.solid.fits(before)
     }
 
     /// Looks for a newline in what came after a long half line, without reading the half itself again.
@@ -377,7 +402,7 @@ impl Follower {
         if memchr::memchr(b'\n', new).is_some() || self.half + read as u64 > room {
             return Ok(false);
         }
-        self.measure_half(self.half + written(new), with.now);
+        self.measure_half(self.half + identity::written(new) as u64, with.now);
         Ok(true)
     }
 
@@ -406,13 +431,48 @@ impl Follower {
         }
     }
 
+    /// Hands out what was read as bytes; while there is more, up to a newline: another file may speak in between.
+    fn pass_on(&mut self, read: usize, end: u64, with: &mut Reading<'_>) -> Progress {
+        let new = &with.buffer[self.before.len as usize..read];
+        let more = self.at + (new.len() as u64) < end;
+        let whole = memchr::memrchr(b'\n', new).map(|newline| newline + 1);
+        let used = whole.filter(|_| more).unwrap_or(new.len());
+        // The first time also if it is nothing.
+        if std::mem::take(&mut self.unseen) || used > 0 {
+            self.show(&new[..used], with.visit);
+        }
+        self.advance(&with.buffer[..read], used, with.now);
+        // What is left is read again at once; nothing is waited for.
+        self.half = 0;
+        self.settle(more)
+    }
+
+    fn show(&mut self, bytes: &[u8], visit: &mut dyn FnMut(&Source, Chunk<'_>)) {
+        let newline = memchr::memrchr(b'\n', bytes);
+        let open = bytes.len() - newline.map_or(0, |newline| newline + 1);
+        let chunk = Chunk {
+            offset: self.at,
+            bytes,
+            ending: if open == 0 && newline.is_some() {
+                Ending::Newline
+            } else {
+                Ending::Flushed
+            },
+            continued: self.taken > 0,
+        };
+        visit(&self.source, chunk);
+        self.taken = newline.map_or(self.taken, |_| 0) + open;
+    }
+
     /// Moves `at` over `used` bytes. `read` holds the KiB before `at` and all that was read after it.
     fn advance(&mut self, read: &[u8], used: usize, now: Now) {
         let done = self.before.len as usize + used;
-        let half = written(&read[done..]);
+        let half = identity::written(&read[done..]) as u64;
         if used > 0 {
             self.at += used as u64;
-            self.before = Head::of(&read[done.saturating_sub(Head::FULL as usize)..done]);
+            let before = &read[done.saturating_sub(Head::FULL as usize)..done];
+            self.before = Head::of(before);
+            self.solid = identity::solid(before);
             (self.dirty, self.moved, self.grew) = (true, now.wall, now.moment);
         }
         self.measure_half(half, now);
@@ -469,12 +529,4 @@ impl Follower {
         };
         (data < end).then_some(data)
     }
-}
-
-/// How long `bytes` are without the NULs at their end.
-fn written(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(0, |last| last as u64 + 1)
 }

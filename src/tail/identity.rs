@@ -112,21 +112,39 @@ pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 pub(super) fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; Head::FULL as usize];
     let read = read_at(file, &mut bytes, 0)?;
-    let written = bytes[..read]
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(0, |last| last + 1);
-    bytes.truncate(written);
+    bytes.truncate(written(&bytes[..read]));
     Ok(bytes)
 }
 
 /// The hash of the (at most) last KiB before `offset`.
 pub(super) fn before(file: &File, offset: u64) -> io::Result<Head> {
+    last_kib(file, offset).map(|bytes| Head::of(&bytes))
+}
+
+/// The same without the NULs at its end: what stays when the space they hold is written to.
+pub(super) fn solid_before(file: &File, offset: u64) -> io::Result<Head> {
+    last_kib(file, offset).map(|bytes| solid(&bytes))
+}
+
+/// The hash of `bytes` without the NULs at their end.
+pub(super) fn solid(bytes: &[u8]) -> Head {
+    Head::of(&bytes[..written(bytes)])
+}
+
+fn last_kib(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let len = offset.min(u64::from(Head::FULL));
-    let mut bytes = [0; Head::FULL as usize];
-    let bytes = &mut bytes[..usize::try_from(len).unwrap_or_default()];
-    let read = read_at(file, bytes, offset - len)?;
-    Ok(Head::of(&bytes[..read]))
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+    let read = read_at(file, &mut bytes, offset - len)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// How long `bytes` are without the NULs at their end.
+pub(super) fn written(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1)
 }
 
 /// Whether a file can be one that began with `head` and had `before` ahead of `offset`.

@@ -1,4 +1,5 @@
-//! Following files: finds them, notices that they grew, and hands out whole lines, each byte once.
+//! Following files: finds them, notices that they grew, and hands out what is in them, each byte once: whole
+//! lines to whoever searches them, bytes as they come to whoever shows them ([`Unit`]).
 //!
 //! One turn of a [`Tailer`] walks the globs when that is due, looks at the files that may have changed, and
 //! reads a fair share of each. What it hands out and the [positions](crate::model::Position) it returns go
@@ -13,6 +14,7 @@ mod buffer;
 mod discover;
 mod follow;
 mod identity;
+mod lines;
 mod note;
 mod recover;
 mod settings;
@@ -27,7 +29,7 @@ use std::sync::Arc;
 use crate::model::{FileKey, Gap, LogName, Position};
 
 pub use note::Note;
-pub use settings::{Glob, LogSettings, Settings, Start, Watch};
+pub use settings::{Glob, LogSettings, Settings, Start, Unit, Watch};
 pub use survey::{Empty, Refusal, Standing, Surveyed, survey};
 pub use tailer::Tailer;
 pub use watch::Waker;
@@ -55,12 +57,13 @@ pub struct Source {
     pub logs: Vec<usize>,
 }
 
-/// Lines of one file, in the order of the file.
+/// Lines of one file, or bytes where those are the [`Unit`], in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk<'a> {
     /// Where in the file `bytes` begin.
     pub offset: u64,
     /// One or more lines with their newlines, exactly as written. The last one has none if `ending` says so.
+    /// Where the unit is bytes, a file's first chunk may be empty: it was taken up, and nothing is there to show.
     pub bytes: &'a [u8],
     /// How the last line ends.
     pub ending: Ending,
@@ -73,8 +76,8 @@ pub struct Chunk<'a> {
 pub enum Ending {
     /// With its newline.
     Newline,
-    /// It has no newline and was not waited for any longer: the file was rotated away or deleted, the line
-    /// did not grow for the log's `partial`, or this is a single pass. What follows continues it.
+    /// It has no newline and was not waited for (any longer): the file was rotated away or deleted, the line did
+    /// not grow for the log's `partial`, this is a single pass, or the unit is bytes. What follows continues it.
     Flushed,
     /// It is longer than the log's `max_line`; the rest up to its newline is skipped.
     Cut,

@@ -1,5 +1,6 @@
 //! What to follow, checked.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::LogName;
@@ -17,7 +18,9 @@ pub struct Settings {
     /// How long a rotated file's descriptor is held after its last growth.
     pub hold: Duration,
     /// Folders whose files are never followed (the state folder).
-    pub never: Vec<std::path::PathBuf>,
+    pub never: Vec<PathBuf>,
+    /// What chunks are made of.
+    pub unit: Unit,
 }
 
 impl Settings {
@@ -25,6 +28,18 @@ impl Settings {
     pub const SWEEP: Duration = Duration::from_secs(1);
     /// The default of [`Settings::hold`].
     pub const HOLD: Duration = Duration::from_mins(1);
+}
+
+/// What chunks are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Whole lines of text, for whoever searches them: a line is cut at `max_line`, its end is waited for, space
+    /// that nobody wrote to yet is skipped, compressed files are left alone, and no file keeps another waiting.
+    #[default]
+    Lines,
+    /// The bytes as they were written, as soon as they are there, for whoever shows them; compressed files and NULs
+    /// are bytes like others. What the first sweep finds is read file by file, in the order of the logs.
+    Bytes,
 }
 
 /// One `[[logs]]` entry.
@@ -38,7 +53,7 @@ pub struct LogSettings {
     pub exclude: Vec<Glob>,
     /// Where to begin in files that exist when this log is read for the first time with a store.
     pub start: Start,
-    /// Bytes of a line that are looked at.
+    /// Bytes of a line that are looked at. Without a meaning where the unit is bytes, as is `partial`.
     pub max_line: usize,
     /// How long an unfinished last line waits for growth before it becomes an event.
     pub partial: Duration,
@@ -54,6 +69,10 @@ pub enum Start {
     End,
     /// What is there already, too.
     Beginning,
+    /// So many lines before the end; what stands behind the last newline is a line.
+    Last(u64),
+    /// The line with this number, counted from 1; the end of a file that does not have it.
+    Line(u64),
 }
 
 /// How changes are noticed. The sweep runs in every mode.
@@ -72,7 +91,13 @@ pub enum Watch {
 #[derive(Clone, Debug)]
 pub struct Glob {
     source: String,
-    matcher: globset::GlobMatcher,
+    reach: Reach,
+}
+
+#[derive(Clone, Debug)]
+enum Reach {
+    Pattern(globset::GlobMatcher),
+    Path(PathBuf),
 }
 
 impl Glob {
@@ -86,8 +111,17 @@ impl Glob {
             .map_err(|error| error.kind().to_string())?;
         Ok(Self {
             source: source.to_owned(),
-            matcher: glob.compile_matcher(),
+            reach: Reach::Pattern(glob.compile_matcher()),
         })
+    }
+
+    /// One that reaches this path alone, whatever characters are in it.
+    pub fn exactly(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self {
+            source: path.to_string_lossy().into_owned(),
+            reach: Reach::Path(path),
+        }
     }
 
     /// The glob as the user wrote it.
@@ -96,7 +130,18 @@ impl Glob {
     }
 
     /// Whether it matches the whole path.
-    pub fn matches(&self, path: &std::path::Path) -> bool {
-        self.matcher.is_match(path)
+    pub fn matches(&self, path: &Path) -> bool {
+        match &self.reach {
+            Reach::Pattern(matcher) => matcher.is_match(path),
+            Reach::Path(only) => only == path,
+        }
+    }
+
+    /// The one path it reaches, if it was made from one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.reach {
+            Reach::Path(path) => Some(path),
+            Reach::Pattern(_) => None,
+        }
     }
 }

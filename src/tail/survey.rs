@@ -212,6 +212,7 @@ mod tests {
             sweep: Settings::SWEEP,
             hold: Settings::HOLD,
             never: never.iter().map(|path| dir.join(path)).collect(),
+            unit: crate::tail::Unit::Lines,
         }
     }
 

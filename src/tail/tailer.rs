@@ -9,6 +9,7 @@ mod ending;
 mod lost;
 mod sweep;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{self, FileId, Seen};
 use super::watch::Watcher;
-use super::{Chunk, FileState, FileStatus, Mode, Note, Settings, Source, Turn, Waker};
+use super::{Chunk, FileState, FileStatus, Mode, Note, Settings, Source, Turn, Unit, Waker};
 use crate::model::{FileKey, Head, LogName, Moment, Now, Position};
 
 /// How many full reads one turn makes, over all files.
@@ -63,6 +64,8 @@ pub struct Tailer {
     next_sweep: Moment,
     /// Which follower is read first in the next turn.
     first: usize,
+    /// What was there at the first sweep is still being read, file by file.
+    one_by_one: bool,
     random: fastrand::Rng,
     waker: Waker,
     watcher: Watcher,
@@ -110,6 +113,7 @@ impl Tailer {
             swept: None,
             next_sweep: Moment(0),
             first: 0,
+            one_by_one: settings.unit == Unit::Bytes,
             random,
             watcher: Watcher::new(waker.clone()),
             waker,
@@ -121,7 +125,7 @@ impl Tailer {
 
     /// Looks at what may have changed, and reads a fair share of it: at most one buffer of each file.
     ///
-    /// `visit` gets chunks of whole lines, in file order per file. The returned positions cover exactly them.
+    /// `visit` gets chunks of whole lines (or of bytes, where those are the unit), in file order per file. The returned positions cover exactly them.
     pub fn turn(&mut self, now: Now, visit: &mut dyn FnMut(&Source, Chunk<'_>)) -> Turn {
         let mut turn = Turn::default();
         self.heed_hints(now);
@@ -141,6 +145,11 @@ impl Tailer {
             .iter()
             .any(|follower| follower.hot && !follower.waits());
         turn
+    }
+
+    /// Makes the next turn look at everything, hints or not.
+    pub fn look_again(&mut self) {
+        self.next_sweep = Moment(0);
     }
 
     /// Blocks until a hint, [`Waker::wake`], or the next deadline of its own.
@@ -218,7 +227,7 @@ impl Tailer {
             return;
         }
         for follower in &mut self.followers {
-            if hints.paths.contains(follower.path()) {
+            if hints.paths.contains(&*as_kernel(follower.path())) {
                 // What cannot be looked at now is told by the sweep.
                 let _ = follower.look(now);
             }
@@ -247,13 +256,17 @@ impl Tailer {
                 return true;
             }
             let progress = self.lend(index, now, visit, Follower::read);
-            full += usize::from(
-                progress
-                    .as_ref()
-                    .is_ok_and(|progress| *progress == Progress::More),
-            );
+            let more = progress
+                .as_ref()
+                .is_ok_and(|progress| *progress == Progress::More);
+            full += usize::from(more);
             self.note_progress(index, progress, now, turn);
+            if more && self.one_by_one {
+                self.first = index;
+                return true;
+            }
         }
+        self.one_by_one = false;
         self.first = self.first.wrapping_add(1).checked_rem(count).unwrap_or(0);
         false
     }
@@ -272,6 +285,7 @@ impl Tailer {
             follower,
             &mut Reading {
                 buffer: &mut self.buffer,
+                unit: self.settings.unit,
                 max_line,
                 now,
                 visit,
@@ -341,6 +355,15 @@ fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
         uid: rustix::process::geteuid().as_raw(),
         error: error.to_string(),
     }
+}
+
+/// A path as events name it: they know no other than absolute ones. One without a working folder is heard of at
+/// the next sweep.
+fn as_kernel(path: &Path) -> Cow<'_, Path> {
+    if path.is_absolute() {
+        return Cow::Borrowed(path);
+    }
+    std::path::absolute(path).map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 fn text(path: &Path) -> Arc<str> {

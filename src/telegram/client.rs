@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use super::outcome::{Answer, Verdict, sort, sort_error};
+use super::outcome::{Answer, Verdict, done, sort, sort_error};
 use super::redact::Redactor;
 use super::settings::Settings;
 use super::token::Token;
@@ -52,7 +52,7 @@ pub struct Client {
     http: reqwest::Client,
     /// `https://host/botTOKEN/`, which methods are appended to.
     base: Arc<str>,
-    redactor: Redactor,
+    pub(super) redactor: Redactor,
     /// The deadline of one request.
     deadline: Duration,
 }
@@ -96,6 +96,8 @@ pub struct Bot {
     pub id: i64,
     /// Its name without the `@`.
     pub username: String,
+    /// Whether it sees all messages of its groups. Otherwise, in privacy mode, commands and answers to it.
+    pub reads_groups: bool,
 }
 
 /// Why there can be no client. No text in it holds the token, the URL or the proxy, for both of the latter
@@ -166,15 +168,12 @@ impl Client {
 
     /// Asks who the token's bot is. The error is sorted like that of a message.
     pub async fn who(&self) -> Result<Bot, Outcome> {
-        let me = match self.call("getMe", &Value::Object(serde_json::Map::new())).await {
-            Verdict::Done(me) => me,
-            Verdict::Not(outcome) => return Err(outcome),
-            Verdict::Unchanged => Value::Null,
-        };
+        let me = self.ask("getMe", &Value::Object(serde_json::Map::new())).await?;
         match (me["id"].as_i64(), me["username"].as_str()) {
             (Some(id), Some(username)) => Ok(Bot {
                 id,
                 username: self.redactor.clean(username),
+                reads_groups: me["can_read_all_group_messages"] == Value::Bool(true),
             }),
             _ => Err(Outcome::Unsure {
                 why: "the answer to getMe names no bot".to_owned(),
@@ -182,15 +181,34 @@ impl Client {
         }
     }
 
+    /// Asks something that changes nothing, or that may be done twice, and returns its result.
+    pub(super) async fn ask(&self, method: &str, body: &impl Serialize) -> Result<Value, Outcome> {
+        done(self.call(method, body).await)
+    }
+
     async fn call(&self, method: &str, body: &impl Serialize) -> Verdict {
-        let until = Instant::now() + self.deadline;
+        match self.post(method, body, self.deadline, LONGEST_ANSWER).await {
+            Ok(answer) => sort(&answer, &self.redactor),
+            Err(outcome) => Verdict::Not(outcome),
+        }
+    }
+
+    /// One request, and its answer of at most `longest` bytes within the deadline.
+    pub(super) async fn post(
+        &self,
+        method: &str,
+        body: &impl Serialize,
+        deadline: Duration,
+        longest: usize,
+    ) -> Result<Answer, Outcome> {
+        let until = Instant::now() + deadline;
         let request = self.http.post(format!("{}{method}", self.base)).json(body);
         match timeout_at(until, request.send()).await {
-            Ok(Ok(response)) => sort(&read(response, until).await, &self.redactor),
-            Ok(Err(error)) => Verdict::Not(sort_error(error, &self.redactor)),
+            Ok(Ok(response)) => Ok(read(response, until, longest).await),
+            Ok(Err(error)) => Err(sort_error(error, &self.redactor)),
             // Connecting has its own, shorter timeout, so by now the request was under way.
-            Err(_) => Verdict::Not(Outcome::Unsure {
-                why: format!("no answer in {:?}", self.deadline),
+            Err(_) => Err(Outcome::Unsure {
+                why: format!("no answer in {deadline:?}"),
             }),
         }
     }
@@ -204,11 +222,14 @@ impl std::fmt::Debug for Client {
 }
 
 /// The answer, with as much of a body as is any use: all of it or nothing.
-async fn read(mut response: Response, until: Instant) -> Answer {
+async fn read(mut response: Response, until: Instant, longest: usize) -> Answer {
     let status = response.status().as_u16();
     let header = response.headers().get(reqwest::header::RETRY_AFTER);
     let retry_after = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = timeout_at(until, whole_body(&mut response)).await.ok().flatten();
+    let body = timeout_at(until, whole_body(&mut response, longest))
+        .await
+        .ok()
+        .flatten();
     Answer {
         status,
         retry_after,
@@ -216,11 +237,11 @@ async fn read(mut response: Response, until: Instant) -> Answer {
     }
 }
 
-/// The body, or nothing if it breaks off or is longer than [`LONGEST_ANSWER`].
-async fn whole_body(response: &mut Response) -> Option<Vec<u8>> {
+/// The body, or nothing if it breaks off or is longer than that.
+async fn whole_body(response: &mut Response, longest: usize) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
+        if body.len() + chunk.len() > longest {
             return None;
         }
         body.extend_from_slice(&chunk);

@@ -3,9 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use crate::support::{ME, Sandbox, total, until};
+use crate::support::{ME, Sandbox, as_nobody, total, until};
 
 const RULE: &str = "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\n";
 
@@ -77,38 +77,6 @@ fn a_missing_log_is_told_once_and_read_from_its_beginning_when_it_comes() {
     );
 }
 
-/// The command as a user who is not root. None where that cannot be had; tests/skips.txt lists who asks.
-fn as_nobody(sandbox: &Sandbox, args: &[&str]) -> Option<Command> {
-    let plain = sandbox.command(args);
-    if !rustix::process::geteuid().is_root() {
-        return Some(plain);
-    }
-    fs::set_permissions(sandbox.folder(), Permissions::from_mode(0o755)).unwrap();
-    let lowered = |program: &std::ffi::OsStr| {
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"])
-            .arg(program);
-        command
-    };
-    let reaches = lowered(plain.get_program()).arg("--version").output();
-    if !reaches.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIP: bad_input: no setpriv, or another user cannot reach the binary");
-        return None;
-    }
-    let mut command = lowered(plain.get_program());
-    command
-        .args(plain.get_args())
-        .env_clear()
-        .current_dir(sandbox.folder());
-    for (name, value) in plain.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
-    Some(command)
-}
-
 #[test]
 fn an_unreadable_log_is_named_with_its_cure_and_delivered_once_it_can_be_read() {
     let sandbox = Sandbox::unlimited();
@@ -128,7 +96,7 @@ fn an_unreadable_log_is_named_with_its_cure_and_delivered_once_it_can_be_read() 
     }
     fs::create_dir(sandbox.path("state")).unwrap();
     fs::set_permissions(sandbox.path("state"), Permissions::from_mode(0o777)).unwrap();
-    let Some(command) = as_nobody(&sandbox, &["run"]) else {
+    let Some(command) = as_nobody(&sandbox, "bad_input", &["run"]) else {
         return;
     };
     let running = sandbox.spawn(command);
@@ -202,6 +170,14 @@ fn a_command_line_that_makes_no_sense_ends_with_two() {
         &["run", "--from", "middle"],
         &["walk"],
         &["send"],
+        &["follow"],
+        &["follow", "-n", "ten", "app.log"],
+        &["follow", "-n", "+", "app.log"],
+        &["follow", "-s", "soon", "app.log"],
+        &["follow", "--pid", "0", "app.log"],
+        &["init", "--watch"],
+        &["init", "here", "there"],
+        &["schema", "rules.toml"],
     ] {
         refused_at_once(&sandbox, &sandbox.finish(args), 2, &["--help"]);
     }
@@ -215,7 +191,7 @@ fn state_that_cannot_be_written_is_told_with_its_cure() {
     let not_a_folder = sandbox.finish(&["run", "--state-dir", sandbox.path("file").to_str().unwrap()]);
     refused_at_once(&sandbox, &not_a_folder, 1, &["--state-dir"]);
 
-    let Some(mut command) = as_nobody(&sandbox, &["run"]) else {
+    let Some(mut command) = as_nobody(&sandbox, "bad_input", &["run"]) else {
         return;
     };
     fs::set_permissions(sandbox.folder(), Permissions::from_mode(0o555)).unwrap();

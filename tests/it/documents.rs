@@ -80,8 +80,8 @@ fn readme_names_every_key_that_works_and_no_other() {
     }
 }
 
-#[test]
-fn every_rules_toml_in_the_documents_is_accepted() {
+/// Those that README.md shows, and that of the repository.
+pub fn every_rules_toml() -> Vec<String> {
     let readme = document("README.md");
     let blocks = readme
         .split("```toml\n")
@@ -91,7 +91,12 @@ fn every_rules_toml_in_the_documents_is_accepted() {
     let mut examples: Vec<String> = blocks.map(str::to_owned).collect();
     assert!(examples.len() >= 2, "README.md shows rules.toml");
     examples.push(document("rules.toml"));
-    for text in examples {
+    examples
+}
+
+#[test]
+fn every_rules_toml_in_the_documents_is_accepted() {
+    for text in every_rules_toml() {
         let checked = config::parse(Path::new("rules.toml"), &text, &Environment::default());
         if let Err(problems) = checked {
             panic!("{text}\n{problems}");

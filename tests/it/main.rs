@@ -13,16 +13,22 @@
 mod support;
 
 mod bad_input;
+mod chats;
 mod check;
+mod control;
 mod documents;
 mod floors;
+mod follow;
 mod health;
+mod init;
 mod kill;
 mod notices;
 mod once;
 mod outage;
+mod proxy;
 mod road;
 mod rotation;
+mod schema;
 mod secrecy;
 mod shutdown;
 mod status;

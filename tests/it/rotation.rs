@@ -235,7 +235,7 @@ fn nothing_is_lost_or_doubled_over_rotations_with_late_writers() {
 }
 
 /// Writes down every call with which inotify begins. `-D` leaves our child to be the traced process.
-fn strace(to: &str) -> [&str; 7] {
+pub fn strace(to: &str) -> [&str; 7] {
     [
         "strace",
         "-D",
@@ -248,7 +248,7 @@ fn strace(to: &str) -> [&str; 7] {
 }
 
 /// Whether there is an strace that may trace here.
-fn can_trace() -> bool {
+pub fn can_trace() -> bool {
     let mut probe = Command::new("strace");
     let probe = probe
         .args(["-o", "/dev/null", "true"])

@@ -1,9 +1,10 @@
 //! The token is nowhere but in the requests, whatever goes wrong and however much is logged.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use botapi::{ChatConfig, ChatKind, Config, FaultKind, LimitConfig};
+use botapi::{ChatConfig, ChatKind, Config, Fault, FaultKind, LimitConfig};
 use serde_json::json;
 
 use crate::support::{ME, Running, Sandbox, until};
@@ -69,6 +70,10 @@ fn holds_no_secret(path: &Path) {
         return fs::read_dir(path)
             .unwrap()
             .for_each(|entry| holds_no_secret(&entry.unwrap().path()));
+    }
+    // A socket holds no bytes; what goes through it has a test of its own.
+    if fs::symlink_metadata(path).unwrap().file_type().is_socket() {
+        return;
     }
     let bytes = fs::read(path).unwrap();
     let found = bytes
@@ -178,6 +183,59 @@ fn send_does_not_quote_the_token_when_it_fails() {
         assert!(!said.contains(SECRET), "{name}: {said}");
         assert_eq!(sandbox.api.faults().pending(), 0, "{name} did not strike: {said}");
     }
+}
+
+#[test]
+fn chats_does_not_quote_the_token_whatever_fails_and_whatever_chats_are_called() {
+    let sandbox = sandbox();
+    let named = ChatConfig::new(ME, ChatKind::Private).title(&format!("Ann {TOKEN} {SECRET}"));
+    sandbox.api.chats().set(named);
+    for method in ["getMe", "getChat", "getWebhookInfo", "getUpdates"] {
+        // Those that answer slowly or not at all say nothing that could be quoted.
+        for kind in faults().into_iter().filter(|kind| kind.name() != "slow") {
+            let name = format!("{method} {kind:?}");
+            sandbox.api.faults().push(Fault::once(kind).method(method));
+            let output = sandbox.finish(&["chats", "--wait", "0s", "--log-level", "trace"]);
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(!said.contains(SECRET), "{name}: {said}");
+            assert_eq!(sandbox.api.faults().pending(), 0, "{name} did not strike: {said}");
+        }
+    }
+    sandbox.api.updates().say(ME, ME, "/start", None);
+    let output = sandbox.finish(&["chats", "--log-level", "trace"]);
+    let listed = String::from_utf8(output.stdout).unwrap();
+    assert!(listed.contains("private chat \"Ann [token]"), "{listed}");
+    assert!(!listed.contains(SECRET), "{listed}");
+}
+
+#[test]
+fn the_running_process_does_not_quote_the_token_to_whoever_asks_it() {
+    let sandbox = sandbox();
+    let running = sandbox.start(&[]);
+    until("it can be asked", || sandbox.path("state/control.sock").exists());
+    let send = |words: &str| {
+        let mut command = sandbox.command(&["send", words, "--log-level", "trace"]);
+        command.env_remove("TELEGRAM_BOT_TOKEN").output().unwrap()
+    };
+    for fault in faults() {
+        let name = format!("{fault:?}");
+        sandbox.api.faults().once(fault);
+        let said = String::from_utf8_lossy(&send("hello").stderr).into_owned();
+        assert!(!said.contains(SECRET), "{name}: {said}");
+        assert_eq!(sandbox.api.faults().pending(), 0, "{name} did not strike: {said}");
+        // A success in between keeps the pauses short.
+        let mended = send("mended");
+        assert!(
+            mended.status.success(),
+            "after {name}: {}",
+            String::from_utf8_lossy(&mended.stderr)
+        );
+    }
+    let status = sandbox.finish(&["status", "--json"]);
+    assert!(!String::from_utf8_lossy(&status.stdout).contains(SECRET));
+    says_no_secret(&sandbox, &running);
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use crate::support::{ME, Sandbox, total, until};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{ME, Sandbox, eventually, total, until};
 
 const RULES: &str = "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\nevery = \"100ms\"\n";
 
-fn status(sandbox: &Sandbox) -> serde_json::Value {
+fn status(sandbox: &Sandbox) -> Value {
     let output = sandbox.finish(&["status", "--json"]);
     assert!(
         output.status.success(),
@@ -59,4 +62,93 @@ fn the_ledger_in_status_agrees_with_what_the_phone_shows() {
     ] {
         assert!(keys.contains(&key), "{key} is missing in {keys:?}");
     }
+}
+
+#[test]
+fn the_account_of_a_removed_rule_is_still_shown_and_marked() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES).append("app.log", "ERROR one\n");
+    sandbox.once();
+    let other = RULES.replace("oops", "other").replace("ERROR", "PANIC");
+    sandbox.rules(&other);
+    let _running = sandbox.start(&[]);
+    sandbox.append("app.log", "PANIC two\n");
+    until("both accounts are shown", || {
+        healthy(&sandbox) && status(&sandbox)["ledger"].as_array().unwrap().len() == 2
+    });
+    let status = status(&sandbox);
+    let removed = |what: &str| -> Vec<(String, bool)> {
+        let rows = status[what].as_array().unwrap().iter();
+        rows.map(|row| {
+            (
+                row["rule"].as_str().unwrap().to_owned(),
+                row["removed"].as_bool().unwrap(),
+            )
+        })
+        .collect()
+    };
+    let expected = [("oops".to_owned(), true), ("other".to_owned(), false)];
+    assert_eq!(removed("ledger"), expected);
+    assert_eq!(removed("found"), expected);
+    let page = sandbox.finish(&["status"]).stdout;
+    let page = String::from_utf8(page).unwrap();
+    let marked: Vec<&str> = page.lines().filter(|line| line.ends_with("  removed")).collect();
+    assert!(marked.len() == 1 && marked[0].contains("oops"), "{page}");
+}
+
+/// What scripts rely on: every field with the kind of value it has. A list shows what its entries are.
+const SHAPE: &str = r#"{"version": "", "pid": 0, "uptime_s": 0, "healthy": true, "reasons": [],
+ "logs": [{"name": "", "files": [{"path": "", "state": "", "offset": 0, "size": 0, "lag_bytes": 0}]}],
+ "incidents": [{"rule": "", "by": {}, "state": "", "opened_at": "", "last_at": "", "total": 0, "shapes": 0}],
+ "chats": [{"name": "", "id": 0, "topic": null, "state": "", "reason": null, "retry_at": null}],
+ "mutes": [],
+ "ledger": [{"rule": "", "chat": "", "matched": 0, "shown": 0, "counted": 0, "muted": 0, "failed": 0, "pending": 0,
+  "removed": false}],
+ "found": [{"rule": "", "found": 0, "below": 0, "waiting": 0, "removed": false}],
+ "gaps": [{"path": "", "at": "", "kind": "", "bytes": 0}], "strangers": 0}"#;
+
+/// What of the shape is missing in a value, or is of another kind.
+fn missing(shape: &Value, value: &Value, path: &str) -> Vec<String> {
+    match (shape, value) {
+        (Value::Object(fields), Value::Object(values)) => fields
+            .iter()
+            .flat_map(|(name, shape)| match values.get(name) {
+                Some(value) => missing(shape, value, &format!("{path}.{name}")),
+                None => vec![format!("{path}.{name}")],
+            })
+            .collect(),
+        (Value::Array(shapes), Value::Array(values)) => match (shapes.first(), values.as_slice()) {
+            (Some(_), []) => vec![format!("{path} is empty, so nothing is shown")],
+            (Some(shape), values) => values
+                .iter()
+                .flat_map(|value| missing(shape, value, &format!("{path}[]")))
+                .collect(),
+            (None, _) => Vec::new(),
+        },
+        (Value::String(_), Value::String(_))
+        | (Value::Number(_), Value::Number(_))
+        | (Value::Bool(_), Value::Bool(_))
+        | (Value::Null, _) => Vec::new(),
+        _ => vec![format!("{path} is {value}")],
+    }
+}
+
+#[test]
+fn status_json_has_every_field_that_scripts_rely_on() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES).append("app.log", "ERROR one\n");
+    let running = sandbox.start(&[]);
+    until("it is told", || sandbox.last_text_of_first().contains("1 match"));
+    // A cut while nobody looks makes a gap.
+    running.signal(Signal::STOP);
+    sandbox.append("app.log", "a line that nobody reads\n");
+    sandbox.open("app.log").set_len(0).unwrap();
+    running.signal(Signal::CONT);
+    let shape: Value = serde_json::from_str(SHAPE).unwrap();
+    let mut left = Vec::new();
+    let complete = eventually(Duration::from_mins(1), || {
+        left = missing(&shape, &status(&sandbox), "");
+        left.is_empty()
+    });
+    assert!(complete, "{left:?}");
 }

@@ -22,7 +22,7 @@ const ID_BITS: u32 = 52;
 /// The topic every forum group has; Telegram refuses its id and wants none.
 const GENERAL_TOPIC: i64 = 1;
 
-const ID_HELP: &str = "an id is a number such as 53395910 (a person), -1001234567890 (a group), or \"@name\" of a public channel";
+pub(in crate::config) const ID_HELP: &str = "an id is a number such as 53395910 (a person), -1001234567890 (a group), or \"@name\" of a public channel";
 
 /// Checks all of them.
 pub(super) fn check(chats: &[raw::Chat], report: &mut Report<'_>) -> Vec<ChatSettings> {
@@ -63,23 +63,36 @@ fn check_one(chat: &raw::Chat, report: &mut Report<'_>) -> ChatSettings {
     }
 }
 
+/// A chat's id as text: a number, or `@name`. Absent if it is neither.
+pub(in crate::config) fn parse(text: &str) -> Option<ChatTarget> {
+    let text = text.trim();
+    match text.parse() {
+        Ok(number) => is_id(number).then_some(ChatTarget::Id(number)),
+        Err(_) => is_username(text).then(|| ChatTarget::Username(text.to_owned())),
+    }
+}
+
+fn is_id(number: i64) -> bool {
+    number != 0 && number.unsigned_abs() < 1 << ID_BITS
+}
+
 /// Where it is. A number may stand in quotes, since only strings can hold `${VAR}`.
 fn target(id: &Spot<NumberOrText>, report: &mut Report<'_>) -> Option<ChatTarget> {
-    let number = match &id.value {
-        NumberOrText::Number(number) => *number,
-        NumberOrText::Text(text) => match text.trim().parse() {
-            Ok(number) => number,
-            Err(_) if is_username(text.trim()) => return Some(ChatTarget::Username(text.trim().to_owned())),
-            Err(_) => {
-                report.problem(&id.at, format!("{text:?} is not a chat's id"), ID_HELP);
-                return None;
-            }
-        },
+    let (found, shown) = match &id.value {
+        NumberOrText::Number(number) => (
+            is_id(*number).then_some(ChatTarget::Id(*number)),
+            number.to_string(),
+        ),
+        NumberOrText::Text(text) => (parse(text), format!("{text:?}")),
     };
-    if number == 0 || number.unsigned_abs() >= 1 << ID_BITS {
-        report.problem(&id.at, format!("{number} is not a chat's id"), ID_HELP);
-        return None;
-    }
+    let number = match found {
+        Some(ChatTarget::Id(number)) => number,
+        Some(name) => return Some(name),
+        None => {
+            report.problem(&id.at, format!("{shown} is not a chat's id"), ID_HELP);
+            return None;
+        }
+    };
     if number.to_string().len() == 13 && number.to_string().starts_with("100") {
         let help = format!("ids of supergroups and channels begin with -100: did you mean -{number}?");
         report.warn(

@@ -22,6 +22,39 @@ fn a_second_owner_is_told_who_the_first_is() {
 }
 
 #[test]
+fn who_has_a_folder_can_be_asked_and_that_leaves_no_trace() {
+    let dir = TempDir::new().unwrap();
+    assert_eq!(Store::holder(dir.path()).unwrap(), None);
+    assert_eq!(Store::holder(&dir.path().join("not there")).unwrap(), None);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    let opened = open(dir.path());
+    let holder = Store::holder(dir.path()).unwrap().unwrap();
+    assert_eq!(holder.pid, Some(std::process::id()));
+    drop(opened);
+    assert_eq!(Store::holder(dir.path()).unwrap(), None);
+}
+
+#[test]
+fn whoever_only_asks_who_has_a_folder_is_in_nobodys_way() {
+    let dir = TempDir::new().unwrap();
+    drop(open(dir.path()));
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                Store::holder(dir.path()).unwrap();
+                // A moment between two questions, as between two commands.
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        });
+        for _ in 0..20 {
+            drop(open(dir.path()));
+        }
+        ended.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn the_folder_and_its_files_are_for_their_owner_only() {
     let parent = TempDir::new().unwrap();
     let dir = parent.path().join("state");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
-use super::super::{Mode, Note, Source, Start, Turn, recover};
+use super::super::{Mode, Note, Source, Start, Turn, Unit, lines, recover};
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Head, Identity, Now, Position};
@@ -33,7 +33,7 @@ impl Tailer {
                 if self.unreadable.remove(&group.seen.id).is_some() {
                     self.say(Note::Readable { path: path.clone() }, turn);
                 }
-                turn.at_end += usize::from(self.begins_at_end(follower.source.logs[0]));
+                turn.at_end += usize::from(self.start_of(follower.source.logs[0]) == Start::End);
                 follower.after = follower.after.or_else(|| self.predecessor(path, queue));
                 if self.mode == Mode::Once {
                     follower.stop = Some(follower.size());
@@ -43,7 +43,7 @@ impl Tailer {
             Ok(None) => {}
             Err(error) => {
                 let log = group.logs.first().copied().unwrap_or_default();
-                if self.begins_at_end(log) {
+                if self.start_of(log) == Start::End {
                     self.store_end(group, log, now, turn);
                 }
                 self.unreadable.insert(group.seen.id, (path.clone(), log));
@@ -71,7 +71,7 @@ impl Tailer {
             // The path leads elsewhere since it was looked at; the next sweep knows more.
             return Ok(None);
         }
-        if identity::is_compressed(&identity::first_bytes(&file)?) {
+        if self.settings.unit == Unit::Lines && identity::is_compressed(&identity::first_bytes(&file)?) {
             self.refused.insert(seen.id);
             self.say(Note::Compressed { path: path.clone() }, turn);
             return Ok(None);
@@ -108,15 +108,24 @@ impl Tailer {
             }
             return Ok(follower);
         }
-        let at = if self.begins_at_end(log) { seen.size } else { 0 };
+        let at = match self.start_of(log) {
+            Start::Beginning => 0,
+            Start::End => seen.size,
+            Start::Last(count) => lines::last(&file, seen.size, count)?,
+            Start::Line(number) => lines::line(&file, number)?,
+        };
         let taken = identity::line_before(&file, at, max_line)?;
         Follower::new(file, source, at, taken, now)
     }
 
-    /// Whether a file met now was there before its log was ever read, and is to be read from its end.
-    pub(super) fn begins_at_end(&self, log: usize) -> bool {
-        let start = self.settings.from.unwrap_or(self.settings.logs[log].start);
-        self.fresh[log] && start == Start::End
+    /// Where to begin in a file that is met now: `start` speaks only of those that were there before their log was
+    /// ever read.
+    fn start_of(&self, log: usize) -> Start {
+        if self.fresh[log] {
+            self.settings.from.unwrap_or(self.settings.logs[log].start)
+        } else {
+            Start::Beginning
+        }
     }
 
     /// `start = "end"` speaks of this file, but it cannot be opened: where it ends now has to outlive us, since the

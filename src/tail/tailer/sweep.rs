@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::super::discover::Reached;
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
-use super::super::{Mode, Note, Source, Turn, Watch, recover};
+use super::super::{Mode, Note, Source, Turn, Unit, Watch, recover};
 use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Now, Timestamp};
 
@@ -50,7 +50,7 @@ impl Tailer {
             .filter(|(id, _)| !held.contains(id))
             .map(|(_, group)| group)
             .collect();
-        new.sort_by(|one, other| one.paths.cmp(&other.paths));
+        new.sort_by_key(|group| (group.logs.first(), &group.paths));
         for group in new {
             self.begin(group, now, turn, &queue);
         }
@@ -69,7 +69,7 @@ impl Tailer {
     pub(super) fn group(&mut self, reached: &Reached, turn: &mut Turn) -> BTreeMap<FileId, Group> {
         let mut groups: BTreeMap<FileId, Group> = BTreeMap::new();
         for (path, (seen, logs)) in &reached.files {
-            if identity::has_compressed_name(path) {
+            if identity::has_compressed_name(path) && self.settings.unit == Unit::Lines {
                 self.say(Note::Compressed { path: path.clone() }, turn);
             } else if seen.regular {
                 let empty = || Group {
@@ -80,7 +80,7 @@ impl Tailer {
                 let group = groups.entry(seen.id).or_insert_with(empty);
                 group.paths.push(path.clone());
                 group.logs.extend(logs);
-            } else if !path.is_dir() {
+            } else if !path.is_dir() || self.is_named(path, logs) {
                 self.say(Note::NotRegular { path: path.clone() }, turn);
             }
         }
@@ -89,6 +89,12 @@ impl Tailer {
             self.say(unreadable(path, seen.as_ref(), error), turn);
         }
         groups
+    }
+
+    /// Whether one of the logs means this very path: then a folder there is a mistake.
+    fn is_named(&self, path: &Path, logs: &[usize]) -> bool {
+        let mut globs = logs.iter().flat_map(|&log| &self.settings.logs[log].files);
+        globs.any(|glob| glob.path() == Some(path))
     }
 
     /// Held files that are still reached keep their key, whatever they are called now.
@@ -208,7 +214,7 @@ impl Tailer {
                 log: log.name.clone(),
                 globs,
             };
-            if present.contains(&index) || !reached.errors.is_empty() {
+            if present.contains(&index) || reached.blind.contains(&index) {
                 self.said.remove(&note.subject());
             } else {
                 self.say(note, turn);

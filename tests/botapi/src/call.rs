@@ -68,6 +68,8 @@ impl Call {
             .body
             .clone()
             .and_then(|params| methods::perform(&mut world, &self.method, &params));
+        // A poll under way has to see that a webhook was set.
+        hall.news.notify_waiters();
         Some(match outcome {
             Ok((result, verdict)) => self.finish(&mut world, verdict, fault, Answer::ok(&result)),
             Err(refusal) => {
@@ -124,7 +126,17 @@ impl Call {
             .unwrap_or(0)
             .min(LONGEST_POLL_S);
         let until = Instant::now() + Duration::from_secs(seconds);
-        let mine = hall.take_queue();
+        let mine = {
+            let mut world = hall.world();
+            if world.updates.has_webhook() {
+                return self.refuse(&mut world, &webhook_is_active());
+            }
+            world.updates.allow(params);
+            world.updates.owner += 1;
+            world.updates.owner
+        };
+        // The poll that had the queue until now has to see that.
+        hall.news.notify_waiters();
         loop {
             // Asked for before looking, so that an update pushed in between is not slept through.
             let news = hall.news.notified();
@@ -147,7 +159,12 @@ impl Call {
         let mut world = hall.world();
         if world.updates.owner != mine {
             world.journal.conflict();
-            return Some(self.refuse(&mut world, &conflict()));
+            let refusal = if world.updates.has_webhook() {
+                Refusal::plain(409, "Conflict: terminated by setWebhook request")
+            } else {
+                conflict()
+            };
+            return Some(self.refuse(&mut world, &refusal));
         }
         let updates = world.updates.next(params);
         if updates.is_empty() && !over {
@@ -162,6 +179,15 @@ fn conflict() -> Refusal {
     Refusal::plain(
         409,
         "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+    )
+}
+
+/// The real server takes three seconds to say so.
+fn webhook_is_active() -> Refusal {
+    Refusal::plain(
+        409,
+        "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook \
+         first",
     )
 }
 

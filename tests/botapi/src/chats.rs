@@ -94,6 +94,9 @@ pub struct ChatConfig {
     /// Its public name, without `@`.
     #[serde(default)]
     pub username: Option<String>,
+    /// Its title, or the person's name; absent: one made of the id.
+    #[serde(default)]
+    pub title: Option<String>,
 }
 
 impl ChatConfig {
@@ -106,6 +109,7 @@ impl ChatConfig {
             topics: Vec::new(),
             closed_topics: Vec::new(),
             username: None,
+            title: None,
         }
     }
 
@@ -130,13 +134,21 @@ impl ChatConfig {
         self
     }
 
+    /// The same chat with a title, or a person of this name.
+    #[must_use]
+    pub fn title(mut self, title: &str) -> Self {
+        self.title = Some(title.to_owned());
+        self
+    }
+
     /// The chat as it appears in results.
     pub(crate) fn to_json(&self) -> Value {
         let mut chat = json!({ "id": self.id, "type": self.kind.word() });
+        let title = self.title.as_deref();
         if self.kind == ChatKind::Private {
-            chat["first_name"] = json!("Person");
+            chat["first_name"] = json!(title.unwrap_or("Person"));
         } else {
-            chat["title"] = json!(format!("Chat {}", self.id));
+            chat["title"] = title.map_or_else(|| json!(format!("Chat {}", self.id)), Value::from);
         }
         if let Some(name) = &self.username {
             chat["username"] = json!(name);
@@ -145,6 +157,40 @@ impl ChatConfig {
             chat["is_forum"] = json!(true);
         }
         chat
+    }
+
+    /// The chat as getChat shows it: with what its members may do, in groups.
+    pub(crate) fn to_full_json(&self) -> Value {
+        let mut chat = self.to_json();
+        if matches!(self.kind, ChatKind::Group | ChatKind::Supergroup) {
+            let may_send = self.kind == ChatKind::Supergroup || self.state != ChatState::WriteForbidden;
+            chat["permissions"] = json!({ "can_send_messages": may_send, "can_invite_users": true });
+        }
+        chat
+    }
+
+    /// What the bot is in the chat, as getChatMember shows it; its `user` is left to the caller. Only
+    /// supergroups restrict single members.
+    pub(crate) fn bot_as_member(&self) -> Value {
+        let may_write = self.state != ChatState::WriteForbidden;
+        match self.kind {
+            ChatKind::Channel => json!({ "status": "administrator", "can_post_messages": may_write }),
+            ChatKind::Supergroup if !may_write => {
+                json!({ "status": "restricted", "is_member": true, "can_send_messages": false })
+            }
+            _ => json!({ "status": "member" }),
+        }
+    }
+
+    /// Refuses when the chat's state forbids even to look at it.
+    pub(crate) fn admit_reading(&self) -> Result<(), Refusal> {
+        match self.state {
+            // A person whom the bot knows stays known.
+            ChatState::Blocked if self.kind == ChatKind::Private => Ok(()),
+            ChatState::WriteForbidden => Ok(()),
+            ChatState::NotStarted => Err(Refusal::bad("chat not found")),
+            _ => self.admit(),
+        }
     }
 
     /// Refuses when the chat's state forbids writing.

@@ -33,6 +33,7 @@ mod methods;
 mod reply;
 mod server;
 mod updates;
+mod webhook;
 mod wire;
 
 use std::io;
@@ -156,16 +157,6 @@ impl Hall {
     /// Everything, locked. A test that panicked while holding it does not spoil the others.
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives the update queue to the calling getUpdates and returns its number.
-    fn take_queue(&self) -> u64 {
-        let mut world = self.world();
-        world.updates.owner += 1;
-        let mine = world.updates.owner;
-        drop(world);
-        self.news.notify_waiters();
-        mine
     }
 
     /// Asks the listener for something.

@@ -6,18 +6,19 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::World;
+use crate::chats::ChatConfig;
 use crate::journal::{Message, Verdict};
 use crate::judge::{self, Draft};
 use crate::wire::Refusal;
+use crate::{World, webhook};
 
 /// Most characters of an answer to a callback query.
 const ANSWER_CHARS: usize = 200;
 /// Most commands in a menu.
 const MOST_COMMANDS: usize = 100;
 
-type Params = Map<String, Value>;
-type Outcome = Result<(Value, Verdict), Refusal>;
+pub(crate) type Params = Map<String, Value>;
+pub(crate) type Outcome = Result<(Value, Verdict), Refusal>;
 
 /// Carries a method out, or refuses it.
 pub(crate) fn perform(world: &mut World, method: &str, params: &Params) -> Outcome {
@@ -28,12 +29,17 @@ pub(crate) fn perform(world: &mut World, method: &str, params: &Params) -> Outco
         "senddocument" => Err(Refusal::bad("there is no document in the request")),
         "answercallbackquery" => answer_callback_query(world, params),
         "setmycommands" => set_my_commands(params),
+        "getchat" => get_chat(world, params),
+        "getchatmember" => get_chat_member(world, params),
+        "setwebhook" => webhook::set(world, params),
+        "deletewebhook" => Ok(webhook::delete(world, params)),
+        "getwebhookinfo" => Ok((world.updates.webhook_info(), Verdict::Done)),
         _ => Err(Refusal::plain(404, "Not Found: method not found")),
     }
 }
 
 /// The bot, as getMe shows it.
-fn me() -> Value {
+pub(crate) fn me() -> Value {
     json!({
         "id": 42, "is_bot": true, "first_name": "Test bot", "username": "tailgram_test_bot",
         "can_join_groups": true, "can_read_all_group_messages": false, "supports_inline_queries": false,
@@ -135,7 +141,7 @@ fn shown(world: &World, message: &Message) -> Value {
     let chat = world
         .chats
         .find(Some(&json!(message.chat)))
-        .map(crate::chats::ChatConfig::to_json);
+        .map(ChatConfig::to_json);
     let mut shown = json!({
         "message_id": message.message_id,
         "date": message.sent_at / 1000,
@@ -165,6 +171,27 @@ fn shown(world: &World, message: &Message) -> Value {
         .filter(|keyboard| keyboard.get("inline_keyboard").is_some());
     add("reply_markup", inline);
     shown
+}
+
+fn get_chat(world: &World, params: &Params) -> Outcome {
+    judge::refuse_nulls(params)?;
+    let chat = world.chats.find(params.get("chat_id"))?;
+    chat.admit_reading()?;
+    Ok((chat.to_full_json(), Verdict::Done))
+}
+
+/// What a member may do. Only the bot itself is known to be one.
+fn get_chat_member(world: &World, params: &Params) -> Outcome {
+    judge::refuse_nulls(params)?;
+    let chat = world.chats.find(params.get("chat_id"))?;
+    chat.admit_reading()?;
+    let bot = me();
+    if integer(params, "user_id")? != bot["id"].as_i64() {
+        return Err(Refusal::bad("member not found"));
+    }
+    let mut member = chat.bot_as_member();
+    member["user"] = bot;
+    Ok((member, Verdict::Done))
 }
 
 fn answer_callback_query(world: &mut World, params: &Params) -> Outcome {

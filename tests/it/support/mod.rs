@@ -1,11 +1,17 @@
 //! What tests are made of.
 
+mod nobody;
 mod numbered;
+mod proxy;
 mod sandbox;
 mod soak;
+mod terminal;
 mod total;
 
+pub use nobody::as_nobody;
 pub use numbered::{Back, Series, first_text, labelled};
-pub use sandbox::{ME, Running, Sandbox, until, until_within};
+pub use proxy::Proxy;
+pub use sandbox::{ME, Running, Sandbox, eventually, until, until_within};
 pub use soak::{evidence, seed, soak};
+pub use terminal::Terminal;
 pub use total::total;

@@ -245,6 +245,12 @@ impl Running {
     }
 }
 
+impl From<Child> for Running {
+    fn from(child: Child) -> Self {
+        Self { child: Some(child) }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.end();
@@ -259,13 +265,21 @@ pub fn until(what: &str, done: impl FnMut() -> bool) {
 
 /// The same with another patience.
 #[track_caller]
-pub fn until_within(longest: Duration, what: &str, mut done: impl FnMut() -> bool) {
+pub fn until_within(longest: Duration, what: &str, done: impl FnMut() -> bool) {
+    assert!(
+        eventually(longest, done),
+        "waited {longest:?} in vain until {what}"
+    );
+}
+
+/// The same for those who can say more about what did not come than that it did not.
+pub fn eventually(longest: Duration, mut done: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + longest;
     while !done() {
-        assert!(
-            Instant::now() < deadline,
-            "waited {longest:?} in vain until {what}"
-        );
+        if Instant::now() >= deadline {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
+    true
 }

@@ -111,7 +111,6 @@ fn updates_come_in_order_and_go_when_confirmed() {
     };
     assert_eq!(poll(json!({ "limit": 1 }))[0]["message"]["text"], "/status");
     assert_eq!(poll(json!({})).len(), 2);
-    assert_eq!(poll(json!({ "allowed_updates": ["message"] })).len(), 1);
     assert_eq!(poll(json!({ "offset": first + 1 })).len(), 1);
     assert_eq!(poll(json!({ "offset": first + 2 })).len(), 0);
     assert_eq!(api.updates().waiting(), 0);

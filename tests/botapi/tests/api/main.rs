@@ -8,3 +8,4 @@ mod faults;
 mod journal;
 mod limits;
 mod text;
+mod updates;
