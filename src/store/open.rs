@@ -293,13 +293,26 @@ fn load(path: &Path) -> rusqlite::Result<Result<Attempt, i32>> {
         }
         Kind::Ours => {}
     }
-    if let Some(why) = schema::broken(&connection)? {
-        return Ok(Ok(Attempt::Damaged(why)));
+    if schema::broken(&connection)?.is_some() {
+        // A disk that fails to read is told in the same words as pages that make no sense, and condemns nothing.
+        read_through(path)?;
+        if let Some(why) = schema::broken(&connection)? {
+            return Ok(Ok(Attempt::Damaged(why)));
+        }
     }
     let read = read::all(&connection)?;
     schema::settle(&connection)?;
     let loaded = read.settle(&mut connection, draw())?;
     Ok(Ok(Attempt::Loaded(connection, Box::new(loaded))))
+}
+
+/// Reads every byte of the file. Fails where the disk does.
+fn read_through(path: &Path) -> rusqlite::Result<()> {
+    let read = std::fs::read(path).map(drop);
+    read.map_err(|error| {
+        let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_READ);
+        rusqlite::Error::SqliteFailure(failed, Some(error.to_string()))
+    })
 }
 
 /// Opens the file for reading and writing, and writes nothing.
