@@ -44,8 +44,6 @@ pub enum Fault {
     },
     /// K2: SIGKILL when a thread enters this call for the n-th time.
     KillAtCall(&'static str, u64),
-    /// K2: abort at the n-th passing of a named place.
-    CrashPoint(&'static str, u64),
     /// K4: a call fails with this error from the n-th time on, a few times.
     CallFails(&'static str, &'static str, u64),
     /// K6: SIGTERM after so many milliseconds.
@@ -71,7 +69,7 @@ impl Fault {
     pub fn class(&self) -> &'static str {
         match self {
             Self::Kill { .. } => "K1",
-            Self::KillAtCall(..) | Self::CrashPoint(..) => "K2",
+            Self::KillAtCall(..) => "K2",
             Self::CallFails(..) => "K4",
             Self::Terminate(_) => "K6",
             Self::Damage(_) => "K7",
@@ -97,10 +95,6 @@ impl Fault {
                 stage.start(&Under::Plain)
             }
             Self::KillAtCall(call, nth) => crash(stage, &traced(call, &format!("signal=KILL:when={nth}"))),
-            Self::CrashPoint(name, nth) => {
-                let off = nth - 1;
-                crash(stage, &Under::CrashPoint(format!("{name}={off}*off->return")))
-            }
             Self::CallFails(call, error, nth) => {
                 let to = nth + 3;
                 call_fails(stage, &traced(call, &format!("error={error}:when={nth}..{to}")))
@@ -163,7 +157,7 @@ fn crash(stage: &mut Stage, under: &Under) -> io::Result<()> {
     stage.kill()?;
     stage.start(under)?;
     if stage.subject()?.ended_within(CRASH_WITHIN)?.is_some() {
-        stage.died()?;
+        stage.died(false)?;
     } else {
         stage.kill()?;
     }
@@ -182,7 +176,7 @@ fn call_fails(stage: &mut Stage, under: &Under) -> io::Result<()> {
         // Whether it ends well is not asked of a program whose calls fail.
         stage.subject()?.terminate(END_WITHIN)?;
     }
-    stage.died()?;
+    stage.died(false)?;
     stage.start(&Under::Plain)
 }
 

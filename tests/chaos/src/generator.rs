@@ -25,8 +25,19 @@ pub struct Pace {
     pub burst: u64,
     /// How often logs are rotated; absent: never.
     pub rotate: Option<Duration>,
-    /// Whether one of them is copied and cut.
-    pub cuts: bool,
+    /// How one of them is copied and cut.
+    pub cuts: Cuts,
+}
+
+/// What a copying rotator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cuts {
+    /// Nothing.
+    Never,
+    /// Nobody writes between the copying and the cut.
+    Clean,
+    /// Lines are written in between, and destroyed.
+    Lossy,
 }
 
 /// What all writers share.
@@ -198,7 +209,7 @@ impl Stage {
             self.open("app.log")?;
             self.generation.fetch_add(1, Ordering::SeqCst);
             sleep(every.mul_f64(random.f64()));
-            if !self.pace.cuts {
+            if self.pace.cuts == Cuts::Never {
                 continue;
             }
             self.cut(count, Duration::from_millis(random.u64(..40)))?;
@@ -227,13 +238,15 @@ impl Stage {
 
     fn cut(&self, count: u32, between: Duration) -> io::Result<()> {
         let file = self.open(CUT)?;
-        {
-            let _whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
-            fs::copy(self.logs.join(CUT), self.logs.join(format!("{CUT}.{count}")))?;
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::copy(self.logs.join(CUT), self.logs.join(format!("{CUT}.{count}")))?;
+        if self.pace.cuts == Cuts::Lossy {
+            drop(whole);
+            sleep(between);
+            whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         }
-        sleep(between);
-        let _whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         file.set_len(0)?;
+        drop(whole);
         self.truth.append(&Truth::Cut { file: CUT.to_owned() })
     }
 }
@@ -297,10 +310,13 @@ impl Generator {
         }
     }
 
-    /// Many lines at once into the log that nobody touches.
+    /// Many lines about one unit at once, into the log that nobody touches.
     pub fn burst(&mut self, lines: u64) -> io::Result<()> {
+        self.voice.units[Rule::Storm as usize] += 1;
+        let unit = self.voice.units[Rule::Storm as usize];
         for _ in 0..lines.div_ceil(500) {
-            let lines = (0..500).map(|_| self.voice.any()).collect();
+            let line = |_| self.voice.line(Word::Rule(Rule::Storm), unit);
+            let lines = (0..500).map(line).collect();
             self.stage.write(PLAIN, &self.quiet, lines, 7)?;
         }
         Ok(())

@@ -9,7 +9,8 @@ use chaos::plan::Theme;
 use chaos::site::Site;
 use chaos::subject::Binaries;
 
-const USAGE: &str = "usage: chaos pr|nightly --tailgram FILE --botapi FILE [--failpoints FILE] [--seed N] [--rounds N] [--scale N]
+const USAGE: &str =
+    "usage: chaos pr|nightly --tailgram FILE --botapi FILE [--seed N] [--rounds N] [--scale N]
              [--jobs N] [--theme NAME]... [--dir DIR | --resume DIR] [--keep]
        chaos check FOLDER
 Every number may also come from the environment: CHAOS_SEED, CHAOS_ROUNDS, CHAOS_SCALE, CHAOS_JOBS.";
@@ -81,7 +82,7 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
     let mut scale = number("CHAOS_SCALE", if nightly { 3 } else { 1 })?;
     let mut jobs = number("CHAOS_JOBS", 5)?;
     let (mut only, mut folder, mut keep) = (Vec::new(), PathBuf::from("target/chaos").join(name), false);
-    let (mut plain, mut failpoints, mut botapi) = (None, None, None);
+    let (mut plain, mut botapi) = (None, None);
     let mut resumes = false;
     let mut args = args.iter();
     while let Some(flag) = args.next() {
@@ -99,7 +100,6 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
         };
         match flag.as_str() {
             "--tailgram" => plain = Some(absolute(value)?),
-            "--failpoints" => failpoints = Some(absolute(value)?),
             "--botapi" => botapi = Some(absolute(value)?),
             "--seed" => seed = count()?,
             "--rounds" => rounds = count()?,
@@ -134,7 +134,6 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
         binaries: Binaries {
             plain: plain.ok_or_else(|| format!("--tailgram is needed\n{USAGE}"))?,
             botapi: botapi.ok_or_else(|| format!("--botapi is needed\n{USAGE}"))?,
-            failpoints,
         },
     })
 }

@@ -22,8 +22,10 @@ pub enum Note {
         /// In words.
         what: String,
     },
-    /// The process died without being asked to end.
+    /// The process died, or ended while its calls failed.
     Death {
+        /// Whether it was SIGKILL at a time of the rig's choosing.
+        random: bool,
         /// How many new messages were between their attempt and their settlement, seen from the wire.
         in_flight: u64,
     },

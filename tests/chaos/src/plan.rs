@@ -6,7 +6,7 @@ use botapi::FaultKind;
 use serde_json::json;
 
 use crate::fault::{Damage, Fault, api};
-use crate::generator::Pace;
+use crate::generator::{Cuts, Pace};
 use crate::proxy::Harm;
 
 /// What a round is about.
@@ -14,10 +14,8 @@ use crate::proxy::Harm;
 pub enum Theme {
     /// K1, with rotations.
     Kill,
-    /// K2: at calls of the kernel.
+    /// K2.
     Call,
-    /// K2: at named places.
-    Place,
     /// K4.
     Error,
     /// K6.
@@ -36,9 +34,8 @@ pub enum Theme {
 
 impl Theme {
     /// In the order in which they are played: the long ones first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Load,
-        Self::Place,
         Self::Call,
         Self::Kill,
         Self::Network,
@@ -54,7 +51,6 @@ impl Theme {
         match self {
             Self::Kill => "kill",
             Self::Call => "call",
-            Self::Place => "place",
             Self::Error => "error",
             Self::Terminate => "terminate",
             Self::Damage => "damage",
@@ -116,21 +112,6 @@ const ERRORS: [(&str, &str); 12] = [
     ("sendto", "ECONNRESET"),
     ("statx", "ESTALE"),
 ];
-/// The crash points of the program.
-pub const PLACES: [&str; 12] = [
-    "after-read",
-    "after-match",
-    "before-commit",
-    "after-commit",
-    "after-attempt-commit",
-    "after-request-written",
-    "after-response",
-    "before-settle-commit",
-    "after-settle-commit",
-    "notice",
-    "shutdown-drain",
-    "retry-after-commit",
-];
 const HARMS: [Harm; 8] = [
     Harm::Refuse,
     Harm::ResetBefore,
@@ -170,10 +151,16 @@ fn pace(theme: Theme) -> Pace {
         _ => Some(Duration::from_secs(4)),
     };
     Pace {
-        pause: Duration::from_millis(if theme == Theme::Load { 400 } else { 120 }),
+        pause: Duration::from_millis(if theme == Theme::Load { 4_000 } else { 120 }),
         burst: 6,
         rotate,
-        cuts: theme == Theme::Network,
+        cuts: match theme {
+            Theme::Network => Cuts::Lossy,
+            // A process that ends between the copying and the cut may have read more than the copy holds; it cannot
+            // know its copy again then, and reads all of it.
+            Theme::Kill | Theme::Terminate => Cuts::Clean,
+            _ => Cuts::Never,
+        },
     }
 }
 
@@ -184,10 +171,6 @@ fn faults(theme: Theme, scale: usize, random: &mut fastrand::Rng) -> Vec<Fault> 
         Theme::Call => shuffled(random, times(12).map(|nth| CALLS[nth % CALLS.len()]))
             .into_iter()
             .map(|call| Fault::KillAtCall(call, nth(call, random)))
-            .collect(),
-        Theme::Place => shuffled(random, times(PLACES.len()).map(|nth| PLACES[nth % PLACES.len()]))
-            .into_iter()
-            .map(|place| place_fault(place, random))
             .collect(),
         Theme::Error => shuffled(random, times(ERRORS.len()).map(|nth| ERRORS[nth % ERRORS.len()]))
             .into_iter()
@@ -253,11 +236,6 @@ fn nth(call: &str, random: &mut fastrand::Rng) -> u64 {
     (least + random.u64(..most) * random.u64(..=100) / 100).max(1)
 }
 
-fn place_fault(place: &'static str, random: &mut fastrand::Rng) -> Fault {
-    let rare = matches!(place, "notice" | "shutdown-drain" | "retry-after-commit");
-    Fault::CrashPoint(place, if rare { 1 } else { random.u64(1..12) })
-}
-
 fn damage(random: &mut fastrand::Rng) -> Fault {
     Fault::Damage(match random.u8(..4) {
         0 => Damage::Truncate,
@@ -296,7 +274,7 @@ fn answer(nth: usize) -> Fault {
 }
 
 fn mixed(nth: usize, random: &mut fastrand::Rng) -> Fault {
-    match nth % 10 {
+    match nth % 9 {
         0 | 1 => kill(random),
         2 => {
             let call = CALLS[random.usize(..CALLS.len())];
@@ -310,7 +288,6 @@ fn mixed(nth: usize, random: &mut fastrand::Rng) -> Fault {
         5 => Fault::Wire(HARMS[random.usize(..HARMS.len())], random.u64(200..1_500)),
         6 => answer(random.usize(..30)),
         7 => Fault::FullDisk(random.u64(300..1_500), random.bool()),
-        8 => Fault::Pause(random.u64(300..2_000)),
-        _ => place_fault(PLACES[random.usize(..PLACES.len())], random),
+        _ => Fault::Pause(random.u64(300..2_000)),
     }
 }

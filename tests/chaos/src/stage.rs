@@ -69,14 +69,14 @@ impl Stage {
     pub fn kill(&mut self) -> io::Result<()> {
         self.sample()?;
         self.subject()?.kill()?;
-        self.died()
+        self.died(true)
     }
 
     /// Writes down that it died, and what it had under way.
-    pub fn died(&mut self) -> io::Result<()> {
+    pub fn died(&mut self, random: bool) -> io::Result<()> {
         self.subject = None;
         let in_flight = self.proxy.take_in_flight();
-        self.notes.append(&Note::Death { in_flight })
+        self.notes.append(&Note::Death { random, in_flight })
     }
 
     /// Asks it to end, which it must do well.
@@ -149,7 +149,7 @@ pub fn play(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io
     let mut random = stage.random.fork();
     stage.generator.rotate(&mut random);
     for fault in &plan.faults {
-        if let Some(why) = tools.cannot(fault, binaries) {
+        if let Some(why) = tools.cannot(fault) {
             stage.notes.append(&Note::Skipped {
                 class: fault.class().to_owned(),
                 why: why.to_owned(),

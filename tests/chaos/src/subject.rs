@@ -25,8 +25,6 @@ pub enum Under {
         /// strace's words for what happens, and when.
         how: String,
     },
-    /// A named crash point, in the words of the `fail` crate. Needs a build with the feature `failpoints`.
-    CrashPoint(String),
     /// A monotonic clock that is so many seconds ahead.
     Clock(u64),
 }
@@ -36,8 +34,6 @@ pub enum Under {
 pub struct Binaries {
     /// The program as it is released.
     pub plain: PathBuf,
-    /// The same with crash points.
-    pub failpoints: Option<PathBuf>,
     /// The server.
     pub botapi: PathBuf,
 }
@@ -54,10 +50,6 @@ const SHELL: &str = "trap '' XFSZ; exec \"$0\" \"$@\"";
 impl Subject {
     /// Starts `run`.
     pub fn start(binaries: &Binaries, site: &Site, url: &str, under: &Under) -> io::Result<Self> {
-        let binary = match under {
-            Under::CrashPoint(_) => binaries.failpoints.as_ref().unwrap_or(&binaries.plain),
-            _ => &binaries.plain,
-        };
         let mut command = Command::new("bash");
         command.args(["-c", SHELL]);
         match under {
@@ -81,13 +73,10 @@ impl Subject {
                 let ahead = ahead.to_string();
                 command.args(["unshare", "--time", "--monotonic", &ahead, "--boottime", &ahead]);
             }
-            Under::Plain | Under::CrashPoint(_) => {}
+            Under::Plain => {}
         }
-        command.arg(binary).args(["--log-level", "debug", "run"]);
+        command.arg(&binaries.plain).args(["--log-level", "debug", "run"]);
         environment(&mut command, site, url);
-        if let Under::CrashPoint(point) = under {
-            command.env("FAILPOINTS", point);
-        }
         let stderr = OpenOptions::new().create(true).append(true).open(site.log())?;
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn()?;
         Ok(Self { child })

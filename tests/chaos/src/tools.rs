@@ -3,7 +3,6 @@
 use std::process::{Command, Stdio};
 
 use crate::fault::Fault;
-use crate::subject::Binaries;
 
 /// What there is to break things with.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +26,10 @@ impl Tools {
     }
 
     /// Why a fault cannot be had here; none when it can.
-    pub fn cannot(self, fault: &Fault, binaries: &Binaries) -> Option<&'static str> {
+    pub fn cannot(self, fault: &Fault) -> Option<&'static str> {
         match fault {
             Fault::KillAtCall(..) | Fault::CallFails(..) if !self.strace => {
                 Some("no strace that may trace here")
-            }
-            Fault::CrashPoint(..) if binaries.failpoints.is_none() => {
-                Some("no binary with the feature failpoints was given")
             }
             Fault::Clock(_) if !self.clock => Some("no right to give a process a clock of its own"),
             _ => None,

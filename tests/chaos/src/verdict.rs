@@ -14,8 +14,10 @@ pub struct Figures {
     pub matches: u64,
     /// New messages.
     pub messages: u64,
-    /// Times that the process died without being asked to end.
+    /// Times that the process died, or ended while its calls failed.
     pub kills: u64,
+    /// Those that were SIGKILL at a random moment.
+    pub kills_at_random: u64,
     /// Those of them that fell between an attempt and its settlement.
     pub kills_in_flight: u64,
     /// Faults by their class.
@@ -74,6 +76,7 @@ impl Figures {
             (&mut self.matches, other.matches),
             (&mut self.messages, other.messages),
             (&mut self.kills, other.kills),
+            (&mut self.kills_at_random, other.kills_at_random),
             (&mut self.kills_in_flight, other.kills_in_flight),
             (&mut self.struck, other.struck),
             (&mut self.destroyed, other.destroyed),
