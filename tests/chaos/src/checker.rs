@@ -316,7 +316,8 @@ impl Reading {
         self.figures.repeats += 1;
         if !told.is_labelled() {
             self.figures.unlabelled += 1;
-            self.wrong(format!("it came again without a word: {:?}", told.first));
+            let head: String = told.first.chars().take(300).collect();
+            self.wrong(format!("it came again without a word: {head:?}"));
         }
     }
 

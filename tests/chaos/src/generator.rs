@@ -25,19 +25,8 @@ pub struct Pace {
     pub burst: u64,
     /// How often logs are rotated; absent: never.
     pub rotate: Option<Duration>,
-    /// How one of them is copied and cut.
-    pub cuts: Cuts,
-}
-
-/// What a copying rotator does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cuts {
-    /// Nothing.
-    Never,
-    /// Nobody writes between the copying and the cut.
-    Clean,
-    /// Lines are written in between, and destroyed.
-    Lossy,
+    /// Whether one of them is copied and cut.
+    pub cuts: bool,
 }
 
 /// What all writers share.
@@ -209,7 +198,7 @@ impl Stage {
             self.open("app.log")?;
             self.generation.fetch_add(1, Ordering::SeqCst);
             sleep(every.mul_f64(random.f64()));
-            if self.pace.cuts == Cuts::Never {
+            if !self.pace.cuts {
                 continue;
             }
             self.cut(count, Duration::from_millis(random.u64(..40)))?;
@@ -238,13 +227,13 @@ impl Stage {
 
     fn cut(&self, count: u32, between: Duration) -> io::Result<()> {
         let file = self.open(CUT)?;
-        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
-        fs::copy(self.logs.join(CUT), self.logs.join(format!("{CUT}.{count}")))?;
-        if self.pace.cuts == Cuts::Lossy {
-            drop(whole);
-            sleep(between);
-            whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let _whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+            fs::copy(self.logs.join(CUT), self.logs.join(format!("{CUT}.{count}")))?;
         }
+        // What is written now is destroyed.
+        sleep(between);
+        let whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         file.set_len(0)?;
         drop(whole);
         self.truth.append(&Truth::Cut { file: CUT.to_owned() })

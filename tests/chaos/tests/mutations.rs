@@ -3,6 +3,8 @@
 //! The run is written by hand: a small one, as a program without a fault would leave it. `chaos pr` does the same
 //! with the files of its real rounds.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::Path;
 
