@@ -1,5 +1,6 @@
 //! Starting, and stopping along the road.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +8,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config;
 use crate::incident::{Incidents, LedgerLine};
-use crate::model::State;
+use crate::model::{FoundCount, Now, RuleName, State};
 use crate::scan::ScanError;
 use crate::store::Store;
 use crate::tail::{Mode, Waker};
@@ -21,7 +22,7 @@ use super::clock::Clock;
 use super::control::{self, Control};
 use super::courier::letter::Door;
 use super::courier::{Courier, Lane, LedgerGone};
-use super::herald::{self, Herald, Pulse, Success};
+use super::herald::{Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
 use super::messenger::Messenger;
 use super::reader::{Reader, Start};
@@ -112,7 +113,8 @@ struct Engine {
     stop_reading: Arc<AtomicBool>,
     waker: Waker,
     once: bool,
-    folder: Option<PathBuf>,
+    /// Keeps `status.json`; dropping the sender ends it.
+    herald: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     /// Where other commands ask; absent when state is kept nowhere, or no socket could be made.
     control: Option<control::Server>,
     stop: Option<oneshot::Receiver<()>>,
@@ -143,28 +145,22 @@ impl Engine {
         let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
         let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
-        let mut incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
-        incidents.locate(chats.iter().map(|chat| (&chat.name, &chat.target)));
+        let incidents = incidents(&settings, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
         let (status, listeners) = mpsc::channel(1);
-        if let Some(folder) = &folder {
-            let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());
-            let health = settings.health;
-            let (pulse, success) = (pulse.clone(), success.clone());
-            tokio::spawn(
-                Herald {
-                    folder,
-                    clock,
-                    asks,
-                    pulse,
-                    success,
-                    chats,
-                    health,
-                    listeners,
-                }
-                .run(),
-            );
-        }
+        let (end_herald, herald_end) = oneshot::channel();
+        let herald = folder.clone().map(|folder| Herald {
+            folder,
+            clock,
+            asks: asks.clone(),
+            pulse: pulse.clone(),
+            success: success.clone(),
+            chats: chats.clone(),
+            health: settings.health,
+            listeners,
+            end: herald_end,
+        });
+        let herald = herald.map(|herald| (end_herald, tokio::spawn(herald.run())));
         let courier = Courier {
             asks: asks.clone(),
             messenger,
@@ -198,11 +194,7 @@ impl Engine {
             incidents,
             store,
             turn: state.turn,
-            found: state
-                .found
-                .into_iter()
-                .map(|count| (count.rule, count.found))
-                .collect(),
+            found: totals(state.found),
             gaps: state.gaps.into(),
             message: settings.message,
             clock,
@@ -210,6 +202,7 @@ impl Engine {
             asks: ask_receiver,
             lanes: wake_lanes,
             once: mode == Mode::Once,
+            unwritten: None,
         };
         Ok(Self {
             reader: Thread::spawn("reader", || reader.run())?,
@@ -220,7 +213,7 @@ impl Engine {
             stop_reading,
             waker,
             once: mode == Mode::Once,
-            folder,
+            herald,
             control,
             stop,
         })
@@ -301,7 +294,12 @@ impl Engine {
         if let Ok(end) = reader {
             end?;
         }
-        // While the ledger lives it holds the lock of the folder, and the name of the socket is ours.
+        // While the ledger lives it holds the lock of the folder, and the names of the socket and of the status are ours.
+        if let Some((end, herald)) = self.herald.take() {
+            drop(end);
+            // A state volume that hangs must not hold up the end.
+            let _ = tokio::time::timeout(LAST_COMMIT, herald).await;
+        }
         if let Some(control) = self.control.take() {
             control.close().await;
         }
@@ -312,9 +310,6 @@ impl Engine {
             Err(_) => return Err(EngineError::Unwritten),
         }
         let closed = self.ledger.join()??;
-        if let Some(folder) = &self.folder {
-            herald::remove(folder);
-        }
         Ok(Summary {
             ledger: closed.ledger,
             drained,
@@ -332,6 +327,20 @@ async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
     if !asked {
         std::future::pending::<()>().await;
     }
+}
+
+/// The incidents that the store holds, in chats that are where rules.toml says.
+fn incidents(settings: &config::Settings, state: &State, now: Now, draw: fastrand::Rng) -> Incidents {
+    let mut incidents = Incidents::restore(&settings.incident, state, now, draw);
+    let chats = settings.telegram.chats.iter();
+    incidents.locate(chats.map(|chat| (&chat.name, &chat.target)));
+    incidents
+}
+
+/// What each rule found.
+fn totals(found: Vec<FoundCount>) -> BTreeMap<RuleName, u64> {
+    let found = found.into_iter();
+    found.map(|count| (count.rule, count.found)).collect()
 }
 
 /// One lane per chat with the door for its letters, and the bot's introduction, whose result is a line in the log.

@@ -204,11 +204,13 @@ impl Incidents {
     }
 
     /// Begins the most urgent request that `chat` is owed, if it is of `class` or more urgent. The caller
-    /// commits [`Incidents::changes`] before it sends a new message.
+    /// commits [`Incidents::changes`] before it sends a new message; where it cannot (`unwritten`), the message says
+    /// that it may repeat, for a crash would forget that it was sent.
     pub fn take(
         &mut self,
         chat: &ChatName,
         class: Class,
+        unwritten: bool,
         now: Now,
         render: &mut dyn Render,
     ) -> Option<Order> {
@@ -226,15 +228,30 @@ impl Incidents {
         match what {
             What::Incident { key, kind, sounds } => {
                 let rule = self.rule(&self.rows.delivery(&key)?.rule);
-                let decided = Decided { kind, sounds, reason };
+                let decided = Decided {
+                    kind,
+                    sounds,
+                    reason,
+                    unwritten,
+                };
                 let render = &mut |card: &Card<'_>| render.incident(card);
                 delivery::begin(&mut self.rows, &rule, &key, decided, now, &mut self.draw, render)
             }
             What::Notices(key) => {
                 let render = &mut |card: &NoticeCard<'_>| render.notices(card);
-                notices::begin(&mut self.rows, &key, now, &mut self.draw, render)
+                notices::begin(&mut self.rows, &key, unwritten, now, &mut self.draw, render)
             }
         }
+    }
+
+    /// A request that was begun is not made after all: nothing is booked, and it is owed as before.
+    pub fn withdraw(&mut self, subject: &Subject, attempt: AttemptId, now: Now) {
+        let not_sent = Outcome::Wait {
+            after: Some(Duration::ZERO),
+            flood: false,
+            why: String::new(),
+        };
+        self.settle(subject, attempt, &not_sent, Duration::ZERO, now);
     }
 
     /// Books what became of a request. `retry` is how long to wait where Telegram did not say.
@@ -304,7 +321,8 @@ impl Incidents {
             _ => others(&self.noticed),
         };
         if told.is_empty() && !self.noticed.is_empty() {
-            told = others(&self.chats).into_iter().take(1).collect();
+            let listens = |other: &ChatName| !self.is_parked(other);
+            told = others(&self.chats).into_iter().filter(listens).take(1).collect();
         }
         notices::add(&mut self.rows, &told, &notice, now);
     }
@@ -356,7 +374,8 @@ impl Incidents {
             }
             Some(Decision::Hold(..)) => delivery.pending() > 0 && !self.refuses(&delivery.key.chat, now),
         };
-        // A kind of notices that was told pauses for longer than a single pass lasts.
+        // No pass waits for what it has to say about itself: a kind that was told pauses for longer than a pass lasts, and
+        // a Telegram that is away hears of it the next time.
         let told = |hold: HoldReason, until: Option<Moment>| {
             hold == HoldReason::Pause && until.is_some_and(|until| until - now.moment > notices::GATHER)
         };
@@ -365,7 +384,7 @@ impl Incidents {
                 Ok(()) => true,
                 Err((hold, until)) => hold != HoldReason::NothingOwed && !told(hold, until),
             };
-            waits && !self.refuses(&row.key.chat, now)
+            waits && self.gate(&row.key.chat, now).is_none()
         });
         self.rows.all_deliveries().filter(waits).count() + notices.count()
     }

@@ -26,7 +26,17 @@ struct World {
     next_message: i64,
     /// Where rules.toml says that every chat is.
     at: i64,
+    /// While the disk takes nothing: what was so when it took something last.
+    full: Option<Remembered>,
     seed: u64,
+}
+
+/// What a crash while the disk takes nothing leaves of what was sent since: nothing but a label.
+#[derive(Clone, Debug)]
+struct Remembered {
+    claims: BTreeMap<(ChatName, IncidentId), u64>,
+    maybe_arrived: BTreeSet<Owed>,
+    notices: Noticed,
 }
 
 /// What a request is about, whichever attempt it is.
@@ -46,7 +56,7 @@ impl Owed {
 }
 
 /// Notices by number: what was fed, and what a person heard of each.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Noticed {
     fed: u64,
     told: BTreeSet<u64>,
@@ -84,6 +94,10 @@ enum Op {
     },
     Restart {
         wall_jump: i32,
+    },
+    /// The disk takes nothing, or takes it again.
+    Disk {
+        full: bool,
     },
     /// A restart with other ids in rules.toml.
     Elsewhere {
@@ -127,6 +141,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => (0..2usize, answer).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
         1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
         1 => (-100_000..100_000i32).prop_map(|wall_jump| Op::Restart { wall_jump }),
+        1 => any::<bool>().prop_map(|full| Op::Disk { full }),
         1 => (-102..-98i64).prop_map(|at| Op::Elsewhere { at }),
     ]
 }
@@ -294,12 +309,17 @@ impl World {
             notices: Noticed::default(),
             next_message: 1,
             at: -1,
+            full: None,
             seed,
         }
     }
 
     fn run(&mut self, op: &Op) {
         match op {
+            // Reading pauses.
+            Op::Notices { .. } | Op::Matches { .. } | Op::Resolve { .. } if self.full.is_some() => {}
+            Op::Disk { full: false } => self.full = None,
+            Op::Disk { full: true } => self.disk_is_full(),
             Op::Notices { count } => {
                 for _ in 0..*count {
                     self.notices.fed += 1;
@@ -336,6 +356,15 @@ impl World {
             }
         }
         self.commit();
+    }
+
+    fn disk_is_full(&mut self) {
+        self.commit();
+        self.full.get_or_insert_with(|| Remembered {
+            claims: self.claims.clone(),
+            maybe_arrived: self.maybe_arrived.clone(),
+            notices: self.notices.clone(),
+        });
     }
 
     fn matches(&mut self, rule: usize, by: u8, shapes: &[u8], count: u8) {
@@ -450,12 +479,14 @@ impl World {
         let Asked::Due { class, .. } = self.incidents.ask(&chat, self.now) else {
             return None;
         };
-        let order = self.incidents.take(&chat, class, self.now, &mut Texts);
+        let full = self.full.is_some();
+        let order = self.incidents.take(&chat, class, full, self.now, &mut Texts);
         assert!(order.is_some(), "what is due can be taken");
         let order = order?;
         if is_new_message(&order) {
             self.commit();
             let labelled = order.text.text.contains("may repeat");
+            assert!(labelled || !full, "a crash would forget it");
             if self.maybe_arrived.contains(&Owed::of(&order)) && !labelled {
                 self.unlabelled += 1;
             }
@@ -545,6 +576,14 @@ impl World {
     }
 
     fn reload(&mut self, wall_jump: i32) {
+        if let Some(Remembered {
+            claims,
+            maybe_arrived,
+            notices,
+        }) = self.full.take()
+        {
+            (self.claims, self.maybe_arrived, self.notices) = (claims, maybe_arrived, notices);
+        }
         self.seed += 1;
         self.now.moment = Moment(self.now.moment.0 % 977);
         self.now.wall.0 += i64::from(wall_jump);
@@ -566,6 +605,9 @@ impl World {
     }
 
     fn commit(&mut self) {
+        if self.full.is_some() {
+            return;
+        }
         let delta = self.incidents.changes(self.now);
         let disk = &mut self.disk;
         for incident in delta.incidents {
@@ -637,6 +679,8 @@ impl World {
 
     /// Telegram works again and time passes: everything that can be told is told.
     fn drain(&mut self) {
+        self.full = None;
+        self.commit();
         for _ in 0..4_000 {
             let mut idle = true;
             for chat in 0..self.settings.chats.len() {

@@ -16,6 +16,7 @@ mod bad_input;
 mod chats;
 mod check;
 mod control;
+mod disk;
 mod documents;
 mod floors;
 mod follow;
