@@ -333,7 +333,7 @@ impl Reading {
                     self.units(files, rule, &live);
                 } else {
                     // What ended before it could be told is summed up in another message of the rule.
-                    let told: u64 = live.values().map(|told| told.total() + told.carried()).sum();
+                    let told: u64 = live.iter().map(|told| told.total() + told.carried()).sum();
                     self.compare(rule, "all units", told, files.matches(rule).count() as u64);
                 }
                 self.account_of_counts(files, rule, *chat);
@@ -353,20 +353,27 @@ impl Reading {
     }
 
     /// Each incident's live message: where an opening was sent again, the last one.
-    fn live<'f>(
-        &mut self,
-        files: &'f Files,
-        rule: Rule,
-        chat: i64,
-    ) -> BTreeMap<(&'f str, &'f str), &'f Told> {
-        let mut live = BTreeMap::new();
+    fn live<'f>(&mut self, files: &'f Files, rule: Rule, chat: i64) -> Vec<&'f Told> {
+        let mut live: Vec<&Told> = Vec::new();
         let mut replies = BTreeSet::new();
         for told in files.told_of(rule, chat) {
-            // An incident that lasts is known by its unit; others of the same unit by when they began.
-            let since = if rule.lasts() { "" } else { told.since() };
+            // An incident that lasts is known by its unit; others of the same unit by when they began, to the second.
+            // Two of those may begin in one second, and then the sum tells whether the second was a repetition.
+            let same = |other: &&Told| {
+                let began = rule.lasts() || (other.since() == told.since() && told.is_labelled());
+                other.unit() == told.unit() && began
+            };
             let again = match told.kind() {
-                Kind::Opening => live.insert((told.unit(), since), told).is_some(),
-                kind => !replies.insert((kind, told.unit(), since)),
+                Kind::Opening => {
+                    let known = live.iter().rposition(same);
+                    if let Some(known) = known {
+                        live[known] = told;
+                    } else {
+                        live.push(told);
+                    }
+                    known.is_some()
+                }
+                kind => rule.lasts() && !replies.insert((kind, told.unit())),
             };
             self.repeated(told, u64::from(again));
         }
@@ -374,18 +381,14 @@ impl Reading {
     }
 
     /// The totals unit by unit, and that the newest line stands in the message.
-    fn units(&mut self, files: &Files, rule: Rule, live: &BTreeMap<(&str, &str), &Told>) {
+    fn units(&mut self, files: &Files, rule: Rule, live: &[&Told]) {
         let mut owed: BTreeMap<&str, (u64, Id)> = BTreeMap::new();
         for line in files.matches(rule) {
             let unit = owed.entry(&line.unit).or_insert((0, line.id));
             *unit = (unit.0 + 1, unit.1.max(line.id));
         }
         for (unit, (count, newest)) in owed {
-            let of_unit = || {
-                live.iter()
-                    .filter(|((of, _), _)| *of == unit)
-                    .map(|(_, told)| *told)
-            };
+            let of_unit = || live.iter().copied().filter(|told| told.unit() == unit);
             let told: u64 = of_unit().map(Told::total).sum();
             self.compare(rule, unit, told, count);
             let stands =

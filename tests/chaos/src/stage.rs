@@ -24,7 +24,7 @@ use crate::verdict::Verdict;
 /// What was written must be told within this after the last fault.
 const DRAIN_WITHIN: Duration = Duration::from_secs(100);
 /// What was summed up while its message was under way is told by the rule's next message; so there is one.
-const ONCE_MORE: Duration = Duration::from_secs(20);
+const ONCE_MORE: Duration = Duration::from_secs(8);
 /// Longer than the program's own patience with a request under way.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
