@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use crate::config::{self, Environment};
 use crate::engine::control::{self, AskError, ErrorKind, Note};
 use crate::message;
-use crate::model::{ChatTarget, Outcome, State, Timestamp};
+use crate::model::{Outcome, State, Timestamp};
 use crate::store::Store;
 use crate::telegram::{Call, ChatSettings, Client, Request};
 
@@ -212,9 +212,9 @@ async fn deliver(
 
 /// The words as they are, shortened to what Telegram takes.
 fn request(chat: &ChatSettings, text: &str, state: Option<&State>) -> Request {
-    let moved = state.and_then(|state| state.chats.iter().find(|known| known.name == chat.name)?.moved_to);
+    let known = state.and_then(|state| state.chats.iter().find(|known| known.name == chat.name));
     Request {
-        chat: moved.map_or_else(|| chat.target.clone(), ChatTarget::Id),
+        chat: known.map_or_else(|| chat.target.clone(), |known| known.place(&chat.target)),
         topic: chat.topic,
         text: message::by_hand(text),
         plain: false,
@@ -237,7 +237,7 @@ fn gate(state: &State, chat: &ChatSettings) -> Duration {
     let chat = state
         .chats
         .iter()
-        .find(|known| known.name == chat.name && known.parked.is_none());
+        .find(|known| known.name == chat.name && known.parked.is_none() && known.is_about(&chat.target));
     let own = chat.and_then(|known| Some(known.gate?.resume(known.saved, now)));
     let bot = state
         .token_gate

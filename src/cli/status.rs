@@ -130,7 +130,9 @@ fn ledger(status: &Status) -> Vec<String> {
             line.pending,
         ];
         let numbers = numbers.map(|number| number.to_string());
-        row(&line.rule, &line.chat, numbers.each_ref().map(String::as_str))
+        let row = row(&line.rule, &line.chat, numbers.each_ref().map(String::as_str));
+        let removed = if line.removed { "  removed" } else { "" };
+        row + removed
     };
     let title = row(
         "rule",

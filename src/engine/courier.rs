@@ -190,7 +190,7 @@ impl Lane {
     }
 
     /// Takes a place in both limits. The bot's is asked first: one that is not used is back in a moment.
-    fn place(&self, class: Class) -> Result<(), Duration> {
+    fn place(&mut self, class: Class) -> Result<(), Duration> {
         self.courier.bot.check()?;
         self.limits.check(if class.is_new_message() {
             telegram::Class::Ring
@@ -205,15 +205,22 @@ impl Lane {
             self.courier.success.mark(self.courier.clock.now());
         }
         self.say_trouble(outcome);
-        self.retry(outcome)
+        let retry = self.retry(outcome);
+        if let Outcome::Wait {
+            after, flood: true, ..
+        } = outcome
+        {
+            self.limits.flooded(after.unwrap_or(retry));
+        }
+        retry
     }
 
     /// When to try again where Telegram does not say.
     fn retry(&mut self, outcome: &Outcome) -> Duration {
         match outcome {
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::TokenWrong => TOKEN_PAUSE,
-            Outcome::Wait { .. } | Outcome::Unsure { .. } => self.backoff.next(),
-            Outcome::Sent { .. } | Outcome::Moved { .. } | Outcome::Refused(_) => {
+            Outcome::Wait { .. } | Outcome::Unsure { .. } | Outcome::Moved { .. } => self.backoff.next(),
+            Outcome::Sent { .. } | Outcome::Refused(_) => {
                 self.backoff.reset();
                 Duration::ZERO
             }

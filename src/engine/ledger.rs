@@ -311,10 +311,11 @@ impl Ledger {
     /// Writes what changed, and tries the same again for as long as the disk does not take it: reading
     /// pauses meanwhile, since the batches are not taken. Returns whether there was anything to write.
     fn commit(&mut self, host: &HostDelta) -> Result<bool, CommitError> {
-        let delta = Delta {
+        let mut delta = Delta {
             host: host.clone(),
             ledger: self.incidents.changes(self.clock.now()),
         };
+        delta.host.found_gone = self.forget_found();
         if delta == Delta::default() {
             return Ok(false);
         }
@@ -343,6 +344,13 @@ impl Ledger {
         }
     }
 
+    /// Forgets what rules found that are long gone.
+    fn forget_found(&mut self) -> Vec<RuleName> {
+        let incidents = &self.incidents;
+        let forgotten = self.found.extract_if(.., |rule, _| !incidents.knows(rule));
+        forgotten.map(|(rule, _)| rule).collect()
+    }
+
     fn reply(&self, turn: Turn) {
         for (order, reply) in turn.takes {
             let _ = reply.send(order);
@@ -369,9 +377,12 @@ impl Ledger {
     }
 
     fn books(&self, now: Now) -> Books {
-        let found = |(rule, found): (&RuleName, &u64)| FoundCount {
-            rule: rule.clone(),
-            found: *found,
+        let found = |(rule, found): (&RuleName, &u64)| {
+            let count = FoundCount {
+                rule: rule.clone(),
+                found: *found,
+            };
+            (count, !self.incidents.has(rule))
         };
         Books {
             now,

@@ -143,7 +143,8 @@ impl Engine {
         let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
         let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
-        let incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
+        let mut incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
+        incidents.locate(chats.iter().map(|chat| (&chat.name, &chat.target)));
         let (pulse, success) = (Pulse::default(), Success::default());
         let (status, listeners) = mpsc::channel(1);
         if let Some(folder) = &folder {

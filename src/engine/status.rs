@@ -152,6 +152,9 @@ pub struct Line {
     pub failed: u64,
     /// Not decided yet.
     pub pending: u64,
+    /// Its rule left rules.toml, or tells its chat no longer; kept for 30 days.
+    #[serde(default)]
+    pub removed: bool,
 }
 
 /// What one rule found.
@@ -165,6 +168,9 @@ pub struct Found {
     pub below: u64,
     /// Found, and waiting for a threshold.
     pub waiting: u64,
+    /// It left rules.toml; kept as long as its accounts are.
+    #[serde(default)]
+    pub removed: bool,
 }
 
 /// A gap.
@@ -187,7 +193,8 @@ pub(super) struct Books {
     pub(super) incidents: Vec<OpenIncident>,
     pub(super) chats: Vec<ChatState>,
     pub(super) ledger: Vec<LedgerLine>,
-    pub(super) found: Vec<FoundCount>,
+    /// With whether their rule left rules.toml.
+    pub(super) found: Vec<(FoundCount, bool)>,
     pub(super) gaps: Vec<Gap>,
     /// Whether something could be told now, if Telegram took it.
     pub(super) owes: bool,
@@ -321,10 +328,9 @@ fn chat(chat: &ChatSettings, books: Option<&Books>) -> Chat {
         let left = i64::try_from(gate.remaining(books.now.moment).as_millis()).unwrap_or(i64::MAX);
         Some(rfc3339(Timestamp(books.now.wall.0.saturating_add(left))))
     });
-    let id = match (known.and_then(|known| known.moved_to), &chat.target) {
-        (Some(moved_to), _) => moved_to.into(),
-        (None, ChatTarget::Id(id)) => (*id).into(),
-        (None, ChatTarget::Username(name)) => name.clone().into(),
+    let id = match known.map_or_else(|| chat.target.clone(), |known| known.place(&chat.target)) {
+        ChatTarget::Id(id) => id.into(),
+        ChatTarget::Username(name) => name.into(),
     };
     Chat {
         name: chat.name.to_string(),
@@ -347,15 +353,17 @@ fn line(line: &LedgerLine) -> Line {
         muted: account.muted,
         failed: account.failed,
         pending: line.pending,
+        removed: line.removed,
     }
 }
 
-fn found(found: &FoundCount) -> Found {
+fn found((found, removed): &(FoundCount, bool)) -> Found {
     Found {
         rule: found.rule.to_string(),
         found: found.found,
         below: 0,
         waiting: 0,
+        removed: *removed,
     }
 }
 

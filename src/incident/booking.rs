@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::model::{
-    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Incident, Now, Outcome, Timer,
+    AccountKey, Attempt, AttemptId, AttemptKind, Delivery, DeliveryKey, Form, Incident, Now, Outcome, Timer,
 };
 
 use super::chat::{self, Heard};
@@ -137,6 +137,10 @@ impl Booking<'_> {
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return;
         };
+        if self.attempt.kind == AttemptKind::Open {
+            delivery.opening_before = delivery.settled;
+            delivery.opening_dropped = self.attempt.dropped;
+        }
         let covered = self.attempt.upto.saturating_sub(delivery.settled);
         let shown = if self.rule.ring == Ring::All {
             self.attempt.lines
@@ -195,7 +199,7 @@ impl Booking<'_> {
             delivery.shown_shapes.extend(&self.attempt.shapes);
         }
         delivery.pause = Some(Timer::start(now, every));
-        delivery.plain = false;
+        delivery.form = Form::default();
         if self.attempt.kind.is_new_message() {
             delivery.repeat = false;
             delivery.unsure = 0;
@@ -243,22 +247,22 @@ impl Booking<'_> {
         }
     }
 
-    /// First without entities; then what this text alone would have settled is failed. Other incidents it
-    /// told of stay pending.
+    /// First with less of it, form by form; then what this text alone would have settled is failed. Other
+    /// incidents it told of stay pending.
     fn refused_text(&mut self) -> Settled {
         self.release();
         let account = self.account();
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return Settled::Stale;
         };
-        if !delivery.plain {
-            delivery.plain = true;
+        if let Some(less) = delivery.form.less() {
+            delivery.form = less;
             return Settled::Later;
         }
         let failed = self.attempt.upto.saturating_sub(delivery.settled);
         delivery.settled += failed;
         delivery.dropped -= self.attempt.dropped;
-        delivery.plain = false;
+        delivery.form = Form::default();
         delivery.pause = Some(Timer::start(self.now.moment, self.rule.every));
         if self.attempt.kind.is_new_message() {
             delivery.shown_shapes.extend(&self.attempt.shapes);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::model::{ChatName, DeliveryKey, Now, Outcome, Parked, Refusal, RefusalKind, Timer};
+use crate::model::{ChatName, ChatTarget, DeliveryKey, Now, Outcome, Parked, Refusal, RefusalKind, Timer};
 
 use super::booking;
 use super::rows::Rows;
@@ -49,7 +49,10 @@ pub(super) fn hear(rows: &mut Rows, chat: &ChatName, outcome: &Outcome, retry: D
             Heard::Later
         }
         Outcome::Moved { to } => {
-            moved(rows, chat, *to);
+            // A pause, for a server that sends us round in circles.
+            close(rows, chat, retry, false, now);
+            rows.chat_mut(chat).moved_to = Some(*to);
+            lose_messages(rows, chat);
             Heard::Later
         }
         Outcome::Unsure { .. } => {
@@ -92,9 +95,31 @@ fn close_the_bot_on_a_second_flood(rows: &mut Rows, chat: &ChatName, gate: Timer
     }
 }
 
-/// The group became a supergroup, where none of the old messages exists.
-fn moved(rows: &mut Rows, chat: &ChatName, to: i64) {
-    rows.chat_mut(chat).moved_to = Some(to);
+/// Takes up where rules.toml says that a chat is. What was learned of another place under this name is
+/// forgotten.
+pub(super) fn locate(rows: &mut Rows, chat: &ChatName, target: &ChatTarget) {
+    if rows
+        .chat(chat)
+        .is_some_and(|row| row.target.as_ref() == Some(target))
+    {
+        return;
+    }
+    let row = rows.chat_mut(chat);
+    let about_it = row.is_about(target);
+    // Whoever wrote the supergroup's id into rules.toml did what we asked for.
+    row.moved_to = row
+        .moved_to
+        .filter(|to| about_it && ChatTarget::Id(*to) != *target);
+    row.target = Some(target.clone());
+    if !about_it {
+        (row.gate, row.flooded, row.parked, row.topic_gone) = (None, false, None, false);
+        row.requests.clear();
+        lose_messages(rows, chat);
+    }
+}
+
+/// The chat is somewhere else now, where none of the old messages exists.
+fn lose_messages(rows: &mut Rows, chat: &ChatName) {
     let keys: Vec<DeliveryKey> = rows
         .deliveries(chat)
         .map(|delivery| delivery.key.clone())

@@ -5,7 +5,7 @@
 
 use crate::model::{
     AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, ChatName, Delivery, DeliveryKey,
-    Incident, KeptLine, NoticeKey, Now, Rendered, Text,
+    Form, Incident, KeptLine, NoticeKey, Now, Rendered, Text,
 };
 
 use super::policy::{SendReason, new_shapes};
@@ -169,7 +169,7 @@ fn order(rows: &Rows, delivery: &Delivery, attempt: &Attempt, decided: Decided, 
         reason: decided.reason,
         call,
         silent: !attempt.sounds,
-        plain: delivery.plain,
+        plain: delivery.form.is_plain(),
         text,
         moved_to: chat.and_then(|chat| chat.moved_to),
         topic_gone: chat.is_some_and(|chat| chat.topic_gone),
@@ -231,7 +231,8 @@ fn card<'a>(
             delivery.dropped,
         ),
         AttemptKind::Edit | AttemptKind::End if rule.ring == Ring::All => {
-            lines(delivery.opening_lines.iter().collect(), 0, 0)
+            let (before, dropped) = (delivery.opening_before, delivery.opening_dropped);
+            lines(delivery.opening_lines.iter().collect(), before, dropped)
         }
         AttemptKind::Open | AttemptKind::Batch | AttemptKind::Edit | AttemptKind::End => CardKind::Live,
         AttemptKind::Reply => CardKind::FollowUp(new_shapes(incident, delivery).collect()),
@@ -241,6 +242,7 @@ fn card<'a>(
         incident,
         kind: kind_of_card,
         repeat: delivery.repeat && kind.is_new_message(),
+        short: delivery.form == Form::Short,
         told_elsewhere: delivery.told_elsewhere,
         carried,
     }

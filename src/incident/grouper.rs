@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccountKey, By, ChatName, Delivery, DeliveryKey, Ended, Found, Incident, IncidentId, KEPT_BYTES,
+    AccountKey, By, ChatName, Delivery, DeliveryKey, Ended, Form, Found, Incident, IncidentId, KEPT_BYTES,
     KEPT_LINES, KEPT_SHAPES, KeptLine, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
 };
 
@@ -205,12 +205,14 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         attempt: None,
         repeat: false,
         unsure: 0,
-        plain: false,
+        form: Form::default(),
         owed_since: None,
         carried: None,
         queued: 0,
         dropped: 0,
         opening_lines: Vec::new(),
+        opening_before: 0,
+        opening_dropped: 0,
         saved: now,
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Account, AccountKey, AttemptId, AttemptKind, Card, ChatName, Delivery, DeliveryKey, Ended, Incident,
-    IncidentId, LedgerDelta, Moment, Notice, NoticeCard, NoticeKey, Now, Outcome, Phase, Rendered, Row,
-    RuleName, State, Text, Timer,
+    Account, AccountKey, AttemptId, AttemptKind, Card, ChatName, ChatTarget, Delivery, DeliveryKey, Ended,
+    Incident, IncidentId, LedgerDelta, Moment, Notice, NoticeCard, NoticeKey, Now, Outcome, Phase, Rendered,
+    Row, RuleName, State, Text, Timer,
 };
 
 use super::booking::{self, Settled};
@@ -16,7 +16,7 @@ use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings, Settings};
-use super::{fold, limit, notices};
+use super::{chat, fold, limit, notices};
 
 /// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub struct LedgerLine {
     pub account: Account,
     /// Matches whose fate is open: Σ (applied - settled) over the deliveries, and what is folded.
     pub pending: u64,
+    /// Its rule left rules.toml, or tells its chat no longer.
+    pub removed: bool,
 }
 
 /// Makes texts of what is owed. Pure: the same card gives the same message.
@@ -111,6 +113,14 @@ impl Incidents {
         incidents
     }
 
+    /// Takes up where rules.toml says that the chats are. Once, right after [`Incidents::restore`]: a chat that
+    /// is somewhere else than before has none of the messages sent so far, and is not the one that refused.
+    pub fn locate<'a>(&mut self, chats: impl IntoIterator<Item = (&'a ChatName, &'a ChatTarget)>) {
+        for (chat, target) in chats {
+            chat::locate(&mut self.rows, chat, target);
+        }
+    }
+
     /// Takes the rows of a turn, in order. What is due by then happens first.
     pub fn apply(&mut self, rows: Vec<Row>, now: Now) {
         self.tick(now);
@@ -134,6 +144,7 @@ impl Incidents {
     /// Lets time pass: `wait` and `quiet` run out.
     pub fn tick(&mut self, now: Now) {
         let moment = now.moment;
+        self.forget_removed_accounts(moment);
         let opens = |incident: &&Incident| matches!(incident.phase, Phase::Gathering { until } if until.fired(moment));
         let opened: Vec<IncidentId> = self
             .rows
@@ -320,6 +331,7 @@ impl Incidents {
             key: row.key.clone(),
             account: row.account,
             pending: pending(&row.key) + row.folded(),
+            removed: row.removed.is_some(),
         };
         self.rows.accounts().map(line).collect()
     }

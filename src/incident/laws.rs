@@ -24,6 +24,8 @@ struct World {
     maybe_arrived: BTreeSet<Owed>,
     notices: Noticed,
     next_message: i64,
+    /// Where rules.toml says that every chat is.
+    at: i64,
     seed: u64,
 }
 
@@ -83,6 +85,10 @@ enum Op {
     Restart {
         wall_jump: i32,
     },
+    /// A restart with other ids in rules.toml.
+    Elsewhere {
+        at: i64,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +127,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => (0..2usize, answer).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
         1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
         1 => (-100_000..100_000i32).prop_map(|wall_jump| Op::Restart { wall_jump }),
+        1 => (-102..-98i64).prop_map(|at| Op::Elsewhere { at }),
     ]
 }
 
@@ -255,7 +262,8 @@ fn render(card: &Card<'_>) -> Rendered {
             )
         }
     };
-    let text = format!("{claim} {}", if card.repeat { "may repeat" } else { "" });
+    let repeat = if card.repeat { "may repeat" } else { "" };
+    let text = format!("{claim} {repeat}{}", if card.short { "short" } else { "" });
     Rendered {
         text: Text {
             text,
@@ -285,6 +293,7 @@ impl World {
             maybe_arrived: BTreeSet::new(),
             notices: Noticed::default(),
             next_message: 1,
+            at: -1,
             seed,
         }
     }
@@ -321,11 +330,27 @@ impl World {
             }
             Op::CrashInFlight { chat, committed } => self.crash_in_flight(*chat, *committed),
             Op::Restart { wall_jump } => self.restart(*wall_jump),
+            Op::Elsewhere { at } => {
+                self.at = *at;
+                self.restart(0);
+            }
         }
         self.commit();
     }
 
     fn matches(&mut self, rule: usize, by: u8, shapes: &[u8], count: u8) {
+        self.matches_of_which_the_reader_kept(usize::MAX, rule, by, shapes, count);
+    }
+
+    /// Matches of which only so many lines crossed from the reader.
+    fn matches_of_which_the_reader_kept(
+        &mut self,
+        most: usize,
+        rule: usize,
+        by: u8,
+        shapes: &[u8],
+        count: u8,
+    ) {
         let rule = self.settings.rules[rule].name.clone();
         let per_shape = u64::from(count);
         let total = per_shape * shapes.len() as u64;
@@ -360,6 +385,7 @@ impl World {
                 counts.entry(*shape).or_insert_with(new).count += 1;
             }
         }
+        lines.truncate(most);
         let found = Found {
             rule,
             by: By(vec![("k".into(), by.to_string())]),
@@ -526,12 +552,17 @@ impl World {
         self.disk.deliveries = serde_json::from_str(&text).unwrap();
         let text = serde_json::to_string(&self.disk.notices).unwrap();
         self.disk.notices = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&self.disk.chats).unwrap();
+        self.disk.chats = serde_json::from_str(&text).unwrap();
         self.incidents = Incidents::restore(
             &self.settings,
             &self.disk,
             self.now,
             fastrand::Rng::with_seed(self.seed),
         );
+        let at = ChatTarget::Id(self.at);
+        self.incidents
+            .locate(self.settings.chats.iter().map(|chat| (chat, &at)));
     }
 
     fn commit(&mut self) {
@@ -556,6 +587,8 @@ impl World {
             disk.accounts.retain(|row| row.key != account.key);
             disk.accounts.push(account);
         }
+        disk.accounts
+            .retain(|row| !delta.accounts_gone.contains(&row.key));
         for chat in delta.chats {
             disk.chats.retain(|row| row.name != chat.name);
             disk.chats.push(chat);
@@ -901,6 +934,92 @@ fn a_chat_that_a_rule_gained_hears_of_the_next_match() {
     assert!(world.deliver(0, Answer::Sent), "the old chat");
 }
 
+/// The next request: what it is for, whether it is silent, and where the chat became a supergroup.
+fn next(world: &mut World, answer: Answer) -> Option<(AttemptKind, bool, Option<i64>)> {
+    world.pass(60_000);
+    let order = world.take(0)?;
+    let outcome = world.answer(answer);
+    let (subject, attempt) = (&order.subject, order.attempt);
+    world
+        .incidents
+        .settle(subject, attempt, &outcome, Duration::from_secs(5), world.now);
+    Some((kind(&order).unwrap(), order.silent, order.moved_to))
+}
+
+/// A world whose only chat moved, and holds the live message of an incident that goes on.
+fn world_with_a_moved_chat() -> World {
+    let mut world = world_with(RuleSettings {
+        quiet: Duration::from_hours(9),
+        ..RuleSettings::new("new", "ops")
+    });
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(
+        next(&mut world, Answer::Moved),
+        Some((AttemptKind::Open, false, None))
+    );
+    let opening = Some((AttemptKind::Open, false, Some(-100)));
+    assert_eq!(next(&mut world, Answer::Sent), opening);
+    world.matches(0, 0, &[1], 1);
+    world
+}
+
+#[test]
+fn another_id_in_rules_toml_is_another_chat_with_none_of_the_old_messages() {
+    let mut world = world_with_a_moved_chat();
+    world.run(&Op::Elsewhere { at: -2 });
+    let replaced = Some((AttemptKind::Open, true, None));
+    assert_eq!(next(&mut world, Answer::Sent), replaced);
+    world.matches(0, 0, &[1], 1);
+    let edit = Some((AttemptKind::Edit, true, None));
+    assert_eq!(next(&mut world, Answer::Sent), edit, "and it goes on there");
+}
+
+#[test]
+fn the_supergroups_id_in_rules_toml_is_the_same_chat_with_its_messages() {
+    let mut world = world_with_a_moved_chat();
+    world.run(&Op::Elsewhere { at: -100 });
+    let edit = Some((AttemptKind::Edit, true, None));
+    assert_eq!(next(&mut world, Answer::Sent), edit);
+}
+
+#[test]
+fn a_restart_with_the_same_id_still_knows_where_the_group_went() {
+    let mut world = world_with_a_moved_chat();
+    world.restart(0);
+    let edit = Some((AttemptKind::Edit, true, Some(-100)));
+    assert_eq!(next(&mut world, Answer::Sent), edit);
+}
+
+#[test]
+fn a_group_that_moves_twice_in_a_row_is_followed_and_one_that_moves_in_circles_waits() {
+    let mut world = world_with_a_moved_chat();
+    for to in [-200, -300] {
+        world.pass(60_000);
+        let order = world.take(0).unwrap();
+        let outcome = Outcome::Moved { to };
+        let (subject, attempt) = (&order.subject, order.attempt);
+        world
+            .incidents
+            .settle(subject, attempt, &outcome, Duration::from_secs(5), world.now);
+        assert!(world.take(0).is_none(), "not before the pause is over");
+    }
+    let replaced = Some((AttemptKind::Open, true, Some(-300)));
+    assert_eq!(next(&mut world, Answer::Sent), replaced);
+}
+
+#[test]
+fn a_chat_that_refused_is_not_parked_any_more_under_another_id() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 1);
+    assert!(next(&mut world, Answer::Gone).is_some());
+    let parked = |world: &World| world.incidents.chats().any(|chat| chat.parked.is_some());
+    world.restart(0);
+    assert!(parked(&world), "the same id is the same chat");
+    world.run(&Op::Elsewhere { at: -2 });
+    assert!(!parked(&world));
+    assert!(next(&mut world, Answer::Sent).is_some());
+}
+
 #[test]
 fn a_rule_that_forwards_no_longer_tells_its_queued_lines_as_a_total() {
     let all = RuleSettings {
@@ -924,6 +1043,133 @@ fn a_rule_that_forwards_no_longer_tells_its_queued_lines_as_a_total() {
     );
     assert_eq!(world.incidents.ledger()[0].pending, 0);
     assert_eq!(world.incidents.incidents().count(), 0);
+}
+
+#[test]
+fn the_last_edit_of_forwarded_lines_still_says_how_many_were_not_kept() {
+    let mut world = world_with(RuleSettings {
+        ring: Ring::All,
+        limit: None,
+        ..RuleSettings::new("all", "ops")
+    });
+    let mut texts = Vec::new();
+    world.matches_of_which_the_reader_kept(2, 0, 0, &[1], 9);
+    for _ in 0..700 {
+        world.pass(1_000);
+        while let Some(order) = world.take(0) {
+            texts.push((kind(&order).unwrap(), order.text.text.clone()));
+            let outcome = world.answer(Answer::Sent);
+            let (subject, attempt) = (&order.subject, order.attempt);
+            world
+                .incidents
+                .settle(subject, attempt, &outcome, Duration::ZERO, world.now);
+            // The numbers outlive a restart, too.
+            world.restart(0);
+        }
+    }
+    let said = |kind| (kind, "9 ".to_owned());
+    assert_eq!(texts, [said(AttemptKind::Open), said(AttemptKind::End)]);
+    let account = world.incidents.ledger()[0].account;
+    assert_eq!((account.matched, account.shown, account.counted), (9, 2, 7));
+}
+
+#[test]
+fn a_text_that_is_refused_goes_out_plain_then_short_and_then_its_matches_are_failed() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 4);
+    world.pass(2_000);
+    let mut forms = Vec::new();
+    let mut last = Settled::Later;
+    while last == Settled::Later {
+        let order = world.take(0).unwrap();
+        forms.push((order.plain, order.text.text.contains("short")));
+        let outcome = world.answer(Answer::Text);
+        let (subject, attempt) = (&order.subject, order.attempt);
+        last = world
+            .incidents
+            .settle(subject, attempt, &outcome, Duration::ZERO, world.now);
+        // How far it got survives a restart.
+        world.restart(0);
+    }
+    assert_eq!(forms, [(false, false), (true, false), (true, true)]);
+    assert_eq!(last, Settled::GaveUp { matches: 4 });
+    let line = &world.incidents.ledger()[0];
+    assert_eq!((line.account.failed, line.pending), (4, 0));
+    world.matches(0, 0, &[1], 1);
+    world.pass(60_000);
+    let order = world.take(0).unwrap();
+    assert!(!order.plain, "the next text is another one");
+}
+
+#[test]
+fn a_short_text_that_telegram_takes_fails_nothing() {
+    let mut world = world_with(RuleSettings::new("new", "ops"));
+    world.matches(0, 0, &[1], 4);
+    world.pass(2_000);
+    for answer in [Answer::Text, Answer::Text, Answer::Sent] {
+        assert!(world.deliver(0, answer));
+    }
+    let line = &world.incidents.ledger()[0];
+    assert_eq!((line.account.failed, line.pending), (0, 0));
+}
+
+#[test]
+fn the_account_of_a_removed_rule_is_kept_for_thirty_days_and_then_forgotten() {
+    let day = 24 * 3_600_000;
+    let rule = |name| RuleSettings::new(name, "ops");
+    let mut world = world_with(rule("old"));
+    world.matches(0, 0, &[1], 2);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    world.matches(0, 0, &[1], 3);
+    restart_with(&mut world, rule("new"));
+    let removed = |world: &World| -> Vec<(u64, bool)> {
+        let ledger = world.incidents.ledger();
+        ledger
+            .iter()
+            .map(|line| (line.account.matched, line.removed))
+            .collect()
+    };
+    assert_eq!(removed(&world), [(5, true)]);
+    world.pass(20 * day);
+    restart_with(&mut world, rule("old"));
+    assert_eq!(removed(&world), [(5, false)], "it came back");
+    world.pass(20 * day);
+    restart_with(&mut world, rule("new"));
+    world.pass(29 * day);
+    world.restart(0);
+    assert_eq!(removed(&world), [(5, true)]);
+    let old = RuleName::new("old");
+    assert!(world.incidents.knows(&old));
+    world.pass(2 * day);
+    world.commit();
+    assert_eq!(removed(&world), []);
+    assert!(world.disk.accounts.is_empty() && !world.incidents.knows(&old));
+    assert!(
+        world.disk.deliveries.is_empty(),
+        "what nobody told by then is told to nobody"
+    );
+}
+
+#[test]
+fn the_account_of_a_chat_that_a_rule_tells_no_longer_is_removed_too() {
+    let both = vec![ChatName::new("ops"), ChatName::new("me")];
+    let rule = |chats: &[ChatName]| RuleSettings {
+        chats: chats.to_vec(),
+        ..RuleSettings::new("new", "ops")
+    };
+    let mut world = world_with(rule(&both));
+    world.matches(0, 0, &[1], 2);
+    restart_with(&mut world, rule(&both[..1]));
+    let removed = |world: &World| -> Vec<(ChatName, bool, u64)> {
+        let ledger = world.incidents.ledger().into_iter();
+        ledger
+            .map(|line| (line.key.chat, line.removed, line.account.failed))
+            .collect()
+    };
+    assert_eq!(
+        removed(&world),
+        [(both[1].clone(), true, 2), (both[0].clone(), false, 0)]
+    );
 }
 
 #[test]

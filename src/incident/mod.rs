@@ -5,7 +5,8 @@
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
 //! is owed, `delivery` begins requests, `booking` settles their outcomes, `chat` hears what they say of the chat,
 //! `letter` is what somebody sends by hand, `notices` what the program says about itself, `fold` sums up what
-//! has to wait, `takeover` mends what a start finds, and `rows` remembers which rows the next commit must write.
+//! has to wait, `removed` forgets accounts, `takeover` mends what a start finds, and `rows` remembers which rows
+//! the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
 //! are reached for change only through the `*_mut` methods of `rows::Rows`, which mark them.
@@ -22,6 +23,7 @@ mod letter;
 mod limit;
 mod notices;
 mod policy;
+mod removed;
 mod rows;
 mod settings;
 mod takeover;

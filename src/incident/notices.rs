@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{
-    AttemptId, ChatName, KEPT_NOTICES, Moment, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeRow, Now,
-    Outcome, Text, Timer,
+    AttemptId, ChatName, Form, KEPT_NOTICES, Moment, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeRow,
+    Now, Outcome, Text, Timer,
 };
 
 use super::booking::Settled;
@@ -120,11 +120,12 @@ pub(super) fn begin(
         reason: SendReason::Notice,
         call: OrderCall::Send { reply_to: None },
         silent: true,
-        plain: row.plain,
+        plain: row.form.is_plain(),
         text: render(&NoticeCard {
             notices: &row.waiting,
             dropped: row.dropped,
             repeat: row.repeat,
+            short: row.form == Form::Short,
         }),
         moved_to: known.and_then(|chat| chat.moved_to),
         topic_gone: known.is_some_and(|chat| chat.topic_gone),
@@ -162,11 +163,11 @@ pub(super) fn settle(
         }
         Heard::Parked => Settled::Parked,
         Heard::TokenWrong => Settled::TokenWrong,
-        Heard::MessageGone | Heard::TextRefused if !row.plain => {
-            row.plain = true;
-            Settled::Later
-        }
         Heard::MessageGone | Heard::TextRefused => {
+            if let Some(less) = row.form.less() {
+                row.form = less;
+                return Settled::Later;
+            }
             told(row, attempt, now);
             Settled::GaveUp { matches: 0 }
         }
@@ -177,7 +178,7 @@ pub(super) fn settle(
 fn told(row: &mut NoticeRow, attempt: NoticeAttempt, now: Now) {
     row.waiting.drain(..attempt.told.min(row.waiting.len()));
     row.dropped -= attempt.dropped.min(row.dropped);
-    (row.repeat, row.plain) = (false, false);
+    (row.repeat, row.form) = (false, Form::default());
     row.pause = Some(Timer::start(now.moment, PAUSE));
     row.owed_since = (!row.waiting.is_empty()).then_some(now.moment);
 }

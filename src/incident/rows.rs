@@ -48,6 +48,7 @@ struct Changed {
     lines: BTreeMap<LineKey, KeptLine>,
     lines_gone: BTreeSet<LineKey>,
     accounts: BTreeSet<AccountKey>,
+    accounts_gone: BTreeSet<AccountKey>,
     chats: BTreeSet<ChatName>,
     notices: BTreeSet<NoticeKey>,
     notices_gone: BTreeSet<NoticeKey>,
@@ -117,6 +118,7 @@ impl Rows {
             deliveries_gone: changed.deliveries_gone.into_iter().collect(),
             lines: changed.lines.into_iter().collect(),
             lines_gone: changed.lines_gone.into_iter().collect(),
+            accounts_gone: changed.accounts_gone.into_iter().collect(),
             notices_gone: changed.notices_gone.into_iter().collect(),
             ..LedgerDelta::default()
         };
@@ -301,9 +303,16 @@ impl Rows {
 
     pub(super) fn account_mut(&mut self, key: &AccountKey) -> &mut LedgerRow {
         self.changed.accounts.insert(key.clone());
+        self.changed.accounts_gone.remove(key);
         self.accounts
             .entry(key.clone())
             .or_insert_with(|| LedgerRow::new(key.clone(), Now::default()))
+    }
+
+    pub(super) fn remove_account(&mut self, key: &AccountKey) {
+        self.accounts.remove(key);
+        self.changed.accounts.remove(key);
+        self.changed.accounts_gone.insert(key.clone());
     }
 
     pub(super) fn columns_mut(&mut self, key: &AccountKey) -> &mut Account {

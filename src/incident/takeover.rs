@@ -20,6 +20,7 @@ impl Incidents {
         self.fail_what_removed_chats_were_owed(chats);
         self.end_incidents_that_reach_other_chats(now);
         self.forget_what_is_told();
+        self.mark_removed_accounts(now);
     }
 
     fn keys(&self) -> Vec<DeliveryKey> {
@@ -129,7 +130,7 @@ impl Incidents {
     }
 
     /// What a delivery owes is failed, and the delivery goes.
-    fn fail(&mut self, key: &DeliveryKey) {
+    pub(super) fn fail(&mut self, key: &DeliveryKey) {
         let Some(delivery) = self.rows.delivery(key) else {
             return;
         };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::layout::SHORT;
 use super::sanitise::Clean;
 use super::tests::{at, card, incident, line, shape};
 use super::words::matches;
@@ -136,6 +137,15 @@ fn unshielded(Text { text, entities }: &Text) -> String {
     String::from_utf16(&seen).unwrap()
 }
 
+/// How much of a text is what the log said.
+fn blocks(text: &Text) -> usize {
+    let blocks = text
+        .entities
+        .iter()
+        .filter(|entity| entity.kind == EntityKind::Pre);
+    blocks.map(|entity| entity.length).sum()
+}
+
 /// Our own words use these characters only; none of them makes a link, mention, tag or command.
 fn is_ours(c: char) -> bool {
     c.is_ascii_alphanumeric() || " \n,.:;-–…()✅⚪🚨🔴🟡🔵⚠ℹ".contains(c)
@@ -196,18 +206,19 @@ proptest! {
     fn every_message_keeps_every_law(
         incident in incidents(),
         host in outside(200),
-        numbers in (any::<u64>(), 0_u64..u64::MAX / 2, any::<bool>()),
+        numbers in (any::<u64>(), 0_u64..u64::MAX / 2, any::<bool>(), any::<bool>()),
         largest in vec((vec((outside(20), outside(120)), 0..4), any::<u64>()), 0..4),
     ) {
-        let (told_elsewhere, before, repeat) = numbers;
+        let (told_elsewhere, before, repeat, short) = numbers;
         let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
         let largest = largest.into_iter().map(|(by, count)| (By(by), count)).collect();
         let (start, end) = (at("01:00:00"), at("02:00:00"));
         let carried = Carried { incidents: before, matches: told_elsewhere, first: start, last: end, largest };
         for kind in kinds(&incident, before) {
-            let card = Card { kind, repeat, told_elsewhere, carried: repeat.then_some(&carried), ..card(&incident) };
+            let card = Card { kind, repeat, short, told_elsewhere, carried: repeat.then_some(&carried), ..card(&incident) };
             let rendered = render(&settings, &card);
             check(&rendered, &card);
+            prop_assert!(!short || blocks(&rendered.text) <= SHORT);
             prop_assert_eq!(&rendered, &render(&settings, &card));
         }
     }
@@ -276,10 +287,11 @@ proptest! {
         host in outside(200),
         dropped in prop_oneof![Just(0), any::<u32>().prop_map(u64::from)],
         repeat: bool,
+        short: bool,
     ) {
         let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
         let waiting: VecDeque<_> = waiting.into();
-        let card = NoticeCard { notices: &waiting, dropped, repeat };
+        let card = NoticeCard { notices: &waiting, dropped, repeat, short };
         let text = notices(&settings, &card);
         let ours = unshielded(&text);
         prop_assert!(ours.chars().all(is_ours), "{}", ours);

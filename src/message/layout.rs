@@ -22,6 +22,8 @@ const FILES: usize = 3;
 const CHANGES: usize = 480;
 /// The smallest part of what is left that the newest line can have, in percent.
 const NEWEST_PERCENT: usize = 45;
+/// So much room is left for what the log said when Telegram refused all of it.
+pub(super) const SHORT: usize = 500;
 /// Longer one-line events are folded.
 const UNFOLDED: usize = 320;
 
@@ -29,6 +31,7 @@ const UNFOLDED: usize = 320;
 pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
     let mut page = Page {
         head: Head::new(settings, card),
+        short: card.short,
         out: TextBuilder::new(),
         covers: Covers::default(),
     };
@@ -48,6 +51,7 @@ pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
 /// A message in the making.
 struct Page<'a> {
     head: Head<'a>,
+    short: bool,
     out: TextBuilder,
     covers: Covers,
 }
@@ -58,6 +62,7 @@ impl Page<'_> {
         self.head.state(&mut self.out);
         self.head.files(&mut self.out, FILES);
         self.head.carried(&mut self.out);
+        self.body_begins();
         match incident.lines.back() {
             Some(newest) => self.body(incident, newest),
             None => self.shapes(incident, self.out.room()),
@@ -109,6 +114,7 @@ impl Page<'_> {
         self.head.names(&mut self.out, "new in ");
         self.head.state(&mut self.out);
         self.head.carried(&mut self.out);
+        self.body_begins();
         let shapes = incident.shapes.iter().filter(|shape| wanted.contains(&shape.id));
         Shapes::fit(shapes, 0, self.out.room()).write(&mut self.out, &mut self.covers);
     }
@@ -117,6 +123,7 @@ impl Page<'_> {
         self.head.names(&mut self.out, "");
         self.head.state(&mut self.out);
         self.head.carried(&mut self.out);
+        self.body_begins();
         if let Phase::Over {
             ended: Ended::Resolved { line },
             ..
@@ -134,7 +141,7 @@ impl Page<'_> {
         self.head.state(&mut self.out);
         self.head.files(&mut self.out, 1);
         self.head.carried(&mut self.out);
-        let fitted = first_lines(lines, room);
+        let fitted = first_lines(lines, if self.short { room.min(SHORT) } else { room });
         self.numbers(before, fitted.len() as u64);
         if dropped > 0 {
             let more = counted(dropped, "more line was not kept", "more lines were not kept");
@@ -171,6 +178,13 @@ impl Page<'_> {
             self.out.say(&format!("\nline {first}"));
         } else if count > 1 {
             self.out.say(&format!("\nlines {first}-{last}"));
+        }
+    }
+
+    /// The head is written; what follows is the log's. A head is ours but for names, which are short.
+    fn body_begins(&mut self) {
+        if self.short {
+            self.out.narrow(SHORT);
         }
     }
 

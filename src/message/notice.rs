@@ -3,6 +3,7 @@
 use super::Settings;
 use super::clock::Clock;
 use super::fit;
+use super::layout::SHORT;
 use super::sanitise::Clean;
 use super::text::TextBuilder;
 use super::words::{counted, matches, thousands};
@@ -44,6 +45,9 @@ impl Page {
             self.out.say(if started { "⚠ " } else { "\n⚠ " });
             self.out.bold("may repeat").say(" an earlier message");
             self.out.say(if started { "\n" } else { "" });
+        }
+        if card.short {
+            self.out.narrow(SHORT);
         }
         let mut more = card.dropped;
         for (nth, (at, notice)) in card.notices.iter().enumerate() {

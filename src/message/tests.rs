@@ -79,6 +79,7 @@ pub(super) fn card(incident: &Incident) -> Card<'_> {
         incident,
         kind: CardKind::Live,
         repeat: false,
+        short: false,
         told_elsewhere: 0,
         carried: None,
     }
@@ -396,8 +397,8 @@ fn an_edit_of_a_batch_shows_the_same_lines_whatever_became_of_its_head() {
         .collect();
     let batch = |lines: Vec<_>| CardKind::Lines {
         lines,
-        before: 0,
-        dropped: 0,
+        before: u64::MAX / 2,
+        dropped: u64::MAX,
     };
     let opening = render(
         &settings(),
@@ -424,6 +425,41 @@ fn an_edit_of_a_batch_shows_the_same_lines_whatever_became_of_its_head() {
     assert!(kept.iter().all(|line| edited.text.text.contains(&line.text)));
 }
 
+#[test]
+fn a_short_message_keeps_its_head_and_little_of_the_log() {
+    let poison = "ERROR ".to_owned() + &"poison ".repeat(600);
+    let incident = incident(vec![shape(1, 7, 7, "02:17:41", &poison)], line(7, 1, &poison));
+    let short = Card {
+        short: true,
+        ..card(&incident)
+    };
+    let text = shown(&short);
+    let (head, log) = text.rsplit_once('\n').unwrap();
+    insta::assert_snapshot!(head, @r"
+    🔴 ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *7 matches*
+    02:10:04 – 02:17:41
+    ⟪/logs/app/api.log⟫
+    ");
+    assert!(log.contains("poison") && log.len() < 520, "{log}");
+    let lines: Vec<_> = (1..40).map(|nth| line(nth, 1, &poison[..90])).collect();
+    let batch = Card {
+        kind: CardKind::Lines {
+            lines: lines.iter().collect(),
+            before: 0,
+            dropped: 9,
+        },
+        ..short.clone()
+    };
+    assert_eq!(render(&settings(), &batch).covers.lines, 5);
+    let full = Card {
+        short: false,
+        ..batch
+    };
+    assert!(render(&settings(), &full).covers.lines > 30);
+}
+
 fn told(list: &[Notice], dropped: u64, repeat: bool) -> String {
     let waiting = list
         .iter()
@@ -433,6 +469,7 @@ fn told(list: &[Notice], dropped: u64, repeat: bool) -> String {
         notices: &waiting,
         dropped,
         repeat,
+        short: false,
     };
     drawn(&notices(&settings(), &card))
 }

@@ -15,7 +15,7 @@ pub(super) const LIMIT: usize = 4_096;
 const MOST_ENTITIES: usize = 100;
 
 /// Builds a text that is never longer than Telegram takes and never has log text outside `code` and `pre`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TextBuilder {
     /// What was written so far.
     text: String,
@@ -23,12 +23,30 @@ pub struct TextBuilder {
     units: usize,
     /// Its entities, in order of offset, outer before inner.
     entities: Vec<Entity>,
+    /// How long it may become; at most [`LIMIT`].
+    limit: usize,
+}
+
+impl Default for TextBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl TextBuilder {
     /// An empty text.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            text: String::new(),
+            units: 0,
+            entities: Vec::new(),
+            limit: LIMIT,
+        }
+    }
+
+    /// Leaves at most so much room from here on.
+    pub(super) fn narrow(&mut self, room: usize) {
+        self.limit = self.limit.min(self.units + room);
     }
 
     /// How many UTF-16 code units were written.
@@ -38,7 +56,7 @@ impl TextBuilder {
 
     /// How many UTF-16 code units still fit.
     pub fn room(&self) -> usize {
-        LIMIT - self.units
+        self.limit.saturating_sub(self.units)
     }
 
     /// Writes words of our own. Never text from a log, a file system or rules.toml.

@@ -11,6 +11,8 @@ pub struct Card<'a> {
     pub kind: CardKind<'a>,
     /// It may have arrived before; it says so.
     pub repeat: bool,
+    /// As little of the log as possible: Telegram refused all of it.
+    pub short: bool,
     /// How many of the incident's matches another message told already.
     pub told_elsewhere: u64,
     /// Other incidents it tells of.

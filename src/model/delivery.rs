@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptId, By, ChatName, IncidentId, KeptLine, Moment, Now, RuleName, ShapeId, Timer, Timestamp,
+    AttemptId, By, ChatName, Form, IncidentId, KeptLine, Moment, Now, RuleName, ShapeId, Timer, Timestamp,
 };
 
 /// Which delivery.
@@ -64,8 +64,9 @@ pub struct Delivery {
     /// How often in a row a new message may have arrived.
     #[serde(default)]
     pub unsure: u32,
-    /// Telegram refused the formatted text: the next one goes without entities.
-    pub plain: bool,
+    /// What Telegram has not refused yet: the next text goes out in this form.
+    #[serde(default, alias = "plain", deserialize_with = "Form::stored")]
+    pub form: Form,
     /// When it began to owe something; the oldest goes first.
     pub owed_since: Option<Moment>,
     /// What the live message says about other incidents; every edit says it again.
@@ -76,6 +77,12 @@ pub struct Delivery {
     pub dropped: u64,
     /// `ring = "all"`: the lines in the opening message, which its edits repeat.
     pub opening_lines: Vec<KeptLine>,
+    /// `ring = "all"`: how many lines were delivered before those.
+    #[serde(default)]
+    pub opening_before: u64,
+    /// `ring = "all"`: how many lost lines the opening message counts, which its edits count again.
+    #[serde(default)]
+    pub opening_dropped: u64,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,
 }

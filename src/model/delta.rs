@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId, KeptLine, LedgerRow,
-    LogName, NoticeKey, NoticeRow, Now, Position, StoreId, Timer,
+    AccountKey, ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId, KeptLine,
+    LedgerRow, LogName, NoticeKey, NoticeRow, Now, Position, RuleName, StoreId, Timer,
 };
 
 /// Counts the commits of a store. A commit names the turn it follows.
@@ -33,6 +33,8 @@ pub struct HostDelta {
     pub logs_seen: Vec<LogName>,
     /// New totals of what rules found.
     pub found: Vec<FoundCount>,
+    /// Totals of rules that are long gone.
+    pub found_gone: Vec<RuleName>,
     /// Bytes destroyed before they were read.
     pub gaps: Vec<Gap>,
 }
@@ -54,6 +56,8 @@ pub struct LedgerDelta {
     pub lines_gone: Vec<LineKey>,
     /// Accounts that changed.
     pub accounts: Vec<LedgerRow>,
+    /// Accounts of rules and chats that are long gone.
+    pub accounts_gone: Vec<AccountKey>,
     /// Chats that changed.
     pub chats: Vec<ChatState>,
     /// The gate of the whole bot, if it changed.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, ChatName, Now, RuleName, Timer, Timestamp};
+use super::{Carried, ChatName, ChatTarget, Now, RuleName, Timer, Timestamp};
 
 /// Which account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,6 +42,10 @@ pub struct LedgerRow {
     pub fold: Option<Carried>,
     /// What was folded while a message that tells of `fold` is in flight; pending too.
     pub fold_next: Option<Carried>,
+    /// Fires when the account is forgotten: its rule left rules.toml, or tells this chat no longer. Absent while
+    /// it does.
+    #[serde(default)]
+    pub removed: Option<Timer>,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,
 }
@@ -55,6 +59,7 @@ impl LedgerRow {
             rings: Vec::new(),
             fold: None,
             fold_next: None,
+            removed: None,
             saved: now,
         }
     }
@@ -70,7 +75,7 @@ impl LedgerRow {
 
     /// Turns the timers of a stored row into timers of this process.
     pub fn resume(&mut self, now: Now) {
-        for timer in &mut self.rings {
+        for timer in self.rings.iter_mut().chain(&mut self.removed) {
             *timer = timer.resume(self.saved, now);
         }
         self.saved = now;
@@ -82,6 +87,9 @@ impl LedgerRow {
 pub struct ChatState {
     /// The chat's name.
     pub name: ChatName,
+    /// Where rules.toml said it is when the rest of this was learned; absent in rows that never knew.
+    #[serde(default)]
+    pub target: Option<ChatTarget>,
     /// The supergroup that its group became.
     pub moved_to: Option<i64>,
     /// Nothing is sent before this fires: a 429, or the pause after a failure.
@@ -105,6 +113,7 @@ impl ChatState {
     pub fn new(name: ChatName, now: Now) -> Self {
         Self {
             name,
+            target: None,
             moved_to: None,
             gate: None,
             flooded: false,
@@ -113,6 +122,19 @@ impl ChatState {
             requests: Vec::new(),
             saved: now,
         }
+    }
+
+    /// Whether all this was learned about the chat that rules.toml names now: at the same place, or already at
+    /// the one it moved to.
+    pub fn is_about(&self, target: &ChatTarget) -> bool {
+        self.target.as_ref().is_none_or(|known| known == target)
+            || self.moved_to.map(ChatTarget::Id).as_ref() == Some(target)
+    }
+
+    /// Where messages go for a chat that rules.toml says is at `target`.
+    pub fn place(&self, target: &ChatTarget) -> ChatTarget {
+        let moved_to = self.moved_to.filter(|_| self.is_about(target));
+        moved_to.map_or_else(|| target.clone(), ChatTarget::Id)
     }
 
     /// Turns the timers of a stored row into timers of this process.

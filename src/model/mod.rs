@@ -35,5 +35,5 @@ pub use notice::{KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, Not
 pub use outcome::{ChatTarget, Outcome, Refusal, RefusalKind};
 pub use rate::Rate;
 pub use severity::Severity;
-pub use text::{Entity, EntityKind, Text};
+pub use text::{Entity, EntityKind, Form, Text};
 pub use time::{Moment, Now, Timer, Timestamp};

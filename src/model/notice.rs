@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttemptId, ChatName, Gap, LogName, Moment, Now, RuleName, Timer, Timestamp};
+use super::{AttemptId, ChatName, Form, Gap, LogName, Moment, Now, RuleName, Timer, Timestamp};
 
 /// So many notices wait in one row; further ones are counted.
 pub const KEPT_NOTICES: usize = 20;
@@ -147,8 +147,9 @@ pub struct NoticeRow {
     pub attempt: Option<NoticeAttempt>,
     /// The next message says "may repeat".
     pub repeat: bool,
-    /// Telegram refused the formatted text: the next one goes without entities.
-    pub plain: bool,
+    /// What Telegram has not refused yet: the next text goes out in this form.
+    #[serde(default, alias = "plain", deserialize_with = "Form::stored")]
+    pub form: Form,
     /// When it began to owe something.
     pub owed_since: Option<Moment>,
     /// When this row was last written; what its timers are resumed with.
@@ -176,7 +177,7 @@ impl NoticeRow {
             pause: None,
             attempt: None,
             repeat: false,
-            plain: false,
+            form: Form::default(),
             owed_since: None,
             saved: now,
         }
@@ -201,4 +202,6 @@ pub struct NoticeCard<'a> {
     pub dropped: u64,
     /// It may have arrived before; it says so.
     pub repeat: bool,
+    /// As little as possible: Telegram refused all of it.
+    pub short: bool,
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Where a message goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum ChatTarget {
     /// A numeric chat id: positive for people, negative for groups, -100… for supergroups and channels.
     Id(i64),
@@ -28,7 +31,7 @@ pub enum Outcome {
         /// The message's id.
         message_id: i64,
     },
-    /// Known not to have been sent: 429, refused connections, DNS, TLS. Send it again later.
+    /// Known not to have been sent: 429, refused connections, DNS, TLS, a page of a proxy. Send it again later.
     Wait {
         /// How long Telegram said to wait; absent when it did not say.
         after: Option<Duration>,
@@ -70,7 +73,7 @@ pub enum RefusalKind {
     TopicGone,
     /// The message to edit is gone.
     MessageGone,
-    /// The token is wrong or revoked (401, 404).
+    /// The token is wrong or revoked: a 401 or 404 of Telegram's own.
     TokenWrong,
     /// This text, and only this text.
     Text,

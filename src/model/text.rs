@@ -1,6 +1,6 @@
 //! Text with entities, as Telegram takes it: no markup, so nothing in a log line can be markup.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A text and what is special about its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,6 +9,50 @@ pub struct Text {
     pub text: String,
     /// Its entities, ordered by offset, outer before inner.
     pub entities: Vec<Entity>,
+}
+
+/// How much of a text goes out. What Telegram refused is sent again with less of it, down to the last form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// All of it, with its entities.
+    #[default]
+    Formatted,
+    /// Without entities.
+    Plain,
+    /// Without entities, and with little of what the log said.
+    Short,
+}
+
+impl Form {
+    /// Whether entities are sent.
+    pub fn is_plain(self) -> bool {
+        self != Self::Formatted
+    }
+
+    /// The next one to try; absent: there is nothing left to leave out.
+    pub fn less(self) -> Option<Self> {
+        match self {
+            Self::Formatted => Some(Self::Plain),
+            Self::Plain => Some(Self::Short),
+            Self::Short => None,
+        }
+    }
+
+    /// Reads a form from a row; rows from before there were three of them say whether it is plain.
+    pub(super) fn stored<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Stored {
+            Form(Form),
+            Plain(bool),
+        }
+        Ok(match Stored::deserialize(from)? {
+            Stored::Form(form) => form,
+            Stored::Plain(true) => Self::Plain,
+            Stored::Plain(false) => Self::Formatted,
+        })
+    }
 }
 
 /// A part of a text that is shown in a special way.

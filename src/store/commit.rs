@@ -18,7 +18,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::fault::{self, Fault};
 use super::row::{self, Line, Meta, ONLY, Row};
 use super::{Store, open, schema};
-use crate::model::{Delivery, Delta, Gap, HostDelta, Incident, LedgerDelta, NoticeRow, Position, TurnNo};
+use crate::model::{
+    Delivery, Delta, FoundCount, Gap, HostDelta, Incident, LedgerDelta, LedgerRow, NoticeRow, Position,
+    TurnNo,
+};
 
 /// At most this many gaps are kept; the oldest go first.
 pub(super) const KEPT_GAPS: u64 = 100;
@@ -169,6 +172,9 @@ fn host(transaction: &Transaction<'_>, delta: &HostDelta, next_gap: u64) -> rusq
     for key in &delta.forgotten {
         schema::delete::<Position>(transaction, &row::file(*key))?;
     }
+    for rule in &delta.found_gone {
+        schema::delete::<FoundCount>(transaction, rule.as_str())?;
+    }
     gaps(transaction, &delta.gaps, next_gap)
 }
 
@@ -207,6 +213,9 @@ fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Resul
     }
     for key in &delta.lines_gone {
         schema::delete::<Line>(transaction, &row::line(key))?;
+    }
+    for key in &delta.accounts_gone {
+        schema::delete::<LedgerRow>(transaction, &row::account(key))?;
     }
     for key in &delta.notices_gone {
         schema::delete::<NoticeRow>(transaction, &row::notice(key))?;

@@ -175,6 +175,28 @@ mod tests {
         }
     }
 
+    /// Rows once said only whether the next text was plain.
+    #[test]
+    fn rows_from_before_there_were_three_forms_are_read() {
+        use crate::model::{Form, NoticeKey, NoticeKind, NoticeRow, Now};
+        let key = NoticeKey {
+            chat: ChatName::new("ops"),
+            kind: NoticeKind::Files,
+        };
+        let row = NoticeRow::new(key, Now::default());
+        let new = encode(&row).unwrap();
+        for (stored, form) in [("false", Form::Formatted), ("true", Form::Plain)] {
+            let old = new.replace(r#""form":"formatted""#, &format!(r#""plain":{stored}"#));
+            assert_ne!(old, new);
+            assert_eq!(
+                decode::<NoticeRow>(&old).unwrap(),
+                NoticeRow { form, ..row.clone() }
+            );
+        }
+        let older = new.replace(r#""form":"formatted","#, "");
+        assert_eq!(decode::<NoticeRow>(&older).unwrap(), row);
+    }
+
     #[test]
     fn a_value_of_another_version_says_so() {
         let why = decode::<LogName>(r#"{"v":7,"row":{"shape":"unknown"}}"#).unwrap_err();

@@ -1,11 +1,14 @@
 //! When the next request may go out: below Telegram's limits, so that a 429 is the exception.
 //!
-//! Telegram's own limits are unwritten and change; these are a courtesy, and a 429 overrules them. Who goes
-//! first when several want to is not decided here.
+//! Telegram's own limits are unwritten and change; these are a courtesy, and a 429 overrules them. One that
+//! comes although the limits were kept means that somebody else sends with the same bot, or that Telegram
+//! allows less today: the chat's rate is halved, and comes back step by step. Who goes first when several
+//! want to is not decided here.
 //!
 //! The trap: a plain quota of N per minute lets almost 2N through in its first minute, N at once and N more
 //! as they come back. [`quota`] splits N into a burst and a refill, so that the two together are N.
 
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +34,12 @@ const BURST_FROM: u32 = 9;
 /// How many places of a chat's rate edits cannot have.
 const KEPT_FOR_RINGS: u32 = 2;
 
+/// A rate is halved so often at most: an eighth of the limit is left.
+const MOST_HALVINGS: u32 = 3;
+
+/// After so long without a 429 one halving is taken back.
+const CALM: Duration = Duration::from_mins(2);
+
 /// What a place is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -45,12 +54,18 @@ pub enum Class {
 /// In any span of `limit.per` at most `limit.count` places are given, the requests before the start
 /// included. Edits get at most half of them and leave two; of a limit of 2 they may have 1, of a limit of 1
 /// every other one, since edits that never go out would leave matches pending for ever.
+///
+/// Each 429 halves all of that, down to an eighth; every two minutes without one double it again.
 #[derive(Debug)]
 pub struct ChatLimits {
+    limit: Rate,
+    halvings: u32,
+    /// When the next halving is taken back.
+    calm_at: Instant,
     all: Pace,
     edits: Pace,
-    /// Held while both rates are asked, so that an edit gets a place in both or in neither.
-    asking: Mutex<()>,
+    /// The places given within `limit.per`, oldest first; what is left of another rate is counted from them.
+    given: VecDeque<(Instant, Class)>,
 }
 
 impl ChatLimits {
@@ -58,24 +73,77 @@ impl ChatLimits {
     /// minute are enough for limits per minute). Which of them were edits is not known, so all count as
     /// both.
     pub fn new(limit: Rate, recent: &[Duration]) -> Self {
+        let now = Instant::now();
+        let mut given: Vec<Instant> = recent.iter().filter_map(|age| now.checked_sub(*age)).collect();
+        given.sort_unstable();
         Self {
+            limit,
+            halvings: 0,
+            calm_at: now,
             all: Pace::new(limit, recent),
             edits: Pace::new(edits_within(limit), recent),
-            asking: Mutex::new(()),
+            given: given.into_iter().map(|at| (at, Class::Edit)).collect(),
         }
     }
 
     /// Takes a place, or says how long there is none at least. A refusal uses nothing up.
-    pub fn check(&self, class: Class) -> Result<(), Duration> {
-        let _turn = lock(&self.asking);
+    pub fn check(&mut self, class: Class) -> Result<(), Duration> {
+        self.recover();
         match class {
-            Class::Ring => self.all.check(),
+            Class::Ring => self.all.check()?,
             Class::Edit => {
                 let before = self.edits.mark();
                 self.edits.check()?;
-                self.all.check().inspect_err(|_| self.edits.back_to(before))
+                self.all.check().inspect_err(|_| self.edits.back_to(before))?;
             }
         }
+        self.remember(class);
+        Ok(())
+    }
+
+    /// Telegram answered 429 and is not asked again before `closed` has passed: the rate is halved.
+    pub fn flooded(&mut self, closed: Duration) {
+        self.recover();
+        self.calm_at = Instant::now() + closed + CALM;
+        self.halve((self.halvings + 1).min(MOST_HALVINGS));
+    }
+
+    /// Takes back the halvings that have had their time.
+    fn recover(&mut self) {
+        let mut halvings = self.halvings;
+        while halvings > 0 && self.calm_at <= Instant::now() {
+            halvings -= 1;
+            self.calm_at += CALM;
+        }
+        self.halve(halvings);
+    }
+
+    /// Goes on at another rate, less what was used lately.
+    fn halve(&mut self, halvings: u32) {
+        if halvings == self.halvings {
+            return;
+        }
+        self.halvings = halvings;
+        let rate = Rate {
+            count: (self.limit.count >> halvings).max(1),
+            ..self.limit
+        };
+        let now = Instant::now();
+        let ages = |of: &dyn Fn(Class) -> bool| -> Vec<Duration> {
+            let places = self.given.iter().filter(|(_, class)| of(*class));
+            places.map(|(at, _)| now - *at).collect()
+        };
+        self.all = Pace::new(rate, &ages(&|_| true));
+        self.edits = Pace::new(edits_within(rate), &ages(&|class| class == Class::Edit));
+    }
+
+    fn remember(&mut self, class: Class) {
+        let now = Instant::now();
+        let long_ago = |(at, _): &(Instant, Class)| now - *at > edits_within(self.limit).per;
+        while self.given.front().is_some_and(long_ago) {
+            self.given.pop_front();
+        }
+        self.given.push_back((now, class));
     }
 }
 

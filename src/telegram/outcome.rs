@@ -118,10 +118,11 @@ pub(super) fn sort(answer: &Answer, redactor: &Redactor) -> Verdict {
             flood: true,
             why: said.why(),
         }),
-        401 | 404 => said.refused(RefusalKind::TokenWrong),
+        401 | 404 if said.is_telegram() => said.refused(RefusalKind::TokenWrong),
         400 | 403 if said.is_telegram() => refused(&said),
         // Redirects are not followed: the token must not travel to where an answer points. The rest of these
-        // come from servers in between (a proxy's 407, a body limit's 413), or name a passing state.
+        // come from servers in between (a proxy's 407, a login page's 401, a body limit's 413), or name a
+        // passing state.
         300..=499 => Verdict::Not(Outcome::Wait {
             after: None,
             flood: false,
@@ -289,11 +290,19 @@ mod tests {
         assert_eq!(flood_wait(None, r#"{"retry_after":35.9}"#), Some(35));
         assert_eq!(flood_wait(None, r#"{"retry_after":36000}"#), Some(36_000));
         assert_eq!(flood_wait(None, r#"{"retry_after":1e300}"#), Some(86_400));
+        assert_eq!(
+            flood_wait(None, r#"{"retry_after":99999999999999999999}"#),
+            Some(86_400)
+        );
         assert_eq!(flood_wait(Some("9"), r#"{"retry_after":35}"#), Some(35));
         for missing in [
             r#"{"retry_after":0}"#,
             r#"{"retry_after":-3}"#,
             r#"{"retry_after":null}"#,
+            r#"{"retry_after":"soon"}"#,
+            r#"{"retry_after":"NaN"}"#,
+            r#"{"retry_after":[35]}"#,
+            r#"{"retry_after":true}"#,
             "{}",
             "7",
         ] {
@@ -392,18 +401,68 @@ mod tests {
 
     #[test]
     fn a_page_of_something_in_between_refuses_nothing() {
-        for status in [302, 400, 403, 407, 408, 413, 421, 451] {
-            let verdict = outcome(status, Some("9"), "<html>go away</html>");
+        let pages = [
+            "<html>go away</html>",
+            "",
+            r#"{"error":"no route","code":7}"#,
+            r#"{"ok":true}"#,
+            r#"{"ok":"false"}"#,
+        ];
+        for status in [302, 400, 401, 403, 404, 407, 408, 413, 421, 451] {
+            for page in pages {
+                let verdict = outcome(status, Some("9"), page);
+                assert!(
+                    matches!(
+                        verdict,
+                        Verdict::Not(Outcome::Wait {
+                            after: None,
+                            flood: false,
+                            ..
+                        })
+                    ),
+                    "{status} {page}: {verdict:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_telegram_took_stays_taken_however_odd_the_rest_is() {
+        for body in [
+            r#"{"ok":true,"result":{"message_id":7,"chat":{"type":"hologram"},"date":"soon"}}"#,
+            r#"{"ok":true,"result":{"message_id":7},"error_code":"none","description":[],"parameters":7}"#,
+            r#"{"result":{"message_id":7,"entities":null},"new":{"a":[{}]},"ok":true}"#,
+        ] {
+            let done = outcome(200, None, body);
             assert!(
-                matches!(
-                    verdict,
-                    Verdict::Not(Outcome::Wait {
-                        after: None,
-                        flood: false,
-                        ..
-                    })
-                ),
-                "{status}: {verdict:?}"
+                matches!(&done, Verdict::Done(result) if result["message_id"] == 7),
+                "{body}: {done:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_stays_one_however_odd_the_rest_is() {
+        use RefusalKind::{ChatGone, Text};
+        for (status, body, kind) in [
+            (403, r#"{"ok":false}"#, ChatGone),
+            (403, r#"{"ok":false,"description":7,"error_code":"x"}"#, ChatGone),
+            (400, r#"{"ok":false,"description":null,"parameters":[]}"#, Text),
+            (
+                400,
+                r#"{"ok":false,"parameters":{"migrate_to_chat_id":"soon"}}"#,
+                Text,
+            ),
+            (
+                400,
+                r#"{"ok":false,"parameters":{"migrate_to_chat_id":-1.5}}"#,
+                Text,
+            ),
+        ] {
+            let verdict = outcome(status, None, body);
+            assert!(
+                matches!(&verdict, Verdict::Not(Outcome::Refused(refusal)) if refusal.kind == kind),
+                "{status} {body}: {verdict:?}"
             );
         }
     }
@@ -418,6 +477,9 @@ mod tests {
             (200, r#"{"ok":tr"#),
             (200, r#"{"ok":false,"description":"who knows"}"#),
             (200, "[]"),
+            (200, r#"{"ok":"true","result":{"message_id":7}}"#),
+            (200, r#"{"ok":1,"result":{"message_id":7}}"#),
+            (200, &"[".repeat(10_000)),
         ] {
             let verdict = outcome(status, None, body);
             assert!(

@@ -25,6 +25,7 @@ mod kill;
 mod notices;
 mod once;
 mod outage;
+mod proxy;
 mod road;
 mod rotation;
 mod schema;

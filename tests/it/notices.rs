@@ -184,6 +184,48 @@ fn a_chat_that_is_gone_is_told_to_another_one_and_so_is_its_return() {
 }
 
 #[test]
+fn a_text_that_telegram_refuses_is_sent_with_less_and_told_when_nothing_helps() {
+    let sandbox = sandbox();
+    rules(&sandbox, "start = \"beginning\"", "");
+    let poison = |method: &str, times| {
+        let refused = FaultKind::Error {
+            status: 400,
+            code: 400,
+            description: "Bad Request: nobody has seen this sentence yet".to_owned(),
+        };
+        let fault = Fault::always(refused).times(times).method(method).chat(OPS);
+        sandbox.api.faults().push(fault);
+    };
+    poison("sendMessage", 2);
+    sandbox.append("a.log", &format!("ERROR {}\n", "poison ".repeat(500)));
+    let running = sandbox.start(&[]);
+    until("its short form is taken", || {
+        !sandbox.api.journal().messages(OPS).is_empty()
+    });
+    let message = &sandbox.api.journal().messages(OPS)[0];
+    assert!(
+        message.entities.is_empty() && message.text.len() < 700,
+        "{message:?}"
+    );
+    assert!(message.text.contains("1 match") && message.text.contains("ERROR poison"));
+    // With every form refused, the match is failed, counted and told; the next text says the whole total.
+    poison("editMessageText", 3);
+    sandbox.append("a.log", &format!("ERROR {}\n", "poison ".repeat(500)));
+    told(
+        &sandbox,
+        "refused a message of rule oops for chat ops; 1 match counted as failed",
+    );
+    sandbox.append("a.log", "ERROR harmless\n");
+    until("the next text is whole again", || {
+        let messages = sandbox.api.journal().messages(OPS);
+        messages[0].text.contains("3 matches") && !messages[0].entities.is_empty()
+    });
+    assert!(running.terminate().success());
+    let said = sandbox.stderr();
+    assert!(said.contains("failed=1") && said.contains("pending=0"), "{said}");
+}
+
+#[test]
 fn a_notice_whose_answer_was_lost_says_that_it_may_repeat() {
     let sandbox = sandbox();
     rules(&sandbox, "", "");

@@ -283,3 +283,57 @@ fn a_chat_that_refused_is_asked_again_after_a_restart() {
     assert_eq!(total(&sandbox.last_text()), 2);
     assert!(running.terminate().success());
 }
+
+const NEW_GROUP: i64 = -1_000_000_000_077;
+const OTHER: i64 = -88;
+
+#[test]
+fn another_id_in_rules_toml_wins_over_where_the_old_group_went() {
+    let group = |id| ChatConfig::new(id, ChatKind::Group);
+    let config = Config::default().chat(group(GROUP)).chat(group(OTHER));
+    let sandbox = Sandbox::with(config.chat(ChatConfig::new(NEW_GROUP, ChatKind::Supergroup)));
+    let place = |id: i64| {
+        sandbox.rules_toml(&format!(
+            "[telegram]\nupdates = \"off\"\n[chats.ops]\nid = {id}\nnotices = false\n[[logs]]\nname = \"app\"\n\
+             files = [\"{}/*.log\"]\nstart = \"beginning\"\n[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\n\
+             wait = \"0s\"\nevery = \"100ms\"\nquiet = \"1h\"\n",
+            sandbox.path("logs").display()
+        ));
+    };
+    let messages = |chat| sandbox.api.journal().messages(chat);
+    let says = |chat, count| {
+        until(&format!("{count} matches are told to {chat}"), || {
+            let last = messages(chat).pop();
+            last.is_some_and(|message| message.text.contains("oops") && total(&message.text) == count)
+        });
+    };
+    place(GROUP);
+    sandbox
+        .api
+        .chats()
+        .state(GROUP, ChatState::Migrated { to: NEW_GROUP });
+    sandbox.append("app.log", "ERROR 1\n");
+    let running = sandbox.start(&[]);
+    says(NEW_GROUP, 1);
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+
+    // As the log advised: the same chat, so its message is edited.
+    place(NEW_GROUP);
+    let running = sandbox.start(&[]);
+    sandbox.append("app.log", "ERROR 2\n");
+    says(NEW_GROUP, 2);
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    assert_eq!(messages(NEW_GROUP).len(), 1);
+
+    // Another chat: it has none of the old messages, and hears of the incident without a sound.
+    place(OTHER);
+    let sent = sandbox.finish(&["send", "where am I?"]);
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    assert_eq!(messages(OTHER).len(), 1);
+    let running = sandbox.start(&[]);
+    sandbox.append("app.log", "ERROR 3\n");
+    says(OTHER, 3);
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    assert!(messages(OTHER)[1].silent);
+    assert_eq!(messages(NEW_GROUP).len(), 1);
+}

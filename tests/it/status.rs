@@ -64,14 +64,47 @@ fn the_ledger_in_status_agrees_with_what_the_phone_shows() {
     }
 }
 
+#[test]
+fn the_account_of_a_removed_rule_is_still_shown_and_marked() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES).append("app.log", "ERROR one\n");
+    sandbox.once();
+    let other = RULES.replace("oops", "other").replace("ERROR", "PANIC");
+    sandbox.rules(&other);
+    let _running = sandbox.start(&[]);
+    sandbox.append("app.log", "PANIC two\n");
+    until("both accounts are shown", || {
+        healthy(&sandbox) && status(&sandbox)["ledger"].as_array().unwrap().len() == 2
+    });
+    let status = status(&sandbox);
+    let removed = |what: &str| -> Vec<(String, bool)> {
+        let rows = status[what].as_array().unwrap().iter();
+        rows.map(|row| {
+            (
+                row["rule"].as_str().unwrap().to_owned(),
+                row["removed"].as_bool().unwrap(),
+            )
+        })
+        .collect()
+    };
+    let expected = [("oops".to_owned(), true), ("other".to_owned(), false)];
+    assert_eq!(removed("ledger"), expected);
+    assert_eq!(removed("found"), expected);
+    let page = sandbox.finish(&["status"]).stdout;
+    let page = String::from_utf8(page).unwrap();
+    let marked: Vec<&str> = page.lines().filter(|line| line.ends_with("  removed")).collect();
+    assert!(marked.len() == 1 && marked[0].contains("oops"), "{page}");
+}
+
 /// What scripts rely on: every field with the kind of value it has. A list shows what its entries are.
 const SHAPE: &str = r#"{"version": "", "pid": 0, "uptime_s": 0, "healthy": true, "reasons": [],
  "logs": [{"name": "", "files": [{"path": "", "state": "", "offset": 0, "size": 0, "lag_bytes": 0}]}],
  "incidents": [{"rule": "", "by": {}, "state": "", "opened_at": "", "last_at": "", "total": 0, "shapes": 0}],
  "chats": [{"name": "", "id": 0, "topic": null, "state": "", "reason": null, "retry_at": null}],
  "mutes": [],
- "ledger": [{"rule": "", "chat": "", "matched": 0, "shown": 0, "counted": 0, "muted": 0, "failed": 0, "pending": 0}],
- "found": [{"rule": "", "found": 0, "below": 0, "waiting": 0}],
+ "ledger": [{"rule": "", "chat": "", "matched": 0, "shown": 0, "counted": 0, "muted": 0, "failed": 0, "pending": 0,
+  "removed": false}],
+ "found": [{"rule": "", "found": 0, "below": 0, "waiting": 0, "removed": false}],
  "gaps": [{"path": "", "at": "", "kind": "", "bytes": 0}], "strangers": 0}"#;
 
 /// What of the shape is missing in a value, or is of another kind.

@@ -40,6 +40,7 @@ fn what_is_gone_does_not_come_back() {
     let gone = Delta {
         host: HostDelta {
             forgotten: vec![FileKey(1)],
+            found_gone: vec![RuleName::new("db error")],
             ..HostDelta::default()
         },
         ledger: LedgerDelta {
@@ -49,6 +50,7 @@ fn what_is_gone_does_not_come_back() {
                 delivery: delivery_key(7),
                 seq: 3,
             }],
+            accounts_gone: vec![account(1).key],
             ..LedgerDelta::default()
         },
     };
@@ -57,6 +59,7 @@ fn what_is_gone_does_not_come_back() {
     let state = reopened(dir.path());
     assert_eq!(state.positions, [position(u128::MAX, 6)]);
     assert!(state.incidents.is_empty() && state.deliveries.is_empty());
+    assert!(state.found.is_empty() && state.accounts.is_empty());
     assert_eq!(state.lines.len(), 11);
     assert!(state.lines.iter().all(|(key, _)| key.seq != 3));
     assert_eq!(state.turn, TurnNo(2));

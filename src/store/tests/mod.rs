@@ -25,7 +25,7 @@ use super::row::{self, Row};
 use super::{CommitError, FILE, OpenError, Opened, Store, WAL, schema};
 use crate::model::{
     Account, AccountKey, Attempt, AttemptId, AttemptKind, By, Carried, ChatName, ChatState, Delivery,
-    DeliveryKey, Delta, Ended, FileKey, FoundCount, Gap, GapKind, Head, HostDelta, Identity, Incident,
+    DeliveryKey, Delta, Ended, FileKey, Form, FoundCount, Gap, GapKind, Head, HostDelta, Identity, Incident,
     IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Moment, Notice, NoticeAttempt, NoticeKey,
     NoticeKind, NoticeRow, Now, Origin, Parked, Phase, Position, RuleName, Severity, ShapeCount, ShapeId,
     State, StoreId, Timer, Timestamp, TokenGate, TurnNo,
@@ -147,12 +147,14 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         }),
         repeat: true,
         unsure: 2,
-        plain: false,
+        form: Form::Short,
         owed_since: Some(Moment(4)),
         carried: Some(carried),
         queued: 1,
         dropped: 0,
         opening_lines: vec![kept(2, "opening")],
+        opening_before: 3,
+        opening_dropped: 4,
         saved: now(),
     }
 }
@@ -192,6 +194,7 @@ fn everything(n: u64, text: &str) -> Delta {
         since: Timestamp(2),
     });
     let chat = ChatState {
+        target: Some(crate::model::ChatTarget::Username("@ops".into())),
         parked,
         requests: vec![timer()],
         ..ChatState::new(ChatName::new("ops team"), now())

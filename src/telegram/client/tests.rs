@@ -231,6 +231,29 @@ async fn a_proxy_that_refuses_is_a_wait() {
 }
 
 #[tokio::test]
+async fn a_tunnel_that_a_proxy_does_not_open_is_a_wait_and_the_proxy_sees_no_token() {
+    for (status, page) in [
+        (403, ""),
+        (404, "<html>who?</html>"),
+        (407, "<html>who are you?</html>"),
+        (429, ""),
+        (502, "<html>no way through</html>"),
+        (503, r#"{"ok":false}"#),
+    ] {
+        let mut proxy = Server::that_answers(status, "Retry-After: 9\r\n", page).await;
+        let through = Settings {
+            proxy: Some(format!("http://{}", proxy.address)),
+            ..settings("https://bot-api.invalid")
+        };
+        let outcome = deliver(&Client::build(&through, canary()).unwrap(), &message()).await;
+        assert!(is_wait(&outcome), "{status}: {outcome:?}");
+        let asked = proxy.requests.recv().await.unwrap();
+        assert!(asked.starts_with("CONNECT bot-api.invalid:443 "), "{asked}");
+        holds_no_token(&asked);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_after_the_request_is_unsure() {
     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"ok\":true".to_vec();
     for deed in [
@@ -279,6 +302,23 @@ async fn an_endless_answer_is_left_after_its_bound() {
     let server = Server::that(Deed::SayAndFlood(head)).await;
     // The real deadline: if the bound did not hold, this would take all of it and grow all the while.
     let outcome = deliver(&client(&server.url()), &message()).await;
+    assert!(is_unsure(&outcome), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_answer_of_ten_megabytes_is_not_read_to_its_end() {
+    let padding = "x".repeat(10 * 1024 * 1024);
+    let body = format!(r#"{{"ok":true,"result":{{"message_id":1}},"x":"{padding}"}}"#);
+    let server = Server::that_answers(200, "", &body).await;
+    let outcome = deliver(&client(&server.url()), &message()).await;
+    assert!(is_unsure(&outcome), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_is_unsure_once_its_time_is_over() {
+    let body = r#"{"ok":true,"result":{"message_id":1}}"#;
+    let server = Server::that(Deed::Drip(answer(200, "", body))).await;
+    let outcome = deliver(&hasty(&server.url()), &message()).await;
     assert!(is_unsure(&outcome), "{outcome:?}");
 }
 
@@ -366,6 +406,15 @@ async fn a_wrong_token_is_told_by_who() {
         matches!(&outcome, Outcome::Refused(why) if why.kind == RefusalKind::TokenWrong),
         "{outcome:?}"
     );
+}
+
+#[tokio::test]
+async fn a_login_page_in_between_says_nothing_about_the_token() {
+    for status in [401, 404] {
+        let server = Server::that_answers(status, "", "<html>please sign in</html>").await;
+        let outcome = client(&server.url()).who().await.unwrap_err();
+        assert!(is_wait(&outcome), "{outcome:?}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn busiest(times: &[Duration], per: Duration) -> usize {
 /// Asks at each step (a pause in ms and a class) and returns when rings and edits got their places, in
 /// time since `recent` could begin.
 async fn given(limit: Rate, recent: &[Duration], asks: &[(u64, bool)]) -> Vec<(Duration, Class)> {
-    let (limits, start) = (ChatLimits::new(limit, recent), Instant::now());
+    let (mut limits, start) = (ChatLimits::new(limit, recent), Instant::now());
     let mut given = Vec::new();
     for &(pause, ring) in asks {
         tokio::time::advance(Duration::from_millis(pause)).await;
@@ -111,7 +111,7 @@ proptest! {
     #[test]
     fn a_place_is_there_after_the_wait_that_was_named(count in 1u32..50, asks in asks(), ring: bool) {
         in_paused_time(async move {
-            let limits = ChatLimits::new(per_minute(count), &[]);
+            let mut limits = ChatLimits::new(per_minute(count), &[]);
             for (pause, ring) in asks {
                 tokio::time::advance(Duration::from_millis(pause)).await;
                 let _ = limits.check(if ring { Class::Ring } else { Class::Edit });
@@ -134,7 +134,7 @@ proptest! {
 #[test]
 fn a_group_has_a_burst_of_three_and_fifteen_more_in_the_first_minute() {
     in_paused_time(async {
-        let limits = ChatLimits::new(default_limit(&ChatTarget::Id(-5)), &[]);
+        let mut limits = ChatLimits::new(default_limit(&ChatTarget::Id(-5)), &[]);
         let mut places = 0;
         while limits.check(Class::Ring).is_ok() {
             places += 1;
@@ -171,7 +171,7 @@ fn edits_of_a_limit_of_one_still_go_out() {
 #[test]
 fn an_edit_that_the_chat_refuses_keeps_its_own_place() {
     in_paused_time(async {
-        let limits = ChatLimits::new(per_minute(6), &[]);
+        let mut limits = ChatLimits::new(per_minute(6), &[]);
         limits.check(Class::Ring).unwrap();
         let wait = limits.check(Class::Edit).unwrap_err();
         for _ in 0..50 {
@@ -203,4 +203,102 @@ fn people_get_more_than_groups_and_channels() {
     assert_eq!(default_limit(&ChatTarget::Id(42)).count, 45);
     assert_eq!(default_limit(&ChatTarget::Id(-42)).count, 18);
     assert_eq!(default_limit(&ChatTarget::Username("@ops".to_owned())).count, 18);
+}
+
+/// How many places a chat gets within a minute that asks ten times a second.
+async fn places_in_a_minute(limits: &mut ChatLimits) -> u32 {
+    let mut places = 0;
+    for _ in 0..600 {
+        tokio::time::advance(Duration::from_millis(100)).await;
+        places += u32::from(limits.check(Class::Ring).is_ok());
+    }
+    places
+}
+
+#[test]
+fn each_429_halves_the_rate_down_to_an_eighth() {
+    in_paused_time(async {
+        let mut rates = Vec::new();
+        for floods in 0..6 {
+            let mut limits = ChatLimits::new(per_minute(40), &[]);
+            for _ in 0..floods {
+                limits.flooded(Duration::ZERO);
+            }
+            rates.push(places_in_a_minute(&mut limits).await);
+        }
+        let expected: [u32; 6] = [40, 20, 10, 5, 5, 5];
+        assert!(
+            rates
+                .iter()
+                .zip(expected)
+                .all(|(&rate, most)| rate == most || rate + 1 == most),
+            "{rates:?}"
+        );
+    });
+}
+
+#[test]
+fn the_rate_comes_back_step_by_step_in_minutes_without_a_429() {
+    in_paused_time(async {
+        let mut limits = ChatLimits::new(per_minute(40), &[]);
+        for _ in 0..3 {
+            limits.flooded(Duration::from_mins(1));
+        }
+        let mut rates = Vec::new();
+        for _ in 0..10 {
+            rates.push(places_in_a_minute(&mut limits).await);
+        }
+        // A minute closed and two of calm, then two at each step; what was given before a step counts after it.
+        let expected = [5, 5, 5, 10, 10, 20, 20, 40, 40, 40];
+        assert!(
+            rates
+                .iter()
+                .zip(expected)
+                .all(|(rate, expected)| rate.abs_diff(expected) <= 3),
+            "{rates:?}"
+        );
+        assert!(rates.iter().all(|&rate| rate <= 40), "{rates:?}");
+    });
+}
+
+#[test]
+fn a_halved_rate_still_keeps_places_for_rings() {
+    in_paused_time(async {
+        let mut limits = ChatLimits::new(per_minute(18), &[]);
+        limits.flooded(Duration::ZERO);
+        let (mut rings, mut edits) = (0, 0);
+        for _ in 0..600 {
+            tokio::time::advance(Duration::from_millis(100)).await;
+            edits += u32::from(limits.check(Class::Edit).is_ok());
+            rings += u32::from(limits.check(Class::Ring).is_ok());
+        }
+        assert!(edits <= 4 && rings >= 2 && edits + rings <= 9, "{edits} {rings}");
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_429_at_any_moment_gives_a_place_more(
+        count in 1u32..50, asks in asks(), floods in prop::collection::vec((0usize..400, 0u64..90), 0..6),
+    ) {
+        let limit = per_minute(count);
+        let given = in_paused_time(async move {
+            let (mut limits, start) = (ChatLimits::new(limit, &[]), Instant::now());
+            let mut given = Vec::new();
+            for (step, (pause, ring)) in asks.into_iter().enumerate() {
+                tokio::time::advance(Duration::from_millis(pause)).await;
+                for (_, closed) in floods.iter().filter(|(at, _)| *at == step) {
+                    limits.flooded(Duration::from_secs(*closed));
+                }
+                let class = if ring { Class::Ring } else { Class::Edit };
+                if limits.check(class).is_ok() {
+                    given.push(start.elapsed());
+                }
+            }
+            given
+        });
+        prop_assert!(busiest(&given, MINUTE) <= count as usize);
+    }
 }

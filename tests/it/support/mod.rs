@@ -2,6 +2,7 @@
 
 mod nobody;
 mod numbered;
+mod proxy;
 mod sandbox;
 mod soak;
 mod terminal;
@@ -9,6 +10,7 @@ mod total;
 
 pub use nobody::as_nobody;
 pub use numbered::{Back, Series, first_text, labelled};
+pub use proxy::Proxy;
 pub use sandbox::{ME, Running, Sandbox, eventually, until, until_within};
 pub use soak::{evidence, seed, soak};
 pub use terminal::Terminal;

@@ -17,6 +17,8 @@ pub(super) enum Deed {
     Reset,
     /// Writes these bytes and then the letter x for ever.
     SayAndFlood(Vec<u8>),
+    /// Writes these bytes one by one, a tenth of a second apart.
+    Drip(Vec<u8>),
 }
 
 /// A server that does the same with every request and hands out what it read.
@@ -68,6 +70,14 @@ async fn serve(mut stream: TcpStream, deed: Deed, seen: UnboundedSender<String>)
         Deed::SayAndFlood(bytes) => {
             let _ = stream.write_all(&bytes).await;
             while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+        }
+        Deed::Drip(bytes) => {
+            for byte in bytes {
+                if stream.write_all(&[byte]).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
         }
     }
 }
