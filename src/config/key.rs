@@ -45,6 +45,8 @@ pub(super) enum Kind {
     Rate,
     /// Where a chat is: a number, perhaps in quotes, or `@name`.
     ChatId,
+    /// A part of the day: `"22:00-07:00"`.
+    Hours,
     /// A whole number in these bounds.
     Number(i64, i64),
     /// `true` or `false`.
@@ -193,6 +195,22 @@ const CHAT: &[Key] = &[
         Kind::Boolean,
         "Whether it gets what tailgram says about itself. Where no chat says anything, the first one does.",
     ),
+    Key::new(
+        "silent_hours",
+        Kind::Hours,
+        "Messages make no sound then, in the chat's timezone; those of critical rules always do.",
+    ),
+    Key::new(
+        "timezone",
+        Kind::Text,
+        "Of silent_hours, such as \"Asia/Seoul\". Without it: TZ, else the machine's.",
+    ),
+    Key::new(
+        "show_level",
+        Kind::Choice(&["info", "warning", "error", "critical"]),
+        "The least severity of rules that this chat gets.",
+    )
+    .default("info"),
 ];
 
 const HEALTH: &[Key] = &[

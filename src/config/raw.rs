@@ -62,6 +62,11 @@ pub(super) struct Chat {
     pub(super) notices: Option<Spot<bool>>,
     /// For chats that several programs write to.
     pub(super) limit: Option<Word>,
+    /// For people who sleep.
+    pub(super) silent_hours: Option<Word>,
+    pub(super) timezone: Option<Word>,
+    /// For chats that several rules share and that want the worst only.
+    pub(super) show_level: Option<Word>,
 }
 
 /// One `[[logs]]` entry.
@@ -384,6 +389,9 @@ fn chat<N: AsRef<str>>(
             topic: None,
             notices: None,
             limit: None,
+            silent_hours: None,
+            timezone: None,
+            show_level: None,
         };
     };
     let table = Reader::open(entries, value.span(), Table::Chat, env, report);
@@ -403,6 +411,9 @@ fn chat<N: AsRef<str>>(
         topic: table.number("topic", report),
         notices: table.boolean("notices", report),
         limit: table.word("limit", report),
+        silent_hours: table.word("silent_hours", report),
+        timezone: table.word("timezone", report),
+        show_level: table.word("show_level", report),
     }
 }
 

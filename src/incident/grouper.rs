@@ -121,6 +121,10 @@ impl Grouper {
             // One whose matches another message told has nothing left to say.
             booking::finish(rows, &key);
         }
+        // A rule that no chat shows reaches nobody who would have to be told.
+        if rows.deliveries_of(id).next().is_none() {
+            rows.remove_incident(id);
+        }
     }
 
     fn incident_for(

@@ -16,6 +16,7 @@ use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings, Settings};
+use super::silence::SilentHours;
 use super::{chat, fold, limit, notices};
 
 /// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
@@ -28,6 +29,7 @@ pub struct Incidents {
     chats: Vec<ChatName>,
     /// Those that are told notices.
     noticed: Vec<ChatName>,
+    silent: BTreeMap<ChatName, SilentHours>,
     draw: fastrand::Rng,
 }
 
@@ -105,6 +107,7 @@ impl Incidents {
             grouper,
             chats: settings.chats.clone(),
             noticed: settings.notices.clone(),
+            silent: settings.silent.clone(),
             draw,
         };
         incidents.take_over(&settings.chats, now);
@@ -473,8 +476,14 @@ impl Incidents {
             rule: &rule,
             limited_until,
             queued,
+            silent: self.is_silent(&delivery.key.chat, now),
             now: now.moment,
         }))
+    }
+
+    /// Whether the chat is in its silent hours.
+    fn is_silent(&self, chat: &ChatName, now: Now) -> bool {
+        self.silent.get(chat).is_some_and(|hours| hours.cover(now.wall))
     }
 
     /// The settings of a rule; those of a removed one are the defaults, as the last word about its

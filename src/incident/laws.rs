@@ -120,9 +120,9 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         1 => (1..30u8).prop_map(|count| Op::Notices { count }),
-        6 => (0..5usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
+        6 => (0..7usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
             .prop_map(|(rule, by, shapes, count)| Op::Matches { rule, by, shapes, count }),
-        1 => (0..5usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
+        1 => (0..7usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
         5 => prop_oneof![0..5u16, 20..90u16, 500..4000u16].prop_map(|seconds| Op::Pass { seconds }),
         10 => (0..2usize, answer).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
         1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
@@ -167,10 +167,35 @@ fn settings() -> Settings {
                 quiet: Duration::from_secs(30),
                 ..rule("quiet")
             },
+            RuleSettings {
+                severity: Severity::Critical,
+                chats: vec![chats[1].clone()],
+                ..rule("critical")
+            },
+            // No chat shows it.
+            RuleSettings {
+                chats: Vec::new(),
+                ..rule("nobody")
+            },
         ],
+        silent: [(chats[1].clone(), mornings())].into(),
         notices: vec![chats[0].clone()],
         chats,
     }
+}
+
+/// Silent from midnight to noon.
+fn mornings() -> SilentHours {
+    SilentHours {
+        from: 0,
+        to: 720,
+        zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
+/// The same as somebody with a clock sees it.
+fn is_morning(at: Timestamp) -> bool {
+    at.0.rem_euclid(86_400_000) < 43_200_000
 }
 
 struct Texts;
@@ -453,6 +478,16 @@ impl World {
         let order = self.incidents.take(&chat, class, self.now, &mut Texts);
         assert!(order.is_some(), "what is due can be taken");
         let order = order?;
+        let critical = |key: &DeliveryKey| {
+            let mut all = self.incidents.incidents();
+            all.any(|i| i.id == key.incident && i.severity == Severity::Critical)
+        };
+        if let Subject::Incident { key, .. } = &order.subject
+            && !order.silent
+        {
+            let silent = self.settings.silent.contains_key(&chat) && is_morning(self.now.wall);
+            assert!(!silent || critical(key), "it sounds in silent hours");
+        }
         if is_new_message(&order) {
             self.commit();
             let labelled = order.text.text.contains("may repeat");
@@ -694,6 +729,7 @@ fn world_with(rule: RuleSettings) -> World {
     world.settings = Settings {
         chats: rule.chats.clone(),
         notices: Vec::new(),
+        silent: BTreeMap::new(),
         rules: vec![rule],
     };
     world.reload(0);
@@ -881,6 +917,7 @@ fn restart_with(world: &mut World, rule: RuleSettings) {
     world.commit();
     world.settings = Settings {
         notices: Vec::new(),
+        silent: BTreeMap::new(),
         chats: rule.chats.clone(),
         rules: vec![rule],
     };
@@ -1386,4 +1423,45 @@ fn with_nobody_who_hears_notices_there_are_none() {
     assert!(world.deliver(0, Answer::Gone));
     world.commit();
     assert!(world.disk.notices.is_empty());
+}
+
+#[test]
+fn in_silent_hours_only_what_is_critical_sounds_and_nothing_is_rung_again_later() {
+    for (severity, sounds) in [(Severity::Error, false), (Severity::Critical, true)] {
+        let mut world = world_with(RuleSettings {
+            severity,
+            ..RuleSettings::new("new", "ops")
+        });
+        world.settings.silent = [(ChatName::new("ops"), mornings())].into();
+        world.reload(0);
+        world.now.wall = Timestamp(86_400_000);
+        world.matches(0, 0, &[1], 1);
+        world.pass(5_000);
+        let order = world.take(0).unwrap();
+        assert_eq!((kind(&order), order.silent), (Some(AttemptKind::Open), !sounds));
+        let sent = world.answer(Answer::Sent);
+        world
+            .incidents
+            .settle(&order.subject, order.attempt, &sent, Duration::ZERO, world.now);
+        // The afternoon begins while the incident goes on.
+        world.now.wall = Timestamp(86_400_000 + 43_200_000);
+        assert_eq!(kinds(&mut world, 500), []);
+    }
+}
+
+#[test]
+fn a_rule_that_no_chat_shows_leaves_no_row_and_ends_over_a_restart() {
+    let mut world = world_with(RuleSettings {
+        chats: Vec::new(),
+        ..RuleSettings::new("nobody", "ops")
+    });
+    world.matches(0, 0, &[1], 3);
+    world.restart(0);
+    world.matches(0, 0, &[1], 3);
+    world.commit();
+    assert_eq!(world.incidents.incidents().map(|i| i.total).sum::<u64>(), 6);
+    world.pass(700_000);
+    world.commit();
+    assert_eq!(world.incidents.incidents().count(), 0);
+    assert!(world.disk.incidents.is_empty() && world.disk.accounts.is_empty());
 }

@@ -26,6 +26,7 @@ mod policy;
 mod removed;
 mod rows;
 mod settings;
+mod silence;
 mod takeover;
 
 pub use booking::Settled;
@@ -34,3 +35,4 @@ pub use incidents::{Asked, Incidents, LedgerLine, Render};
 pub use letter::Way;
 pub use policy::{Class, HoldReason, SendReason};
 pub use settings::{Ring, RuleSettings, Settings};
+pub use silence::SilentHours;

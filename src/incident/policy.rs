@@ -1,6 +1,6 @@
 //! What a chat is owed now, and why: one pure function, read from top to bottom.
 
-use crate::model::{AttemptKind, Delivery, Ended, Incident, Moment, Phase, ShapeId};
+use crate::model::{AttemptKind, Delivery, Ended, Incident, Moment, Phase, Severity, ShapeId};
 
 use super::settings::{Ring, RuleSettings};
 
@@ -85,6 +85,8 @@ pub(super) struct View<'a> {
     pub(super) limited_until: Option<Moment>,
     /// `ring = "all"`: whether lines wait in the queue, or have to be told as lost.
     pub(super) queued: bool,
+    /// Whether the chat is in its silent hours, in which only what is critical sounds.
+    pub(super) silent: bool,
     pub(super) now: Moment,
 }
 
@@ -170,8 +172,10 @@ impl View<'_> {
     }
 
     fn ring(&self, kind: AttemptKind, reason: SendReason) -> Decision {
-        let sounds = self.rule.severity.sounds();
-        let class = if self.rule.severity == crate::model::Severity::Critical {
+        let severity = self.rule.severity;
+        let critical = severity == Severity::Critical;
+        let sounds = severity.sounds() && (critical || !self.silent);
+        let class = if critical {
             Class::CriticalRing
         } else {
             Class::Ring

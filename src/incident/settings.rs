@@ -1,8 +1,11 @@
 //! How a rule's incidents live, checked.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{ChatName, Rate, RuleName, Severity};
+
+use super::silence::SilentHours;
 
 /// Everything the room needs to know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub struct Settings {
     pub chats: Vec<ChatName>,
     /// Those of them that are told notices.
     pub notices: Vec<ChatName>,
+    /// When messages make no sound, for the chats that say so.
+    pub silent: BTreeMap<ChatName, SilentHours>,
 }
 
 /// The incident half of one `[[rules]]` entry.
@@ -22,7 +27,7 @@ pub struct RuleSettings {
     pub name: RuleName,
     /// How loud it is.
     pub severity: Severity,
-    /// Who is told; never empty, no chat twice.
+    /// Who is told, no chat twice: those of its chats that show rules of its severity, which may be none.
     pub chats: Vec<ChatName>,
     /// What tells its incidents apart.
     pub by: Vec<String>,

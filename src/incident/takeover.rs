@@ -113,11 +113,12 @@ impl Incidents {
                 .deliveries_of(id)
                 .map(|delivery| &delivery.key.chat)
                 .collect();
-            let nobody = reached.is_empty();
+            // A rule that no chat shows has incidents that reach nobody.
+            let orphan = reached.is_empty() && (incident.is_over() || !wanted.is_empty());
             if wanted != reached && !incident.is_over() {
                 self.grouper.end(&mut self.rows, id, Ended::Quiet, now);
             }
-            if nobody {
+            if orphan {
                 self.rows.remove_incident(id);
             }
         }

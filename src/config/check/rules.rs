@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::chats::Chat;
 use super::{rule_tests, word};
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
@@ -40,7 +41,7 @@ impl Rule {
 }
 
 /// Checks all of them.
-pub(super) fn check(file: &raw::File, report: &mut Report<'_>) -> Vec<Rule> {
+pub(super) fn check(file: &raw::File, chats: &[Chat], report: &mut Report<'_>) -> Vec<Rule> {
     word::unique(
         "rule",
         file.rules.iter().filter_map(|rule| rule.name.as_ref()),
@@ -49,7 +50,7 @@ pub(super) fn check(file: &raw::File, report: &mut Report<'_>) -> Vec<Rule> {
     let defaults = Values::read(&file.defaults, file, report);
     file.rules
         .iter()
-        .map(|rule| check_one(rule, &defaults, file, report))
+        .map(|rule| check_one(rule, &defaults, file, chats, report))
         .collect()
 }
 
@@ -73,7 +74,7 @@ struct Values {
 impl Values {
     fn read(shared: &Shared, file: &raw::File, report: &mut Report<'_>) -> Self {
         Self {
-            severity: severity(shared.severity.as_ref(), report),
+            severity: word::severity(shared.severity.as_ref(), "severity", report),
             chats: shared.chats.as_ref().map(|words| chats(words, file, report)),
             logs: shared.logs.as_ref().map(|words| logs(words, file, report)),
             unless: shared
@@ -109,7 +110,13 @@ impl Values {
     }
 }
 
-fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut Report<'_>) -> Rule {
+fn check_one(
+    rule: &raw::Rule,
+    defaults: &Values,
+    file: &raw::File,
+    all_chats: &[Chat],
+    report: &mut Report<'_>,
+) -> Rule {
     if let Some(name) = &rule.name {
         word::name(name, report);
     }
@@ -133,10 +140,12 @@ fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut
     stray_resolve(rule, &resolve, &by, report);
     let ring = values.ring.unwrap_or_default();
     let name = RuleName::new(rule.name.as_ref().map_or("", |name| &name.value));
+    let severity = values.severity.unwrap_or_default();
+    let chats = values.chats.unwrap_or_else(|| only_chat(rule, file, report));
     let incident = incident::RuleSettings {
         name: name.clone(),
-        severity: values.severity.unwrap_or_default(),
-        chats: values.chats.unwrap_or_else(|| only_chat(rule, file, report)),
+        severity,
+        chats: shown_in(chats, severity, rule, all_chats, report),
         by: by.clone(),
         wait: values.wait.unwrap_or(incident::RuleSettings::WAIT),
         every: values.every.unwrap_or(incident::RuleSettings::EVERY),
@@ -164,24 +173,31 @@ fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut
     }
 }
 
-fn severity(word: Option<&Word>, report: &mut Report<'_>) -> Option<Severity> {
-    let choices = [
-        Severity::Info,
-        Severity::Warning,
-        Severity::Error,
-        Severity::Critical,
-    ]
-    .map(|severity| (severity.as_str(), severity));
-    let others = [
-        ("warn", "warning"),
-        ("err", "error"),
-        ("fatal", "critical"),
-        ("crit", "critical"),
-        ("high", "critical"),
-        ("low", "info"),
-        ("debug", "info"),
-    ];
-    word::choice(word, "severity", &choices, &others, report)
+/// Those of a rule's chats that show rules of its severity.
+fn shown_in(
+    named: Vec<ChatName>,
+    severity: Severity,
+    rule: &raw::Rule,
+    chats: &[Chat],
+    report: &mut Report<'_>,
+) -> Vec<ChatName> {
+    let shows = |name: &ChatName| {
+        let chat = chats.iter().find(|chat| chat.telegram.name == *name);
+        chat.is_none_or(|chat| chat.show_level <= severity)
+    };
+    let some = !named.is_empty();
+    let shown: Vec<ChatName> = named.into_iter().filter(shows).collect();
+    if some && shown.is_empty() {
+        report.warn(
+            Some(&rule.at),
+            "no chat shows what this rule finds".into(),
+            format!(
+                "its severity is \"{}\" and the `show_level` of all its chats is above that; lower one, or name another chat",
+                severity.as_str()
+            ),
+        );
+    }
+    shown
 }
 
 fn ring(word: Option<&Word>, report: &mut Report<'_>) -> Option<Ring> {

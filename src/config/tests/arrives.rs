@@ -402,3 +402,41 @@ fn health_has_the_defaults_of_the_contract_and_takes_others() {
         (Duration::from_mins(1), Duration::from_secs(90))
     );
 }
+
+/// [`plain`] with a chat as a table that holds these lines.
+fn chat(lines: &str) -> String {
+    plain().replace(
+        "[chats]\nme = 53395910\n",
+        &format!("[chats.me]\nid = 53395910\n{lines}\n"),
+    )
+}
+
+#[test]
+fn silent_hours_are_of_the_chats_zone_else_of_the_environments() {
+    let hours = |settings: super::Settings| settings.incident.silent[&ChatName::new("me")].clone();
+    let seoul = hours(right(&chat(
+        "silent_hours = '22:00-07:00'\ntimezone = 'Asia/Seoul'",
+    )));
+    let zone = jiff::tz::TimeZone::get("Asia/Seoul").unwrap();
+    assert_eq!((seoul.from, seoul.to, seoul.zone), (1_320, 420, zone));
+    let here = hours(with_env(
+        &chat("silent_hours = '12:30-24:00'"),
+        [("TZ", "Europe/Berlin")],
+    ));
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    assert_eq!((here.from, here.to, here.zone), (750, 1_440, zone));
+    assert!(right(&plain()).incident.silent.is_empty());
+}
+
+#[test]
+fn a_chat_gets_the_rules_of_its_level_and_above() {
+    let text = |severity: &str| {
+        let chats = "[chats]\nme = 7\n[chats.ops]\nid = -8\nshow_level = 'error'\n";
+        let rule = format!("chats = ['ops', 'me']\nseverity = '{severity}'\n");
+        format!("{}{rule}", plain().replace("[chats]\nme = 53395910\n", chats))
+    };
+    let told = |severity| right(&text(severity)).incident.rules.remove(0).chats;
+    assert_eq!(told("warning"), [ChatName::new("me")]);
+    assert_eq!(told("error"), [ChatName::new("ops"), ChatName::new("me")]);
+    assert_eq!(told("critical"), [ChatName::new("ops"), ChatName::new("me")]);
+}

@@ -1426,3 +1426,91 @@ notices = ¦"yes""#,
     1 problem
     "#);
 }
+
+/// A chat that holds these lines, in a file that is right otherwise.
+fn wrong_chat(marked: &str) -> String {
+    let chat = format!("[chats.me]\nid = 53395910\n{marked}\n");
+    wrong(&plain().replace("[chats]\nme = 53395910\n", &chat))
+}
+
+#[test]
+fn a_zone_that_is_misspelt_or_only_a_city_offers_the_whole_name() {
+    for (written, meant) in [
+        ("Asia/Soul", "Asia/Seoul"),
+        ("Seoul", "Asia/Seoul"),
+        ("america/new york", "America/New_York"),
+    ] {
+        let told = wrong_chat(&format!("silent_hours = '22:00-07:00'\ntimezone = ¦'{written}'"));
+        assert!(
+            told.contains(&format!("there is no time zone {written:?}")),
+            "{told}"
+        );
+        assert!(told.contains(&format!("did you mean \"{meant}\"?")), "{told}");
+    }
+    let told = wrong_chat("silent_hours = '22:00-07:00'\ntimezone = ¦'Asia/Soul'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:4:12: there is no time zone "Asia/Soul"
+      |
+    4 | timezone = 'Asia/Soul'
+      |            ^^^^^^^^^^^
+      = help: did you mean "Asia/Seoul"?
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_zone_that_is_like_no_other_says_how_zones_are_named() {
+    let told = wrong_chat("silent_hours = '22:00-07:00'\ntimezone = ¦'+09:00'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:4:12: there is no time zone "+09:00"
+      |
+    4 | timezone = '+09:00'
+      |            ^^^^^^^^
+      = help: write a name such as "Asia/Seoul", "Europe/Berlin" or "UTC"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn hours_that_are_no_part_of_the_day_are_refused() {
+    let told = wrong_chat("silent_hours = ¦'22-7'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:3:16: "22-7" is no part of the day
+      |
+    3 | silent_hours = '22-7'
+      |                ^^^^^^
+      = help: write two times with a line between them: silent_hours = "22:00-07:00"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn hours_that_end_where_they_begin_are_refused() {
+    let told = wrong_chat("silent_hours = ¦'07:00-07:00'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:3:16: "07:00-07:00" ends where it begins
+      |
+    3 | silent_hours = '07:00-07:00'
+      |                ^^^^^^^^^^^^^
+      = help: write "00:00-24:00" for all day, or take the line out for never
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_unknown_level_of_a_chat_offers_the_word_that_is_meant() {
+    let told = wrong_chat("show_level = ¦'warn'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:3:14: "warn" is not a value of `show_level`
+      |
+    3 | show_level = 'warn'
+      |              ^^^^^^
+      = help: did you mean "warning"? Allowed: "info", "warning", "error", "critical"
+
+    1 problem
+    "#);
+}

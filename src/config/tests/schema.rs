@@ -105,6 +105,7 @@ fn probes() -> Vec<Value> {
             '', ' ', 'x', 'ab c', '한글', '5', '0', '-7', '+7', '@ab', '@abcd', '@4bcd', '${X:-1}', 'a${X:-s}', '$${X}',
             '1ms', '5s', '15 m', '2min', '1h', '1d', '1w', '1.5h', '300s ', '0s',
             '300B', '1KB', '1kB', '64KiB', ' 1 MB', '1MiB', '1kib', '1GB',
+            '22:00-07:00', '7:30 - 24:00', '22:00', '25:00-07:00', 'Asia/Seoul',
             '1/s', '18 / min', '12/h', '+500/h', '5/d', '0/h', '00/h', '010/m', '1/w', '1/sec',
             'off', 'OFF', 'poll', 'plain', 'Plain', 'json', 'utf-8', 'UTF-8', 'auto', 'events', 'end', 'beginning', 'new',
             'first', 'all', 'info', 'warning', 'error', 'critical', 'Error', 'http://127.0.0.1:1', 'socks5h://proxy:1080',

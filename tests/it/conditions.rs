@@ -1,0 +1,85 @@
+//! Conditions: when a chat hears something, and when a rule has something to say.
+
+use std::time::Duration;
+
+use botapi::{ChatConfig, ChatKind, Config, LimitConfig, Message};
+
+use tailgram::store::Store;
+
+use crate::support::{ME, Sandbox};
+
+const OPS: i64 = -1_001_234_567_890;
+/// Nothing but the first message, at once.
+const QUICK: &str = "wait = \"0s\"\nevery = \"100ms\"\nquiet = \"1h\"\n";
+
+/// Two chats without notices: `me`, and `ops` with these keys.
+fn two_chats(ops: &str, rules: &str) -> Sandbox {
+    let config = Config::default()
+        .chat(ChatConfig::new(ME, ChatKind::Private))
+        .chat(ChatConfig::new(OPS, ChatKind::Supergroup));
+    let sandbox = Sandbox::with(config.limits(LimitConfig::off()));
+    let files = sandbox.path("logs").join("*.log");
+    sandbox.rules_toml(&format!(
+        "host = \"web-1\"\n[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\nnotices = false\n\
+         [chats.ops]\nid = {OPS}\n{ops}\n[defaults]\nchats = [\"ops\", \"me\"]\n{QUICK}\
+         [[logs]]\nname = \"app\"\nfiles = [\"{}\"]\nstart = \"beginning\"\n{rules}",
+        files.display()
+    ));
+    sandbox
+}
+
+/// The messages of a chat once one of them holds `text`.
+#[track_caller]
+fn told(sandbox: &Sandbox, chat: i64, text: &str) -> Vec<Message> {
+    let found = sandbox.api.journal().wait(Duration::from_mins(1), |journal| {
+        let messages = journal.messages(chat);
+        messages.iter().any(|message| message.text.contains(text))
+    });
+    let messages = sandbox.api.journal().messages(chat);
+    assert!(
+        found,
+        "nothing says {text:?}: {messages:#?}\n{}",
+        sandbox.stderr()
+    );
+    messages
+}
+
+#[test]
+fn in_silent_hours_a_chat_hears_critical_rules_only() {
+    let rules = "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\n\
+                 [[rules]]\nname = \"worse\"\nmatch = 'PANIC'\nseverity = \"critical\"\n";
+    let always = "silent_hours = \"00:00-24:00\"\ntimezone = \"Asia/Seoul\"";
+    let sandbox = two_chats(always, rules);
+    sandbox.append("a.log", "ERROR one\nPANIC two\n");
+    sandbox.once();
+    let silent = |chat: i64, text: &str| {
+        let messages = sandbox.api.journal().messages(chat);
+        let of_text = messages.iter().find(|message| message.text.contains(text));
+        of_text.map(|message| message.silent)
+    };
+    assert_eq!(
+        (silent(OPS, "ERROR one"), silent(ME, "ERROR one")),
+        (Some(true), Some(false))
+    );
+    assert_eq!(
+        (silent(OPS, "PANIC two"), silent(ME, "PANIC two")),
+        (Some(false), Some(false))
+    );
+}
+
+#[test]
+fn a_chat_has_neither_message_nor_account_of_what_is_below_its_level() {
+    let rules = "[[rules]]\nname = \"small\"\nmatch = 'WARN'\nseverity = \"warning\"\n\
+                 [[rules]]\nname = \"oops\"\nmatch = 'ERROR'\n";
+    let sandbox = two_chats("show_level = \"error\"", rules);
+    sandbox.append("a.log", "WARN one\nERROR two\n");
+    sandbox.once();
+    assert_eq!(told(&sandbox, ME, "WARN one").len(), 2);
+    let ops = told(&sandbox, OPS, "ERROR two");
+    assert_eq!(ops.len(), 1, "{ops:#?}");
+    let state = Store::peek(&sandbox.path("state")).unwrap();
+    let keys = state.accounts.iter().map(|row| &row.key);
+    let mut rows: Vec<_> = keys.map(|key| (key.rule.as_str(), key.chat.as_str())).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, [("oops", "me"), ("oops", "ops"), ("small", "me")]);
+}
