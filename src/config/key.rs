@@ -329,6 +329,12 @@ const RULE: &[Key] = &[
         .default("10m")
         .shared(),
     Key::new(
+        "remind",
+        Kind::Duration,
+        "Rings again, as a reply, each time it has gone on for this long. Without it: never.",
+    )
+    .shared(),
+    Key::new(
         "ring",
         Kind::Choice(&["new", "first", "all"]),
         "\"new\": shapes not yet seen in this incident ring; \"first\": only the opening; \"all\": every line is forwarded.",

@@ -91,11 +91,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     ),
     (
         Table::Rule,
-        "remind",
-        "take the line out; a new shape rings again as it is",
-    ),
-    (
-        Table::Rule,
         "at_least",
         "take the line out; `severity = \"warning\"` keeps a rule silent that finds too much",
     ),
@@ -138,6 +133,8 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "cooldown", "every"),
     (Table::Rule, "interval", "every"),
     (Table::Rule, "throttle", "limit"),
+    (Table::Rule, "repeat_interval", "remind"),
+    (Table::Rule, "repeat", "remind"),
     (Table::Rule, "test", "tests"),
     (Table::Rule, "mask", "redact"),
     (Table::Test, "text", "line"),
@@ -188,6 +185,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("wait", "wait = \"2s\""),
     ("every", "every = \"30s\""),
     ("quiet", "quiet = \"10m\""),
+    ("remind", "remind = \"4h\""),
     ("ring", "ring = \"new\""),
     ("resolve", "resolve = 'connection restored'"),
     ("redact", "redact = ['account=\\d+']"),

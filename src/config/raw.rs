@@ -125,6 +125,8 @@ pub(super) struct Shared {
     pub(super) wait: Option<Word>,
     pub(super) every: Option<Word>,
     pub(super) quiet: Option<Word>,
+    /// For what must not be forgotten while it goes on.
+    pub(super) remind: Option<Word>,
     pub(super) ring: Option<Word>,
     pub(super) limit: Option<Word>,
     /// For secrets of one's own.
@@ -261,6 +263,7 @@ impl Shared {
             wait: table.word("wait", report),
             every: table.word("every", report),
             quiet: table.word("quiet", report),
+            remind: table.word("remind", report),
             ring: table.word("ring", report),
             limit: table.word("limit", report),
             redact: table.words("redact", report),

@@ -206,6 +206,7 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         pause: None,
         ring_pause: None,
         follow_ups: 0,
+        remind: None,
         attempt: None,
         repeat: false,
         unsure: 0,

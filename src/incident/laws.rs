@@ -147,6 +147,7 @@ fn settings() -> Settings {
             rule("new"),
             RuleSettings {
                 limit,
+                remind: Some(Duration::from_mins(3)),
                 ..rule("limited")
             },
             RuleSettings {
@@ -159,6 +160,7 @@ fn settings() -> Settings {
                 ring: Ring::All,
                 limit: None,
                 every: Duration::from_secs(1),
+                remind: Some(Duration::from_mins(5)),
                 ..rule("all")
             },
             RuleSettings {
@@ -274,7 +276,7 @@ fn render(card: &Card<'_>) -> Rendered {
                 },
             )
         }
-        CardKind::Resolved => (0, Covers::default()),
+        CardKind::Reminder { .. } | CardKind::Resolved => (0, Covers::default()),
         CardKind::Lines { lines, dropped, .. } => {
             let fit = lines.len().min(3);
             (
@@ -1464,4 +1466,91 @@ fn a_rule_that_no_chat_shows_leaves_no_row_and_ends_over_a_restart() {
     world.commit();
     assert_eq!(world.incidents.incidents().count(), 0);
     assert!(world.disk.incidents.is_empty() && world.disk.accounts.is_empty());
+}
+
+/// A rule that reminds every hour of what goes on for hours.
+fn reminding() -> RuleSettings {
+    RuleSettings {
+        quiet: Duration::from_hours(9),
+        remind: Some(Duration::from_hours(1)),
+        ..RuleSettings::new("new", "ops")
+    }
+}
+
+#[test]
+fn a_reminder_rings_again_and_again_until_it_is_over() {
+    let mut world = world_with(RuleSettings {
+        quiet: Duration::from_mins(150),
+        ..reminding()
+    });
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(
+        kinds(&mut world, 20_000),
+        [
+            (2, AttemptKind::Open),
+            (3_602, AttemptKind::Remind),
+            (7_202, AttemptKind::Remind),
+            (9_000, AttemptKind::End)
+        ]
+    );
+}
+
+#[test]
+fn a_reminder_is_a_ring_of_the_limit_and_makes_no_sound_in_silent_hours() {
+    let limit = Some(Rate {
+        count: 2,
+        per: Duration::from_hours(3),
+    });
+    let mut world = world_with(RuleSettings { limit, ..reminding() });
+    world.settings.silent = [(ChatName::new("ops"), mornings())].into();
+    world.reload(0);
+    world.now.wall = Timestamp(86_400_000 + 43_200_000);
+    world.matches(0, 0, &[1], 1);
+    // The opening's place is free after three hours; by then the third reminder is due too, once.
+    let seen = kinds(&mut world, 11_000);
+    let expected = [
+        (2, AttemptKind::Open),
+        (3_602, AttemptKind::Remind),
+        (10_802, AttemptKind::Remind),
+    ];
+    assert_eq!(seen, expected);
+    world.now.wall = Timestamp(2 * 86_400_000);
+    world.pass(3_600_000);
+    let order = world.take(0).unwrap();
+    assert_eq!((kind(&order), order.silent), (Some(AttemptKind::Remind), true));
+}
+
+#[test]
+fn a_reminder_keeps_its_time_over_a_restart_and_takes_the_pace_of_rules_toml() {
+    let mut world = world_with(reminding());
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(kinds(&mut world, 1_802), [(2, AttemptKind::Open)]);
+    world.restart(0);
+    assert_eq!(kinds(&mut world, 1_900), [(1_800, AttemptKind::Remind)]);
+    let faster = RuleSettings {
+        remind: Some(Duration::from_mins(10)),
+        ..reminding()
+    };
+    restart_with(&mut world, faster);
+    assert_eq!(kinds(&mut world, 700), [(600, AttemptKind::Remind)]);
+    restart_with(
+        &mut world,
+        RuleSettings {
+            remind: None,
+            ..reminding()
+        },
+    );
+    assert_eq!(kinds(&mut world, 4_000), []);
+}
+
+#[test]
+fn a_reminder_that_telegram_refuses_for_good_waits_for_its_next_time_and_fails_no_match() {
+    let mut world = world_with(reminding());
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(kinds(&mut world, 3_600), [(2, AttemptKind::Open)]);
+    world.pass(2_000);
+    while world.deliver(0, Answer::Text) {}
+    world.pass(60_000);
+    assert!(!world.deliver(0, Answer::Sent), "it waits for its next time");
+    assert_eq!(world.incidents.ledger()[0].account.failed, 0);
 }

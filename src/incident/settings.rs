@@ -37,6 +37,8 @@ pub struct RuleSettings {
     pub every: Duration,
     /// How long without a match until it is over.
     pub quiet: Duration,
+    /// How often it rings again while it goes on; absent: never.
+    pub remind: Option<Duration>,
     /// What rings after the opening.
     pub ring: Ring,
     /// At most so many rings per chat; absent: no bound.
@@ -66,6 +68,7 @@ impl RuleSettings {
             wait: Self::WAIT,
             every: Self::EVERY,
             quiet: Self::QUIET,
+            remind: None,
             ring: Ring::default(),
             limit: Some(Self::LIMIT),
         }

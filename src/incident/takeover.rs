@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AccountKey, ChatName, DeliveryKey, Ended, IncidentId, Now};
+use crate::model::{AccountKey, ChatName, DeliveryKey, Ended, IncidentId, Now, Timer};
 
 use super::booking;
 use super::incidents::Incidents;
@@ -15,6 +15,7 @@ impl Incidents {
     pub(super) fn take_over(&mut self, chats: &[ChatName], now: Now) {
         self.settle_attempts_found(now);
         self.fit_queues_to_rules();
+        self.fit_reminders_to_rules(now);
         self.fail_deliveries_of_nothing();
         self.end_incidents_of_removed_rules(now);
         self.fail_what_removed_chats_were_owed(chats);
@@ -58,6 +59,23 @@ impl Incidents {
             while !forwards && self.rows.pop_line(&key).is_some() {}
             if changed && let Some(delivery) = self.rows.delivery_mut(&key) {
                 delivery.dropped = dropped;
+            }
+        }
+    }
+
+    /// Reminders go on at the pace that rules.toml says now.
+    fn fit_reminders_to_rules(&mut self, now: Now) {
+        for key in self.keys() {
+            let Some(delivery) = self.rows.delivery(&key) else {
+                continue;
+            };
+            let wanted = self.rule(&delivery.rule).remind;
+            let told = delivery.message_id.is_some() || delivery.replaces;
+            if !told || delivery.remind.map(|timer| timer.length) == wanted {
+                continue;
+            }
+            if let Some(delivery) = self.rows.delivery_mut(&key) {
+                delivery.remind = wanted.map(|remind| Timer::start(now.moment, remind));
             }
         }
     }

@@ -83,3 +83,25 @@ fn a_chat_has_neither_message_nor_account_of_what_is_below_its_level() {
     rows.sort_unstable();
     assert_eq!(rows, [("oops", "me"), ("oops", "ops"), ("small", "me")]);
 }
+
+#[test]
+fn what_goes_on_is_rung_again_as_a_reply_until_it_is_over() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(
+        "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"0s\"\nevery = \"100ms\"\nquiet = \"8s\"\nremind = \"2s\"\n",
+    );
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "ERROR one\n");
+    let messages = told(&sandbox, ME, "still going on after");
+    let (first, reminder) = (&messages[0], &messages[1]);
+    assert!(first.text.contains("ERROR one"), "{messages:#?}");
+    assert!(reminder.text.contains("1 match"), "{messages:#?}");
+    assert_eq!(
+        (reminder.reply_to, reminder.silent),
+        (Some(first.message_id), false)
+    );
+    told(&sandbox, ME, "over after");
+    running.terminate();
+    let reminders = sandbox.api.journal().messages(ME).len() - 1;
+    assert!((1..=4).contains(&reminders), "{reminders}");
+}

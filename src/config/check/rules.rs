@@ -18,6 +18,8 @@ const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_mins(10);
 const EVERY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24);
 const QUIET: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
 
+const REMIND: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
+
 /// Names in `by` that are no captures.
 const BUILT_IN: [&str; 3] = ["file", "host", "log"];
 
@@ -66,6 +68,7 @@ struct Values {
     wait: Option<Duration>,
     every: Option<Duration>,
     quiet: Option<Duration>,
+    remind: Option<Duration>,
     ring: Option<Ring>,
     limit: Option<Rate>,
     redact: Vec<Pattern>,
@@ -85,6 +88,7 @@ impl Values {
             wait: word::duration(shared.wait.as_ref(), "wait", &WAIT, report),
             every: word::duration(shared.every.as_ref(), "every", &EVERY, report),
             quiet: word::duration(shared.quiet.as_ref(), "quiet", &QUIET, report),
+            remind: word::duration(shared.remind.as_ref(), "remind", &REMIND, report),
             ring: ring(shared.ring.as_ref(), report),
             limit: word::rate(shared.limit.as_ref(), report),
             redact: pattern::compile(shared.redact.as_ref(), Role::Redact, report),
@@ -102,6 +106,7 @@ impl Values {
             wait: self.wait.or(defaults.wait),
             every: self.every.or(defaults.every),
             quiet: self.quiet.or(defaults.quiet),
+            remind: self.remind.or(defaults.remind),
             ring: self.ring.or(defaults.ring),
             limit: self.limit.or(defaults.limit),
             // Both: a rule that names a secret of its own must not let everybody's out.
@@ -150,6 +155,7 @@ fn check_one(
         wait: values.wait.unwrap_or(incident::RuleSettings::WAIT),
         every: values.every.unwrap_or(incident::RuleSettings::EVERY),
         quiet: values.quiet.unwrap_or(incident::RuleSettings::QUIET),
+        remind: values.remind,
         ring,
         limit: values
             .limit

@@ -215,7 +215,7 @@ fn a_glob_that_begins_here_loses_its_dot() {
 #[test]
 fn the_keys_of_a_rule_arrive() {
     let keys = "all = 'x(?P<user>\\d+)'\nunless = ['no']\nseverity = \"critical\"\nchats = \"me\"\nby = [\"user\", \"file\"]\nwait = \"0s\"\n\
-        every = \"1m\"\nquiet = \"1h\"\nring = \"first\"\nresolve = ['up', 'back']\nlimit = \"5/d\"\nlogs = [\"app\"]\n";
+        every = \"1m\"\nquiet = \"1h\"\nremind = \"4h\"\nring = \"first\"\nresolve = ['up', 'back']\nlimit = \"5/d\"\nlogs = [\"app\"]\n";
     let settings = right(&format!("{}{keys}", plain()));
     let expected = RuleSettings {
         severity: Severity::Critical,
@@ -223,6 +223,7 @@ fn the_keys_of_a_rule_arrive() {
         wait: Duration::ZERO,
         every: Duration::from_mins(1),
         quiet: Duration::from_hours(1),
+        remind: Some(Duration::from_hours(4)),
         ring: Ring::First,
         limit: Some(Rate {
             count: 5,

@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, unless, severity, chats, by, wait, every, quiet, ring, resolve, limit, redact, tests
+      = help: allowed in [[rules]]: name, logs, match, all, unless, severity, chats, by, wait, every, quiet, remind, ring, resolve, limit, redact, tests
 
     1 problem
     ");
@@ -81,14 +81,14 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
 fn a_key_that_is_not_built_yet_is_refused() {
     let told = wrong_rule(
         r#"match = 'x'
-¦remind = "4h""#,
+¦template = "x""#,
     );
     insta::assert_snapshot!(told, @r#"
-    rules.toml:9:1: `remind` is not supported yet
+    rules.toml:9:1: `template` is not supported yet
       |
-    9 | remind = "4h"
-      | ^^^^^^
-      = help: take the line out; a new shape rings again as it is
+    9 | template = "x"
+      | ^^^^^^^^
+      = help: take the line out
 
     1 problem
     "#);

@@ -86,7 +86,6 @@ const NOT_YET: &[&str] = &[
     "`flush`",
     "`hub`",
     "`where`",
-    "`remind`",
     "`at_least`",
     "`context`",
     "`template`",

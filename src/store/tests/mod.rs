@@ -129,6 +129,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         shown_shapes: BTreeSet::from([ShapeId(4), ShapeId(5)]),
         pause: Some(timer()),
         ring_pause: None,
+        remind: None,
         follow_ups: 2,
         attempt: Some(Attempt {
             id: AttemptId(u128::MAX),
