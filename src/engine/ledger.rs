@@ -3,6 +3,11 @@
 //! A turn: take what is waiting, apply it to the pure state, **one** commit, reply, wake the lanes. A reply
 //! never leaves before the commit it depends on: that is what makes an attempt found after a crash mean
 //! "may have arrived", and a settled one mean "arrived".
+//!
+//! While the disk takes no commit, the delta that failed waits here and is tried again every second, the same as
+//! it was, for part of it may be there already. No batch is taken meanwhile, so reading pauses and nothing new can
+//! be owed; but what is owed is still sent. New messages say then that they may repeat, since a crash would forget
+//! them, and what becomes of them stays with the rows, which are marked for the commit after the one that waits.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,11 +16,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
-use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, Render, Settled, Subject, Way};
+use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
 use crate::message;
 use crate::model::{
-    AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Notice, NoticeCard, Now,
-    Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
+    AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
+    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
 
@@ -121,6 +126,16 @@ pub(super) struct Ledger {
     pub(super) lanes: Vec<Arc<Notify>>,
     /// `run --once`: `wait` is cut short as soon as the reader is done.
     pub(super) once: bool,
+    /// What the disk did not take.
+    pub(super) unwritten: Option<Unwritten>,
+}
+
+/// A delta that the disk did not take yet.
+pub(super) struct Unwritten {
+    delta: Delta,
+    since: Moment,
+    /// When it is tried again.
+    again: Instant,
 }
 
 /// The `message` room, as the incidents know it.
@@ -169,7 +184,7 @@ impl Ledger {
             let mut turn = Turn::default();
             // Read before anything is taken: a batch lets time pass too, and what ended by that is news.
             let before = self.incidents.next_tick();
-            self.wait(&mut turn, &mut reading, &mut drained, self.next_tick());
+            self.wait(&mut turn, &mut reading, &mut drained, self.next_turn());
             let gather_until = last_commit
                 .map(|at| at + PACE)
                 .filter(|until| *until > Instant::now());
@@ -179,13 +194,18 @@ impl Ledger {
             self.incidents.tick(self.clock.now());
             turn.news |= before != self.incidents.next_tick();
             let host = std::mem::take(&mut turn.host);
+            let was_unwritten = self.unwritten.is_some();
             if self.commit(&host)? {
                 last_commit = Some(Instant::now());
+            }
+            if self.unwritten.is_some() && !was_unwritten {
+                self.withdraw_messages(&mut turn);
             }
             let stop = turn.stop;
             self.reply(turn);
             self.tell_drained(&mut drained, reading);
             if stop {
+                self.write_at_last()?;
                 return Ok(Closed {
                     ledger: self.incidents.ledger(),
                     refused: self.incidents.refused(self.clock.now()),
@@ -204,7 +224,7 @@ impl Ledger {
     ) {
         let mut select = Select::new();
         let asks = select.recv(&self.asks);
-        if *reading {
+        if *reading && self.unwritten.is_none() {
             select.recv(&self.batches);
         }
         let ready = match until {
@@ -224,7 +244,7 @@ impl Ledger {
     fn take_batches(&mut self, turn: &mut Turn, reading: &mut bool) {
         // So many at once; a lane's question must not wait until a whole backlog is read.
         for _ in 0..BATCHES {
-            if !*reading {
+            if !*reading || self.unwritten.is_some() {
                 return;
             }
             match self.batches.try_recv() {
@@ -270,7 +290,9 @@ impl Ledger {
                     let _ = reply.send(self.incidents.ask(&chat, now));
                 }
                 Ask::Take { chat, class, reply } => {
-                    let order = self.incidents.take(&chat, class, now, &mut Pages(&self.message));
+                    let unwritten = self.unwritten.is_some();
+                    let pages = &mut Pages(&self.message);
+                    let order = self.incidents.take(&chat, class, unwritten, now, pages);
                     turn.takes.push((order, reply));
                 }
                 Ask::Settle {
@@ -308,9 +330,17 @@ impl Ledger {
         }
     }
 
-    /// Writes what changed, and tries the same again for as long as the disk does not take it: reading
-    /// pauses meanwhile, since the batches are not taken. Returns whether there was anything to write.
+    /// Writes what changed, after what the disk did not take before; returns whether anything was written.
     fn commit(&mut self, host: &HostDelta) -> Result<bool, CommitError> {
+        let early = |unwritten: &Unwritten| unwritten.again > Instant::now();
+        if self.unwritten.as_ref().is_some_and(early) {
+            return Ok(false);
+        }
+        if let Some(Unwritten { delta, since, .. }) = self.unwritten.take()
+            && !self.write(delta, Some(since))?
+        {
+            return Ok(false);
+        }
         let mut delta = Delta {
             host: host.clone(),
             ledger: self.incidents.changes(self.clock.now()),
@@ -319,27 +349,53 @@ impl Ledger {
         if delta == Delta::default() {
             return Ok(false);
         }
-        let mut said = false;
-        loop {
-            match self.store.commit(self.turn, &delta) {
-                Ok(turn) => {
-                    if said {
-                        tracing::info!("the state is written again; reading goes on");
-                    }
-                    self.turn = turn;
-                    return Ok(true);
+        self.write(delta, None)
+    }
+
+    /// Writes a delta, or keeps it where the disk does not take it; `since` is when it was tried first.
+    fn write(&mut self, delta: Delta, since: Option<Moment>) -> Result<bool, CommitError> {
+        match self.store.commit(self.turn, &delta) {
+            Ok(turn) => {
+                if since.is_some() {
+                    tracing::info!("the state is written again; reading goes on");
                 }
-                Err(error @ (CommitError::MovedOn { .. } | CommitError::Damaged(_))) => {
-                    tracing::error!(%error, "the state cannot be used any more");
-                    return Err(error);
+                self.turn = turn;
+                Ok(true)
+            }
+            Err(error @ (CommitError::MovedOn { .. } | CommitError::Damaged(_))) => {
+                tracing::error!(%error, "the state cannot be used any more");
+                Err(error)
+            }
+            Err(error) => {
+                if since.is_none() {
+                    tracing::error!(%error, "reading pauses until the state can be written");
                 }
-                Err(error) => {
-                    if !said {
-                        tracing::error!(%error, "reading pauses until the state can be written");
-                        said = true;
-                    }
-                    std::thread::sleep(RETRY);
-                }
+                self.unwritten = Some(Unwritten {
+                    delta,
+                    since: since.unwrap_or_else(|| self.clock.now().moment),
+                    again: Instant::now() + RETRY,
+                });
+                Ok(false)
+            }
+        }
+    }
+
+    /// The last commit. Whoever waits for the end knows how long it may take.
+    fn write_at_last(&mut self) -> Result<(), CommitError> {
+        while self.unwritten.is_some() {
+            std::thread::sleep(RETRY);
+            self.commit(&HostDelta::default())?;
+        }
+        Ok(())
+    }
+
+    /// New messages whose attempts the disk did not take do not say that they may repeat: they are begun once more.
+    fn withdraw_messages(&mut self, turn: &mut Turn) {
+        let now = self.clock.now();
+        for (order, _) in &mut turn.takes {
+            let new = |order: &mut Order| matches!(order.call, OrderCall::Send { .. });
+            if let Some(order) = order.take_if(new) {
+                self.incidents.withdraw(&order.subject, order.attempt, now);
             }
         }
     }
@@ -392,12 +448,15 @@ impl Ledger {
             found: self.found.iter().map(found).collect(),
             gaps: self.gaps.iter().cloned().collect(),
             owes: self.incidents.owes(now),
+            unwritten_since: self.unwritten.as_ref().map(|unwritten| unwritten.since),
         }
     }
 
-    fn next_tick(&self) -> Option<Instant> {
-        self.incidents
-            .next_tick()
-            .map(|moment| self.clock.instant(moment))
+    /// When there is something to do, whatever comes.
+    fn next_turn(&self) -> Option<Instant> {
+        let tick = self.incidents.next_tick();
+        let tick = tick.map(|moment| self.clock.instant(moment));
+        let again = self.unwritten.as_ref().map(|unwritten| unwritten.again);
+        tick.into_iter().chain(again).min()
     }
 }

@@ -1,5 +1,6 @@
 //! Starting, and stopping along the road.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::config;
 use crate::incident::{Incidents, LedgerLine};
-use crate::model::State;
+use crate::model::{FoundCount, Now, RuleName, State};
 use crate::scan::ScanError;
 use crate::store::Store;
 use crate::tail::{Mode, Waker};
@@ -143,27 +144,21 @@ impl Engine {
         let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
         let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
-        let mut incidents = Incidents::restore(&settings.incident, &state, clock.now(), draw.fork());
-        incidents.locate(chats.iter().map(|chat| (&chat.name, &chat.target)));
+        let incidents = incidents(&settings, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
         let (status, listeners) = mpsc::channel(1);
-        if let Some(folder) = &folder {
-            let (folder, asks, chats) = (folder.clone(), asks.clone(), chats.clone());
-            let health = settings.health;
-            let (pulse, success) = (pulse.clone(), success.clone());
-            tokio::spawn(
-                Herald {
-                    folder,
-                    clock,
-                    asks,
-                    pulse,
-                    success,
-                    chats,
-                    health,
-                    listeners,
-                }
-                .run(),
-            );
+        let herald = folder.clone().map(|folder| Herald {
+            folder,
+            clock,
+            asks: asks.clone(),
+            pulse: pulse.clone(),
+            success: success.clone(),
+            chats: chats.clone(),
+            health: settings.health,
+            listeners,
+        });
+        if let Some(herald) = herald {
+            tokio::spawn(herald.run());
         }
         let courier = Courier {
             asks: asks.clone(),
@@ -198,11 +193,7 @@ impl Engine {
             incidents,
             store,
             turn: state.turn,
-            found: state
-                .found
-                .into_iter()
-                .map(|count| (count.rule, count.found))
-                .collect(),
+            found: totals(state.found),
             gaps: state.gaps.into(),
             message: settings.message,
             clock,
@@ -210,6 +201,7 @@ impl Engine {
             asks: ask_receiver,
             lanes: wake_lanes,
             once: mode == Mode::Once,
+            unwritten: None,
         };
         Ok(Self {
             reader: Thread::spawn("reader", || reader.run())?,
@@ -332,6 +324,20 @@ async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
     if !asked {
         std::future::pending::<()>().await;
     }
+}
+
+/// The incidents that the store holds, in chats that are where rules.toml says.
+fn incidents(settings: &config::Settings, state: &State, now: Now, draw: fastrand::Rng) -> Incidents {
+    let mut incidents = Incidents::restore(&settings.incident, state, now, draw);
+    let chats = settings.telegram.chats.iter();
+    incidents.locate(chats.map(|chat| (&chat.name, &chat.target)));
+    incidents
+}
+
+/// What each rule found.
+fn totals(found: Vec<FoundCount>) -> BTreeMap<RuleName, u64> {
+    let found = found.into_iter();
+    found.map(|count| (count.rule, count.found)).collect()
 }
 
 /// One lane per chat with the door for its letters, and the bot's introduction, whose result is a line in the log.

@@ -198,6 +198,8 @@ pub(super) struct Books {
     pub(super) gaps: Vec<Gap>,
     /// Whether something could be told now, if Telegram took it.
     pub(super) owes: bool,
+    /// Since when the disk takes nothing.
+    pub(super) unwritten_since: Option<Moment>,
 }
 
 /// Everything a status is made from.
@@ -276,7 +278,7 @@ fn reasons(sources: &Sources<'_>) -> Vec<String> {
     match sources.books {
         None => reasons.push("the state is not open yet".to_owned()),
         Some(books) => {
-            let age = now - books.now.moment;
+            let age = now - books.unwritten_since.unwrap_or(books.now.moment);
             if age > sources.health.read_within {
                 reasons.push(format!("nothing could be stored for {} s", age.as_secs()));
             }
@@ -407,6 +409,7 @@ mod tests {
             found: Vec::new(),
             gaps: Vec::new(),
             owes,
+            unwritten_since: None,
         }
     }
 
@@ -455,6 +458,16 @@ mod tests {
             reasons_at_1000(Some(999), None, 1_000),
             "the state is not open yet"
         );
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_named_however_fresh_the_books_are() {
+        let full = Books {
+            unwritten_since: Some(at(960).moment),
+            ..books(999, false)
+        };
+        let said = reasons_at_1000(Some(999), Some(&full), 1_000);
+        assert_eq!(said, "nothing could be stored for 40 s");
     }
 
     #[test]

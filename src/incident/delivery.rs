@@ -86,6 +86,8 @@ pub(super) struct Decided {
     pub(super) kind: AttemptKind,
     pub(super) sounds: bool,
     pub(super) reason: SendReason,
+    /// The attempt cannot be stored: a crash would forget it, so a new message says that it may repeat.
+    pub(super) unwritten: bool,
 }
 
 /// Renders a snapshot of what is owed and books the attempt.
@@ -105,7 +107,7 @@ pub(super) fn begin(
     let incident = rows.incident(key.incident)?;
     let delivery = rows.delivery(key)?;
     let (held, carried, folds) = tells_of(rows, rule, &account, delivery, decided.kind, now);
-    let card = card(
+    let mut card = card(
         rows,
         rule,
         incident,
@@ -114,6 +116,7 @@ pub(super) fn begin(
         carried.as_ref(),
         now.wall,
     );
+    card.repeat |= decided.unwritten && decided.kind.is_new_message();
     let rendered = render(&card);
     // Answers can be lost for hours while the messages arrive: the first repeats ring, the others do not.
     let sounds = decided.sounds && delivery.unsure < SOUNDING_REPEATS;

@@ -207,11 +207,13 @@ impl Incidents {
     }
 
     /// Begins the most urgent request that `chat` is owed, if it is of `class` or more urgent. The caller
-    /// commits [`Incidents::changes`] before it sends a new message.
+    /// commits [`Incidents::changes`] before it sends a new message; where it cannot (`unwritten`), the message says
+    /// that it may repeat, for a crash would forget that it was sent.
     pub fn take(
         &mut self,
         chat: &ChatName,
         class: Class,
+        unwritten: bool,
         now: Now,
         render: &mut dyn Render,
     ) -> Option<Order> {
@@ -229,15 +231,30 @@ impl Incidents {
         match what {
             What::Incident { key, kind, sounds } => {
                 let rule = self.rule(&self.rows.delivery(&key)?.rule);
-                let decided = Decided { kind, sounds, reason };
+                let decided = Decided {
+                    kind,
+                    sounds,
+                    reason,
+                    unwritten,
+                };
                 let render = &mut |card: &Card<'_>| render.incident(card);
                 delivery::begin(&mut self.rows, &rule, &key, decided, now, &mut self.draw, render)
             }
             What::Notices(key) => {
                 let render = &mut |card: &NoticeCard<'_>| render.notices(card);
-                notices::begin(&mut self.rows, &key, now, &mut self.draw, render)
+                notices::begin(&mut self.rows, &key, unwritten, now, &mut self.draw, render)
             }
         }
+    }
+
+    /// A request that was begun is not made after all: nothing is booked, and it is owed as before.
+    pub fn withdraw(&mut self, subject: &Subject, attempt: AttemptId, now: Now) {
+        let not_sent = Outcome::Wait {
+            after: Some(Duration::ZERO),
+            flood: false,
+            why: String::new(),
+        };
+        self.settle(subject, attempt, &not_sent, Duration::ZERO, now);
     }
 
     /// Books what became of a request. `retry` is how long to wait where Telegram did not say.

@@ -26,7 +26,17 @@ struct World {
     next_message: i64,
     /// Where rules.toml says that every chat is.
     at: i64,
+    /// While the disk takes nothing: what was so when it took something last.
+    full: Option<Remembered>,
     seed: u64,
+}
+
+/// What a crash while the disk takes nothing leaves of what was sent since: nothing but a label.
+#[derive(Clone, Debug)]
+struct Remembered {
+    claims: BTreeMap<(ChatName, IncidentId), u64>,
+    maybe_arrived: BTreeSet<Owed>,
+    notices: Noticed,
 }
 
 /// What a request is about, whichever attempt it is.
@@ -46,7 +56,7 @@ impl Owed {
 }
 
 /// Notices by number: what was fed, and what a person heard of each.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Noticed {
     fed: u64,
     told: BTreeSet<u64>,
@@ -84,6 +94,10 @@ enum Op {
     },
     Restart {
         wall_jump: i32,
+    },
+    /// The disk takes nothing, or takes it again.
+    Disk {
+        full: bool,
     },
     /// A restart with other ids in rules.toml.
     Elsewhere {
@@ -127,6 +141,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => (0..2usize, answer).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
         1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
         1 => (-100_000..100_000i32).prop_map(|wall_jump| Op::Restart { wall_jump }),
+        1 => any::<bool>().prop_map(|full| Op::Disk { full }),
         1 => (-102..-98i64).prop_map(|at| Op::Elsewhere { at }),
     ]
 }
@@ -321,12 +336,17 @@ impl World {
             notices: Noticed::default(),
             next_message: 1,
             at: -1,
+            full: None,
             seed,
         }
     }
 
     fn run(&mut self, op: &Op) {
         match op {
+            // Reading pauses.
+            Op::Notices { .. } | Op::Matches { .. } | Op::Resolve { .. } if self.full.is_some() => {}
+            Op::Disk { full: false } => self.full = None,
+            Op::Disk { full: true } => self.disk_is_full(),
             Op::Notices { count } => {
                 for _ in 0..*count {
                     self.notices.fed += 1;
@@ -363,6 +383,15 @@ impl World {
             }
         }
         self.commit();
+    }
+
+    fn disk_is_full(&mut self) {
+        self.commit();
+        self.full.get_or_insert_with(|| Remembered {
+            claims: self.claims.clone(),
+            maybe_arrived: self.maybe_arrived.clone(),
+            notices: self.notices.clone(),
+        });
     }
 
     fn matches(&mut self, rule: usize, by: u8, shapes: &[u8], count: u8) {
@@ -477,7 +506,8 @@ impl World {
         let Asked::Due { class, .. } = self.incidents.ask(&chat, self.now) else {
             return None;
         };
-        let order = self.incidents.take(&chat, class, self.now, &mut Texts);
+        let full = self.full.is_some();
+        let order = self.incidents.take(&chat, class, full, self.now, &mut Texts);
         assert!(order.is_some(), "what is due can be taken");
         let order = order?;
         let critical = |key: &DeliveryKey| {
@@ -493,6 +523,7 @@ impl World {
         if is_new_message(&order) {
             self.commit();
             let labelled = order.text.text.contains("may repeat");
+            assert!(labelled || !full, "a crash would forget it");
             if self.maybe_arrived.contains(&Owed::of(&order)) && !labelled {
                 self.unlabelled += 1;
             }
@@ -582,6 +613,14 @@ impl World {
     }
 
     fn reload(&mut self, wall_jump: i32) {
+        if let Some(Remembered {
+            claims,
+            maybe_arrived,
+            notices,
+        }) = self.full.take()
+        {
+            (self.claims, self.maybe_arrived, self.notices) = (claims, maybe_arrived, notices);
+        }
         self.seed += 1;
         self.now.moment = Moment(self.now.moment.0 % 977);
         self.now.wall.0 += i64::from(wall_jump);
@@ -603,6 +642,9 @@ impl World {
     }
 
     fn commit(&mut self) {
+        if self.full.is_some() {
+            return;
+        }
         let delta = self.incidents.changes(self.now);
         let disk = &mut self.disk;
         for incident in delta.incidents {
@@ -674,6 +716,8 @@ impl World {
 
     /// Telegram works again and time passes: everything that can be told is told.
     fn drain(&mut self) {
+        self.full = None;
+        self.commit();
         for _ in 0..4_000 {
             let mut idle = true;
             for chat in 0..self.settings.chats.len() {
@@ -1553,4 +1597,96 @@ fn a_reminder_that_telegram_refuses_for_good_waits_for_its_next_time_and_fails_n
     world.pass(60_000);
     assert!(!world.deliver(0, Answer::Sent), "it waits for its next time");
     assert_eq!(world.incidents.ledger()[0].account.failed, 0);
+}
+
+#[test]
+fn after_an_hour_without_telegram_two_million_matches_are_a_handful_of_messages_and_exact_totals() {
+    let chats = vec![ChatName::new("ops"), ChatName::new("me")];
+    let mut world = world_with(RuleSettings {
+        chats: chats.clone(),
+        by: vec!["k".into()],
+        ..RuleSettings::new("new", "ops")
+    });
+    // 10,000 bursts of 200 in an hour. The first 25 incidents fall silent in the middle of it and end.
+    for burst in 0..10_000u64 {
+        let by = u8::try_from(burst % 25).unwrap() + if burst < 4_000 { 0 } else { 25 };
+        world.matches(0, by, &[1, 2, 3, 4], 50);
+        world.pass(360);
+        if burst % 500 == 0 {
+            for chat in 0..2 {
+                let answer = if burst % 1_000 == 0 {
+                    Answer::Wait
+                } else {
+                    Answer::Unsure
+                };
+                world.deliver(chat, answer);
+            }
+            world.commit();
+        }
+    }
+    world.commit();
+    let live: Vec<IncidentId> = world
+        .incidents
+        .incidents()
+        .filter(|i| !i.is_over())
+        .map(|i| i.id)
+        .collect();
+    assert_eq!(live.len(), 25);
+    let ended = world.incidents.incidents().count() - live.len();
+    assert!(
+        ended <= 4,
+        "three ended incidents wait by name, and one that may have arrived; {ended} do"
+    );
+    let mut messages: BTreeMap<(ChatName, IncidentId), u32> = BTreeMap::new();
+    for _ in 0..4_000 {
+        let mut idle = true;
+        for (index, chat) in chats.iter().enumerate() {
+            while let Some(order) = world.take(index) {
+                idle = false;
+                let outcome = world.answer(Answer::Sent);
+                world.remember(&order, &outcome);
+                let (subject, attempt) = (&order.subject, order.attempt);
+                world
+                    .incidents
+                    .settle(subject, attempt, &outcome, Duration::ZERO, world.now);
+                let Subject::Incident { key, kind } = &order.subject else {
+                    panic!("nobody asked for notices");
+                };
+                if *kind == AttemptKind::Open {
+                    *messages.entry((chat.clone(), key.incident)).or_default() += 1;
+                }
+                world.commit();
+            }
+        }
+        if idle && world.incidents.ledger().iter().all(|line| line.pending == 0) {
+            break;
+        }
+        world.pass(20_000);
+    }
+    world.check_ledger().unwrap();
+    assert!(messages.values().all(|count| *count == 1), "{messages:?}");
+    for chat in &chats {
+        let of_chat = messages.keys().filter(|(name, _)| name == chat);
+        assert!(of_chat.clone().count() <= 25 + 4, "{}", of_chat.count());
+        let claimed: u64 = world
+            .claims
+            .iter()
+            .filter(|((name, _), _)| name == chat)
+            .map(|(_, claim)| claim)
+            .sum();
+        assert_eq!(claimed, 2_000_000);
+    }
+    for line in world.incidents.ledger() {
+        let Account {
+            matched,
+            shown,
+            counted,
+            ..
+        } = line.account;
+        assert_eq!(
+            (matched, shown + counted, line.pending),
+            (2_000_000, 2_000_000, 0)
+        );
+    }
+    assert_eq!(world.unlabelled, 0);
 }

@@ -99,10 +99,11 @@ pub(super) fn decide(row: &NoticeRow, now: Moment) -> Result<(), (HoldReason, Op
     }
 }
 
-/// Renders what waits and books the attempt.
+/// Renders what waits and books the attempt. One that cannot be stored says that it may repeat.
 pub(super) fn begin(
     rows: &mut Rows,
     key: &NoticeKey,
+    unwritten: bool,
     now: Now,
     draw: &mut fastrand::Rng,
     render: &mut dyn FnMut(&NoticeCard<'_>) -> Text,
@@ -124,7 +125,7 @@ pub(super) fn begin(
         text: render(&NoticeCard {
             notices: &row.waiting,
             dropped: row.dropped,
-            repeat: row.repeat,
+            repeat: row.repeat || unwritten,
             short: row.form == Form::Short,
         }),
         moved_to: known.and_then(|chat| chat.moved_to),

@@ -17,6 +17,7 @@ mod chats;
 mod check;
 mod conditions;
 mod control;
+mod disk;
 mod documents;
 mod floors;
 mod follow;

@@ -1,7 +1,12 @@
 //! A storm costs the phone a handful of sounds, and the machine a bounded piece of memory.
 
 use std::io::Write;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use botapi::{ChatConfig, ChatKind, Config};
 
 use crate::support::{ME, Running, Sandbox, evidence, seed, soak, total, until, until_within};
 
@@ -142,4 +147,106 @@ fn idle(sandbox: &Sandbox) -> Running {
 
 fn megabytes(kib: u64) -> f64 {
     f64::from(u32::try_from(kib).unwrap()) * 1.024 / 1000.0
+}
+
+const GROUP: i64 = -77;
+const SUPERGROUP: i64 = -1_001_234_567_890;
+const FORUM: i64 = -1_009_876_543_210;
+const CHANNEL: i64 = -1_005_555_555_555;
+const TOPIC: i64 = 42;
+const SIX: [i64; 6] = [ME, ME + 1, GROUP, SUPERGROUP, FORUM, CHANNEL];
+
+/// Six chats of every kind, under the limits that the server really has.
+fn six_chats() -> Sandbox {
+    let config = Config::default()
+        .chat(ChatConfig::new(ME, ChatKind::Private))
+        .chat(ChatConfig::new(ME + 1, ChatKind::Private))
+        .chat(ChatConfig::new(GROUP, ChatKind::Group))
+        .chat(ChatConfig::new(SUPERGROUP, ChatKind::Supergroup))
+        .chat(ChatConfig::new(FORUM, ChatKind::Supergroup).topics(&[TOPIC]))
+        .chat(ChatConfig::new(CHANNEL, ChatKind::Channel));
+    let sandbox = Sandbox::with(config);
+    sandbox.rules_toml(&format!(
+        "[telegram]\nupdates = \"off\"\n[chats]\na = {{ id = {ME}, notices = false }}\nb = {}\nc = {GROUP}\n\
+         d = {SUPERGROUP}\ne = {{ id = {FORUM}, topic = {TOPIC} }}\nf = {CHANNEL}\n\
+         [defaults]\nchats = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\"]\n\
+         [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n\
+         [[rules]]\nname = \"storm\"\nmatch = 'ERROR (?P<kind>\\w+)'\nby = [\"kind\"]\nevery = \"1s\"\n\
+         [[rules]]\nname = \"critical\"\nmatch = 'CRITICAL (?P<id>\\d+)'\nby = [\"id\"]\nwait = \"0s\"\n\
+         severity = \"critical\"\nlimit = \"600/h\"\nquiet = \"1h\"\n",
+        ME + 1,
+        sandbox.path("logs").display()
+    ));
+    sandbox
+}
+
+/// The opening of a critical incident in a chat, and when it came.
+fn opening(sandbox: &Sandbox, chat: i64, id: usize) -> Option<u64> {
+    let messages = sandbox.api.journal().messages(chat);
+    let opening = messages
+        .iter()
+        .find(|message| message.text.contains("critical") && message.text.contains(&format!("id={id}\n")));
+    opening.map(|message| message.sent_at)
+}
+
+fn wall_ms() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
+
+/// Forty kinds of errors without an end, faster than any limit lets them be told.
+fn storm(sandbox: &Sandbox, over: &Arc<AtomicBool>) -> JoinHandle<u64> {
+    let (mut file, over) = (sandbox.open("app.log"), over.clone());
+    std::thread::spawn(move || {
+        let mut count = 0;
+        while !over.load(Ordering::SeqCst) {
+            let lines: Vec<String> = (0..100)
+                .map(|n| format!("ERROR kind{} again\n", (count + n) % 40))
+                .collect();
+            file.write_all(lines.concat().as_bytes()).unwrap();
+            count += 100;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        count
+    })
+}
+
+#[test]
+fn a_storm_over_six_chats_draws_no_429_and_holds_back_nothing_critical() {
+    let (incidents, pause) = if soak() {
+        (30, Duration::from_secs(20))
+    } else {
+        (3, Duration::from_secs(8))
+    };
+    let sandbox = six_chats();
+    let running = sandbox.start(&[]);
+    let over = Arc::new(AtomicBool::new(false));
+    let storm = storm(&sandbox, &over);
+    until("the storm is told", || {
+        SIX.iter()
+            .all(|chat| !sandbox.api.journal().messages(*chat).is_empty())
+    });
+    let mut slowest = 0;
+    for id in 0..incidents {
+        let written = wall_ms();
+        sandbox.append("critical.log", &format!("CRITICAL {id}\n"));
+        until("it rings everywhere", || {
+            SIX.iter().all(|chat| opening(&sandbox, *chat, id).is_some())
+        });
+        let came = SIX.iter().filter_map(|chat| opening(&sandbox, *chat, id)).max();
+        slowest = slowest.max(came.unwrap().saturating_sub(written));
+        std::thread::sleep(pause);
+    }
+    over.store(true, Ordering::SeqCst);
+    let lines = storm.join().unwrap();
+    let journal = sandbox.api.journal();
+    let requests = journal.requests().len();
+    evidence(&format!(
+        "storm over 6 chats: {lines} matching lines in 40 incidents, {incidents} critical incidents, {requests} requests, \
+         {} answered with 429, the slowest critical ring {slowest} ms after its line ({})",
+        journal.floods(),
+        build()
+    ));
+    assert_eq!((journal.floods(), journal.refusals().len()), (0, 0));
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
 }

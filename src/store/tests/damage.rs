@@ -167,12 +167,35 @@ fn opens_honestly(file: &[u8], log: &[u8], states: &[State], what: &str) {
         .unwrap_or_else(|error| panic!("commit, {what}: {error}"));
 }
 
+/// Places to damage: a sample that differs from run to run, or each of them where `just soak` asks for all.
+fn places(all: std::ops::Range<usize>, stride: usize) -> impl Iterator<Item = usize> {
+    let every = std::env::var_os("TAILGRAM_SOAK").is_some();
+    let (first, stride) = if every {
+        (0, 1)
+    } else {
+        (fastrand::usize(..stride), stride)
+    };
+    all.skip(first).step_by(stride)
+}
+
+/// A figure for `just soak`.
+#[expect(
+    clippy::print_stderr,
+    reason = "the output of a test is where its figures are looked for"
+)]
+fn evidence(what: &str, count: usize) {
+    eprintln!(
+        "evidence| state: {count} stores with {what}; every one was opened, told its damage, and took a commit"
+    );
+}
+
 #[test]
 fn a_store_with_any_flipped_byte_opens() {
     let (file, log, states) = crashed();
     let total = file.len() + log.len();
-    // Every byte of the header, then a sample of the rest.
-    for at in (0..100).step_by(3).chain((100..total).step_by(397)) {
+    let mut count = 0;
+    for at in places(0..100, 3).chain(places(100..total, 397)) {
+        count += 1;
         let (mut file, mut log) = (file.clone(), log.clone());
         match at.checked_sub(file.len()) {
             None => file[at] ^= 0x41,
@@ -180,12 +203,15 @@ fn a_store_with_any_flipped_byte_opens() {
         }
         opens_honestly(&file, &log, &states, &format!("byte {at} of {total} flipped"));
     }
+    evidence("one byte flipped", count);
 }
 
 #[test]
 fn a_store_cut_at_any_length_opens() {
     let (file, log, states) = crashed();
-    for length in (0..file.len()).step_by(499) {
+    let mut count = 0;
+    for length in places(0..file.len(), 499) {
+        count += 2;
         opens_honestly(&file[..length], &log, &states, &format!("file cut to {length}"));
         opens_honestly(
             &file[..length],
@@ -194,7 +220,9 @@ fn a_store_cut_at_any_length_opens() {
             &format!("file cut to {length}, no log"),
         );
     }
-    for length in (0..log.len()).step_by(997) {
+    for length in places(0..log.len(), 997) {
+        count += 1;
         opens_honestly(&file, &log[..length], &states, &format!("log cut to {length}"));
     }
+    evidence("the file or its log cut", count);
 }

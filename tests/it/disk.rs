@@ -1,0 +1,100 @@
+//! A disk that takes nothing: what is owed is sent all the same, nothing new is read, and nothing is lost when
+//! it takes something again, or when the process dies before.
+
+use botapi::Message;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use crate::support::{ME, Running, Sandbox, labelled, total, until};
+
+const RULES: &str =
+    "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"0s\"\nevery = \"100ms\"\nquiet = \"1h\"\n";
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES).append("app.log", "all is well\n");
+    sandbox
+}
+
+/// Starts `run` so that a write past its limit fails instead of ending it, as on a full disk, and waits until what
+/// is there is read and stored.
+fn start(sandbox: &Sandbox) -> Running {
+    let running = sandbox.start_under(&["bash", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    until("it runs", || sandbox.finish(&["health"]).status.code() == Some(0));
+    running
+}
+
+/// Whether the disk takes anything: the database is larger than a page, what else is written is not.
+fn disk(running: &Running, full: bool) {
+    let pid = Pid::from_raw(i32::try_from(running.pid()).unwrap());
+    let limit = Rlimit {
+        current: full.then_some(4_096),
+        maximum: None,
+    };
+    prlimit(pid, Resource::Fsize, limit).unwrap();
+}
+
+fn messages(sandbox: &Sandbox) -> Vec<Message> {
+    sandbox.api.journal().messages(ME)
+}
+
+/// A match is found while the disk takes nothing, and told.
+fn told_with_a_full_disk(sandbox: &Sandbox) -> Running {
+    let running = start(sandbox);
+    disk(&running, true);
+    sandbox.append("app.log", "ERROR 1\n");
+    until("it is told", || !messages(sandbox).is_empty());
+    let first = &messages(sandbox)[0];
+    assert!(first.text.contains("may repeat"), "{first:?}");
+    assert_eq!(total(&first.text), 1);
+    running
+}
+
+#[test]
+fn what_is_found_is_told_with_the_word_that_it_may_repeat_and_edited_once_it_is_stored() {
+    let sandbox = sandbox();
+    let running = told_with_a_full_disk(&sandbox);
+    let said = "reading pauses until the state can be written";
+    assert!(sandbox.stderr().contains(said), "{}", sandbox.stderr());
+    sandbox.append("app.log", "ERROR 2\n");
+    disk(&running, false);
+    until("what came meanwhile is told", || {
+        messages(&sandbox)
+            .last()
+            .is_some_and(|message| total(&message.text) == 2)
+    });
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    assert_eq!(messages(&sandbox).len(), 1, "the outcome waited for the disk");
+    let said = sandbox.stderr();
+    assert_eq!(said.matches("reading pauses").count(), 1, "{said}");
+    assert!(said.contains("the state is written again"), "{said}");
+    assert!(said.contains("matched=2") && said.contains("pending=0"), "{said}");
+}
+
+#[test]
+fn what_a_crash_forgot_is_told_again_and_the_first_message_had_said_that_it_may_repeat() {
+    let sandbox = sandbox();
+    told_with_a_full_disk(&sandbox).kill_nine();
+    sandbox.append("app.log", "ERROR 2\n");
+    let running = sandbox.start(&[]);
+    until("it is told again", || {
+        let messages = messages(&sandbox);
+        messages.len() > 1 && messages.last().is_some_and(|message| total(&message.text) == 2)
+    });
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    let messages = messages(&sandbox);
+    assert_eq!(messages.len(), 2);
+    let labelled: Vec<_> = messages.iter().map(labelled).collect();
+    assert_eq!(labelled, [true, false]);
+}
+
+#[test]
+fn a_stop_while_the_disk_takes_nothing_ends_in_time_and_says_so() {
+    let sandbox = sandbox();
+    let running = told_with_a_full_disk(&sandbox);
+    assert_eq!(running.terminate().code(), Some(1));
+    let said = sandbox.stderr();
+    assert!(
+        said.contains("the state could not be written before the end"),
+        "{said}"
+    );
+}
