@@ -97,6 +97,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Log => (LOG, true),
         Table::Rule => (RULE, true),
         Table::Test => (TEST, true),
+        Table::AtLeast => (AT_LEAST, true),
         Table::Defaults => (RULE, false),
     };
     rows.iter().filter(move |key| all || key.shared)
@@ -315,6 +316,12 @@ const RULE: &[Key] = &[
         "Names whose values tell incidents apart: captures (?P<name>…), \"file\", \"host\", \"log\".",
     )
     .shared(),
+    Key::new(
+        "at_least",
+        Kind::Table(Table::AtLeast),
+        "Opens only when so much was found within so long: { count = 5, within = \"1m\" }.",
+    )
+    .shared(),
     Key::new("wait", Kind::Duration, "Gathers the first burst, then rings.")
         .default("2s")
         .shared(),
@@ -360,6 +367,16 @@ const RULE: &[Key] = &[
         Kind::Tables(Table::Test),
         "Lines to try at every start: [{ line = \"ValueError: x\", match = true }].",
     ),
+];
+
+const AT_LEAST: &[Key] = &[
+    Key::new(
+        "count",
+        Kind::Number(2, 200),
+        "How many, for the same values of `by`.",
+    )
+    .needed(),
+    Key::new("within", Kind::Duration, "The length of the window that slides.").needed(),
 ];
 
 const TEST: &[Key] = &[

@@ -16,11 +16,12 @@ pub(super) enum Table {
     Log,
     Rule,
     Test,
+    AtLeast,
     Defaults,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 8] = [
+    pub(super) const ALL: [Table; 9] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
@@ -28,6 +29,7 @@ impl Table {
         Table::Log,
         Table::Rule,
         Table::Test,
+        Table::AtLeast,
         Table::Defaults,
     ];
 
@@ -41,6 +43,7 @@ impl Table {
             Table::Log => "[[logs]]",
             Table::Rule => "[[rules]]",
             Table::Test => "`tests`",
+            Table::AtLeast => "`at_least`",
             Table::Defaults => "[defaults]",
         }
     }
@@ -89,11 +92,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
         "where",
         "look for the field's text with `match` and `all` instead",
     ),
-    (
-        Table::Rule,
-        "at_least",
-        "take the line out; `severity = \"warning\"` keeps a rule silent that finds too much",
-    ),
     (Table::Rule, "absent", "take the rule out"),
     (Table::Rule, "context", "take the line out"),
     (Table::Rule, "template", "take the line out"),
@@ -133,6 +131,9 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "cooldown", "every"),
     (Table::Rule, "interval", "every"),
     (Table::Rule, "throttle", "limit"),
+    (Table::Rule, "threshold", "at_least"),
+    (Table::AtLeast, "window", "within"),
+    (Table::AtLeast, "times", "count"),
     (Table::Rule, "repeat_interval", "remind"),
     (Table::Rule, "repeat", "remind"),
     (Table::Rule, "test", "tests"),
@@ -182,6 +183,9 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("severity", "severity = \"critical\""),
     ("chats", "chats = [\"ops\"]"),
     ("by", "by = [\"host\"]"),
+    ("at_least", "at_least = { count = 5, within = \"1m\" }"),
+    ("count", "count = 5"),
+    ("within", "within = \"1m\""),
     ("wait", "wait = \"2s\""),
     ("every", "every = \"30s\""),
     ("quiet", "quiet = \"10m\""),

@@ -104,6 +104,13 @@ pub(super) struct Rule {
     pub(super) at: Range<usize>,
 }
 
+/// `at_least` of a rule.
+#[derive(Debug)]
+pub(super) struct AtLeast {
+    pub(super) count: Option<Spot<i64>>,
+    pub(super) within: Option<Word>,
+}
+
 /// One entry of a rule's `tests`.
 #[derive(Debug)]
 pub(super) struct Test {
@@ -122,6 +129,8 @@ pub(super) struct Shared {
     pub(super) unless: Option<Words>,
     /// For one incident per service, per user, per file.
     pub(super) by: Option<Words>,
+    /// For what is a matter only when it repeats.
+    pub(super) at_least: Option<AtLeast>,
     pub(super) wait: Option<Word>,
     pub(super) every: Option<Word>,
     pub(super) quiet: Option<Word>,
@@ -236,6 +245,17 @@ impl Rule {
     }
 }
 
+impl AtLeast {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        table.require("count", "say how many: count = 5", report);
+        table.require("within", "say within how long: within = \"1m\"", report);
+        Self {
+            count: table.number("count", report),
+            within: table.word("within", report),
+        }
+    }
+}
+
 impl Test {
     fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
         let line = format!("write the line to try: {}", keys::example("line"));
@@ -260,6 +280,8 @@ impl Shared {
             logs: table.some_words("logs", report),
             unless: table.words("unless", report),
             by: table.words("by", report),
+            at_least: self::table(table, "at_least", Table::AtLeast, table.env, report)
+                .map(|table| AtLeast::read(&table, report)),
             wait: table.word("wait", report),
             every: table.word("every", report),
             quiet: table.word("quiet", report),
@@ -310,11 +332,11 @@ fn table<'a, 'i>(
 ) -> Option<Reader<'a, 'i>> {
     let value = top.get(key)?;
     let Some(entries) = value.get_ref().as_table() else {
-        report.problem(
-            &value.span(),
-            format!("`{key}` must be a table"),
-            format!("write its keys below a line [{key}]"),
-        );
+        let help = match kind {
+            Table::AtLeast => format!("write {}", keys::example(key)),
+            _ => format!("write its keys below a line [{key}]"),
+        };
+        report.problem(&value.span(), format!("`{key}` must be a table"), help);
         return None;
     };
     Some(Reader::open(entries, value.span(), kind, env, report))

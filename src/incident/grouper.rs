@@ -43,6 +43,11 @@ impl Grouper {
         grouper
     }
 
+    /// Whether a rule has an open incident with these `by` values.
+    pub(super) fn is_open(&self, rule: &RuleName, by: &By) -> bool {
+        self.open.get(rule).is_some_and(|open| open.contains_key(by))
+    }
+
     /// Takes a row of matches.
     pub(super) fn found(
         &mut self,

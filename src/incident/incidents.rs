@@ -17,7 +17,7 @@ use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings, Settings};
 use super::silence::SilentHours;
-use super::{chat, fold, limit, notices};
+use super::{chat, fold, limit, notices, threshold};
 
 /// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
 #[derive(Debug)]
@@ -133,8 +133,10 @@ impl Incidents {
                     let Some(rule) = self.rules.get(&found.rule) else {
                         continue;
                     };
-                    self.grouper
-                        .found(&mut self.rows, rule, &found, now, &mut self.draw);
+                    for found in threshold::take(&mut self.rows, &self.grouper, rule, found, now) {
+                        self.grouper
+                            .found(&mut self.rows, rule, &found, now, &mut self.draw);
+                    }
                 }
                 Row::Resolve(resolve) => {
                     self.grouper.resolve(&mut self.rows, &resolve, now);
@@ -148,6 +150,8 @@ impl Incidents {
     pub fn tick(&mut self, now: Now) {
         let moment = now.moment;
         self.forget_removed_accounts(moment);
+        self.forget_below();
+        self.expire_windows(moment);
         let opens = |incident: &&Incident| matches!(incident.phase, Phase::Gathering { until } if until.fired(moment));
         let opened: Vec<IncidentId> = self
             .rows
@@ -188,7 +192,9 @@ impl Incidents {
             Phase::Open => Some(incident.quiet.due),
             Phase::Over { .. } => None,
         };
-        self.rows.incidents().filter_map(next).min()
+        let windows = self.rows.all_waiting().flat_map(|window| &window.found);
+        let leaves = windows.map(|(timer, _)| timer.due);
+        self.rows.incidents().filter_map(next).chain(leaves).min()
     }
 
     /// What `chat` is owed now.

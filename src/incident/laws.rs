@@ -134,9 +134,9 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         1 => (1..30u8).prop_map(|count| Op::Notices { count }),
-        6 => (0..7usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
+        6 => (0..8usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
             .prop_map(|(rule, by, shapes, count)| Op::Matches { rule, by, shapes, count }),
-        1 => (0..7usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
+        1 => (0..8usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
         5 => prop_oneof![0..5u16, 20..90u16, 500..4000u16].prop_map(|seconds| Op::Pass { seconds }),
         10 => (0..2usize, answer).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
         1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
@@ -193,6 +193,14 @@ fn settings() -> Settings {
             RuleSettings {
                 chats: Vec::new(),
                 ..rule("nobody")
+            },
+            RuleSettings {
+                at_least: Some(AtLeast {
+                    count: 20,
+                    within: Duration::from_secs(90),
+                }),
+                quiet: Duration::from_secs(30),
+                ..rule("often")
             },
         ],
         silent: [(chats[1].clone(), mornings())].into(),
@@ -626,6 +634,8 @@ impl World {
         self.now.wall.0 += i64::from(wall_jump);
         let text = serde_json::to_string(&self.disk.deliveries).unwrap();
         self.disk.deliveries = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&self.disk.waiting).unwrap();
+        self.disk.waiting = serde_json::from_str(&text).unwrap();
         let text = serde_json::to_string(&self.disk.notices).unwrap();
         self.disk.notices = serde_json::from_str(&text).unwrap();
         let text = serde_json::to_string(&self.disk.chats).unwrap();
@@ -677,6 +687,16 @@ impl World {
             disk.notices.push(row);
         }
         disk.notices.retain(|row| !delta.notices_gone.contains(&row.key));
+        for row in delta.waiting {
+            disk.waiting.retain(|old| old.key != row.key);
+            disk.waiting.push(row);
+        }
+        disk.waiting.retain(|row| !delta.waiting_gone.contains(&row.key));
+        for row in delta.below {
+            disk.below.retain(|old| old.rule != row.rule);
+            disk.below.push(row);
+        }
+        disk.below.retain(|row| !delta.below_gone.contains(&row.rule));
         if let Some(gate) = delta.token_gate {
             disk.token_gate = gate;
         }
@@ -709,9 +729,25 @@ impl World {
                 "{:?}",
                 row.key
             );
-            prop_assert_eq!(a.matched, self.fed[&row.key.rule], "{:?}", row.key);
+            let unopened = self.below(&row.key.rule) + self.waiting(&row.key.rule);
+            prop_assert_eq!(a.matched + unopened, self.fed[&row.key.rule], "{:?}", row.key);
+        }
+        for window in &self.disk.waiting {
+            prop_assert!((1..20).contains(&window.count()), "{:?}", window);
         }
         Ok(())
+    }
+
+    /// Found events that stayed below `at_least`, as the disk has it.
+    fn below(&self, rule: &RuleName) -> u64 {
+        let own = self.disk.below.iter().filter(|row| row.rule == *rule);
+        own.map(|row| row.below).sum()
+    }
+
+    /// Found events that wait for `at_least`, as the disk has it.
+    fn waiting(&self, rule: &RuleName) -> u64 {
+        let own = self.disk.waiting.iter().filter(|row| row.key.rule == *rule);
+        own.map(Waiting::count).sum()
     }
 
     /// Telegram works again and time passes: everything that can be told is told.
@@ -1689,4 +1725,107 @@ fn after_an_hour_without_telegram_two_million_matches_are_a_handful_of_messages_
         );
     }
     assert_eq!(world.unlabelled, 0);
+}
+
+/// A rule that opens at five within a minute, as `status` counts it: matched, below, waiting.
+fn five_within_a_minute() -> World {
+    world_with(RuleSettings {
+        at_least: Some(AtLeast {
+            count: 5,
+            within: Duration::from_mins(1),
+        }),
+        by: vec!["k".into()],
+        ..RuleSettings::new("often", "ops")
+    })
+}
+
+fn columns(world: &mut World) -> (u64, u64, u64) {
+    world.commit();
+    let matched = world
+        .incidents
+        .ledger()
+        .iter()
+        .map(|line| line.account.matched)
+        .sum();
+    let (below, waiting) = world.incidents.unopened(&RuleName::new("often"));
+    let rule = RuleName::new("often");
+    assert_eq!((below, waiting), (world.below(&rule), world.waiting(&rule)));
+    (matched, below, waiting)
+}
+
+#[test]
+fn what_leaves_the_window_is_below_and_what_fills_it_belongs_to_the_opening() {
+    let mut world = five_within_a_minute();
+    world.matches(0, 0, &[1], 2);
+    world.pass(30_000);
+    world.matches(0, 0, &[2], 2);
+    assert_eq!(columns(&mut world), (0, 0, 4));
+    world.pass(29_999);
+    assert_eq!(columns(&mut world), (0, 0, 4));
+    world.pass(1);
+    assert_eq!(columns(&mut world), (0, 2, 2));
+    // Other values have a window of their own.
+    world.matches(0, 1, &[1], 4);
+    assert_eq!(columns(&mut world), (0, 2, 6));
+    world.matches(0, 0, &[3], 3);
+    assert_eq!(columns(&mut world), (5, 2, 4));
+    let incident = world.incidents.incidents().next().unwrap();
+    assert_eq!((incident.total, incident.shapes.len()), (5, 2));
+    // While it is open everything belongs to it; then the next one has to fill its window again.
+    world.matches(0, 0, &[3], 1);
+    assert_eq!(columns(&mut world), (6, 2, 4));
+    kinds(&mut world, 700);
+    world.matches(0, 0, &[3], 1);
+    assert_eq!(columns(&mut world), (6, 6, 1));
+}
+
+#[test]
+fn a_window_goes_on_over_a_restart_and_is_below_when_rules_toml_has_no_threshold_any_more() {
+    let mut world = five_within_a_minute();
+    world.matches(0, 0, &[1], 3);
+    world.pass(40_000);
+    world.restart(0);
+    assert_eq!(columns(&mut world), (0, 0, 3));
+    world.matches(0, 0, &[1], 1);
+    world.pass(20_000);
+    assert_eq!(columns(&mut world), (0, 3, 1));
+    let rule = RuleSettings {
+        at_least: None,
+        ..world.settings.rules[0].clone()
+    };
+    restart_with(&mut world, rule);
+    assert_eq!(columns(&mut world), (0, 4, 0));
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(columns(&mut world), (1, 4, 0));
+}
+
+#[test]
+fn past_a_thousand_windows_further_values_share_one() {
+    let mut world = five_within_a_minute();
+    let rule = world.settings.rules[0].name.clone();
+    for user in 0..1_500 {
+        let by = By(vec![("k".into(), user.to_string())]);
+        let found = Found {
+            rule: rule.clone(),
+            by,
+            count: 1,
+            first: world.now.wall,
+            last: world.now.wall,
+            shapes: Vec::new(),
+            other: 1,
+            lines: [].into(),
+            kept: 0,
+            files: Vec::new(),
+        };
+        world.incidents.apply(vec![Row::Found(found)], world.now);
+    }
+    world.commit();
+    assert_eq!(world.disk.waiting.len(), 1_000);
+    let incident: Vec<_> = world
+        .incidents
+        .incidents()
+        .map(|i| (i.by.clone(), i.total))
+        .collect();
+    assert_eq!(incident, [(By::others(&["k".into()]), 500)]);
+    assert_eq!(columns(&mut world), (500, 0, 1_000));
 }

@@ -31,6 +31,8 @@ pub struct RuleSettings {
     pub chats: Vec<ChatName>,
     /// What tells its incidents apart.
     pub by: Vec<String>,
+    /// What it takes to open one; absent: a single match.
+    pub at_least: Option<AtLeast>,
     /// How long the first burst is gathered.
     pub wait: Duration,
     /// The least time between two requests for one incident in one chat.
@@ -65,6 +67,7 @@ impl RuleSettings {
             severity: Severity::default(),
             chats: vec![ChatName::new(chat)],
             by: Vec::new(),
+            at_least: None,
             wait: Self::WAIT,
             every: Self::EVERY,
             quiet: Self::QUIET,
@@ -73,6 +76,15 @@ impl RuleSettings {
             limit: Some(Self::LIMIT),
         }
     }
+}
+
+/// So many found events within so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtLeast {
+    /// How many, per `by` values.
+    pub count: u64,
+    /// The length of the window that slides over them.
+    pub within: Duration,
 }
 
 /// What rings after the opening.

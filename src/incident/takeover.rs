@@ -22,6 +22,7 @@ impl Incidents {
         self.end_incidents_that_reach_other_chats(now);
         self.forget_what_is_told();
         self.mark_removed_accounts(now);
+        self.fit_windows_to_rules();
     }
 
     fn keys(&self) -> Vec<DeliveryKey> {

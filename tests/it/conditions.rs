@@ -6,7 +6,7 @@ use botapi::{ChatConfig, ChatKind, Config, LimitConfig, Message};
 
 use tailgram::store::Store;
 
-use crate::support::{ME, Sandbox};
+use crate::support::{ME, Sandbox, until};
 
 const OPS: i64 = -1_001_234_567_890;
 /// Nothing but the first message, at once.
@@ -104,4 +104,48 @@ fn what_goes_on_is_rung_again_as_a_reply_until_it_is_over() {
     running.terminate();
     let reminders = sandbox.api.journal().messages(ME).len() - 1;
     assert!((1..=4).contains(&reminders), "{reminders}");
+}
+
+/// What `status` says a rule found: found, below, waiting.
+fn found(sandbox: &Sandbox) -> Option<(u64, u64, u64)> {
+    let output = sandbox.finish(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    let row = &status["found"][0];
+    Some((
+        row["found"].as_u64()?,
+        row["below"].as_u64()?,
+        row["waiting"].as_u64()?,
+    ))
+}
+
+#[test]
+fn a_rule_opens_when_enough_was_found_within_its_time_even_over_a_restart() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(&format!(
+        "[[rules]]\nname = \"often\"\nmatch = 'ERROR'\nat_least = {{ count = 3, within = \"1h\" }}\n{QUICK}"
+    ));
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "ERROR one\nERROR two\n");
+    until("two wait", || found(&sandbox) == Some((2, 0, 2)));
+    assert_eq!(sandbox.api.journal().messages(ME).len(), 0);
+    running.kill_nine();
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "ERROR three\n");
+    let messages = told(&sandbox, ME, "3 matches");
+    assert_eq!(messages.len(), 1, "{messages:#?}");
+    until("none waits", || found(&sandbox) == Some((3, 0, 0)));
+    running.terminate();
+}
+
+#[test]
+fn what_stays_below_its_threshold_is_counted_and_told_to_nobody() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(&format!(
+        "[[rules]]\nname = \"often\"\nmatch = 'ERROR'\nat_least = {{ count = 3, within = \"1s\" }}\n{QUICK}"
+    ));
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "ERROR one\nERROR two\n");
+    until("two are below", || found(&sandbox) == Some((2, 2, 0)));
+    assert_eq!(sandbox.api.journal().messages(ME).len(), 0);
+    running.terminate();
 }

@@ -10,7 +10,7 @@ use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw::{self, Shared};
 use crate::config::table::{Word, Words};
-use crate::incident::{self, Ring};
+use crate::incident::{self, AtLeast, Ring};
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 use crate::scan::{self, Pattern};
 
@@ -19,6 +19,10 @@ const EVERY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24
 const QUIET: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
 
 const REMIND: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
+
+/// As many as an incident keeps lines: all that wait belong to the opening.
+const COUNT: RangeInclusive<i64> = 2..=200;
+const WITHIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
 
 /// Names in `by` that are no captures.
 const BUILT_IN: [&str; 3] = ["file", "host", "log"];
@@ -65,6 +69,7 @@ struct Values {
     unless: Option<Vec<Pattern>>,
     /// Checked against the captures of each rule later.
     by: Option<Words>,
+    at_least: Option<AtLeast>,
     wait: Option<Duration>,
     every: Option<Duration>,
     quiet: Option<Duration>,
@@ -85,6 +90,7 @@ impl Values {
                 .as_ref()
                 .map(|words| pattern::compile(Some(words), Role::Unless, report)),
             by: shared.by.clone(),
+            at_least: shared.at_least.as_ref().and_then(|raw| at_least(raw, report)),
             wait: word::duration(shared.wait.as_ref(), "wait", &WAIT, report),
             every: word::duration(shared.every.as_ref(), "every", &EVERY, report),
             quiet: word::duration(shared.quiet.as_ref(), "quiet", &QUIET, report),
@@ -103,6 +109,7 @@ impl Values {
             logs: self.logs.or_else(|| defaults.logs.clone()),
             unless: self.unless.or_else(|| defaults.unless.clone()),
             by: self.by.or_else(|| defaults.by.clone()),
+            at_least: self.at_least.or(defaults.at_least),
             wait: self.wait.or(defaults.wait),
             every: self.every.or(defaults.every),
             quiet: self.quiet.or(defaults.quiet),
@@ -152,6 +159,7 @@ fn check_one(
         severity,
         chats: shown_in(chats, severity, rule, all_chats, report),
         by: by.clone(),
+        at_least: values.at_least,
         wait: values.wait.unwrap_or(incident::RuleSettings::WAIT),
         every: values.every.unwrap_or(incident::RuleSettings::EVERY),
         quiet: values.quiet.unwrap_or(incident::RuleSettings::QUIET),
@@ -204,6 +212,28 @@ fn shown_in(
         );
     }
     shown
+}
+
+fn at_least(raw: &raw::AtLeast, report: &mut Report<'_>) -> Option<AtLeast> {
+    let within = word::duration(raw.within.as_ref(), "within", &WITHIN, report);
+    let count = raw.count.as_ref()?;
+    if !COUNT.contains(&count.value) {
+        let help = format!(
+            "write a number from {} to {}; without `at_least` a single match is enough",
+            COUNT.start(),
+            COUNT.end()
+        );
+        report.problem(
+            &count.at,
+            format!("{} is out of bounds for `count`", count.value),
+            help,
+        );
+        return None;
+    }
+    Some(AtLeast {
+        count: count.value.unsigned_abs(),
+        within: within?,
+    })
 }
 
 fn ring(word: Option<&Word>, report: &mut Report<'_>) -> Option<Ring> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{BASE, Environment, parse, plain, right};
 
-use crate::incident::{Ring, RuleSettings};
+use crate::incident::{AtLeast, Ring, RuleSettings};
 use crate::model::{ChatName, ChatTarget, LogName, Rate, Severity};
 use crate::scan::Pattern;
 use crate::tail::{Glob, Start, Watch};
@@ -214,12 +214,16 @@ fn a_glob_that_begins_here_loses_its_dot() {
 
 #[test]
 fn the_keys_of_a_rule_arrive() {
-    let keys = "all = 'x(?P<user>\\d+)'\nunless = ['no']\nseverity = \"critical\"\nchats = \"me\"\nby = [\"user\", \"file\"]\nwait = \"0s\"\n\
+    let keys = "all = 'x(?P<user>\\d+)'\nunless = ['no']\nseverity = \"critical\"\nchats = \"me\"\nby = [\"user\", \"file\"]\nwait = \"0s\"\nat_least = { count = 5, within = \"1m\" }\n\
         every = \"1m\"\nquiet = \"1h\"\nremind = \"4h\"\nring = \"first\"\nresolve = ['up', 'back']\nlimit = \"5/d\"\nlogs = [\"app\"]\n";
     let settings = right(&format!("{}{keys}", plain()));
     let expected = RuleSettings {
         severity: Severity::Critical,
         by: vec!["user".into(), "file".into()],
+        at_least: Some(AtLeast {
+            count: 5,
+            within: Duration::from_mins(1),
+        }),
         wait: Duration::ZERO,
         every: Duration::from_mins(1),
         quiet: Duration::from_hours(1),

@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, unless, severity, chats, by, wait, every, quiet, remind, ring, resolve, limit, redact, tests
+      = help: allowed in [[rules]]: name, logs, match, all, unless, severity, chats, by, at_least, wait, every, quiet, remind, ring, resolve, limit, redact, tests
 
     1 problem
     ");
@@ -1510,6 +1510,48 @@ fn an_unknown_level_of_a_chat_offers_the_word_that_is_meant() {
     3 | show_level = 'warn'
       |              ^^^^^^
       = help: did you mean "warning"? Allowed: "info", "warning", "error", "critical"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_threshold_that_is_a_number_is_refused() {
+    let told = wrong_rule("match = 'x'\nat_least = ¦5");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:12: `at_least` must be a table
+      |
+    9 | at_least = 5
+      |            ^
+      = help: write at_least = { count = 5, within = "1m" }
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_threshold_of_one_is_none() {
+    let told = wrong_rule("match = 'x'\nat_least = { count = ¦1, within = '1m' }");
+    insta::assert_snapshot!(told, @r"
+    rules.toml:9:22: 1 is out of bounds for `count`
+      |
+    9 | at_least = { count = 1, within = '1m' }
+      |                      ^
+      = help: write a number from 2 to 200; without `at_least` a single match is enough
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_threshold_without_its_time_is_refused() {
+    let told = wrong_rule("match = 'x'\nat_least = ¦{ count = 5 }");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:12: `within` is missing
+      |
+    9 | at_least = { count = 5 }
+      |            ^^^^^^^^^^^^^
+      = help: say within how long: within = "1m"
 
     1 problem
     "#);
