@@ -68,10 +68,8 @@ fn length(text: &str) -> Result<Duration, &'static str> {
 fn reach(options: &Options, env: &Environment) -> Result<config::Reach, Failure> {
     let path = match config::find(options.config.as_deref(), env) {
         Ok(path) => Some(path),
-        Err(error @ config::ConfigError::Missing { .. }) => {
-            log::tell(&format!("{error}. Going on without it.\n"));
-            None
-        }
+        // One that was named was meant.
+        Err(error @ config::ConfigError::Missing { .. }) => return Err(Failure::usage(error)),
         Err(config::ConfigError::Nowhere { .. }) => None,
     };
     let reach = config::reach(path.as_deref(), env)?;

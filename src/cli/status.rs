@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::config::Environment;
 use crate::engine::{Status, control};
+use crate::store::Store;
 
 use super::state_dir::StateDir;
 use super::{Failure, Options};
@@ -37,6 +38,8 @@ fn status(folder: &Path) -> Option<Status> {
     let asked = runtime.map(|runtime| runtime.block_on(control::status(folder)));
     match asked {
         Ok(Ok(status)) => return Some(status),
+        // What lies there was left by a process that is gone.
+        Ok(Err(control::AskError::Nobody)) if matches!(Store::holder(folder), Ok(None)) => return None,
         Ok(Err(error)) => tracing::debug!(%error, "not asked"),
         Err(error) => tracing::debug!(%error, "not asked"),
     }

@@ -23,7 +23,7 @@ pub enum ConfigError {
     },
     /// None was named, and none is where one is looked for.
     #[error(
-        "no rules.toml found; looked for {looked}. Write one there, or name yours with --config FILE or TAILGRAM_CONFIG"
+        "no rules.toml found; looked for {looked}. `tailgram init` writes one; or name yours with --config FILE or TAILGRAM_CONFIG"
     )]
     Nowhere {
         /// All places, joined with commas.

@@ -68,13 +68,17 @@ fn text(path: &Path) -> (String, Problems) {
     }
 }
 
-/// Whether a problem stands in a line that says how to reach Telegram, or in no line at all: then it is the
-/// environment's.
+/// Whether a problem is about how to reach Telegram: it stands in such a line, or in `[telegram]`, or in a table that
+/// was probably meant to be that; or in no line at all, and then it is the environment's.
 fn matters(problem: &Problem, text: &str, env: &Environment) -> bool {
     let Some(line) = problem.line().and_then(|line| text.lines().nth(line - 1)) else {
         return problem.line().is_none();
     };
-    let key = line.split('=').next().unwrap_or_default().trim();
+    if problem.what().ends_with("in [telegram]") || problem.help().contains("`telegram`") {
+        return true;
+    }
+    let key = line.split('=').next().unwrap_or_default();
+    let key = key.trim_matches([' ', '\t', '"', '\'', '[', ']']);
     match key.strip_prefix("telegram.").unwrap_or(key) {
         "api_url" | "proxy" | "telegram" => true,
         "token_file" | "token" => [FILE_VARIABLE, VARIABLE]
@@ -127,6 +131,11 @@ mod tests {
             "[telegram]\nproxy = 5\n",
             "telegram.proxy = \"what://here\"\n",
             "telegram = { proxy = 5 }\n",
+            "[telegarm]\nproxy = \"http://p:1\"\n",
+            "[telegram]\napi_ur = \"http://here\"\n",
+            "[telegram]\nproxi = \"http://here\"\n",
+            "[telegram]\n\"api_url\" = 5\n",
+            "[[telegram]]\napi_url = \"http://here\"\n",
             "[telegram]\ntoken_file = \"\"\n",
             "[telegram]\ntoken_file = \"${NOWHERE}\"\n",
         ] {

@@ -77,6 +77,8 @@ pub(super) struct Herald {
     pub(super) health: Health,
     /// Who wants to hear a fresh status.
     pub(super) listeners: mpsc::Receiver<oneshot::Sender<Status>>,
+    /// Dropped at the end: then the file goes.
+    pub(super) end: oneshot::Receiver<()>,
 }
 
 /// What it remembers from one status to the next.
@@ -115,8 +117,10 @@ impl Herald {
                     // One that went away meanwhile needs no answer.
                     drop(listener.send(self.look(&mut memory).await));
                 }
+                _ = &mut self.end => break,
             }
         }
+        page.remove(&self.folder).await;
     }
 
     /// A fresh status; one from the last books if the ledger does not answer in time.
@@ -176,6 +180,15 @@ impl Page {
         }
     }
 
+    /// No process, no status. A write that is under way would bring the file back, so it is waited for.
+    async fn remove(&mut self, folder: &Path) {
+        if let Some(last) = self.under_way.take() {
+            let _ = last.await;
+        }
+        // One that is not there is as good as removed; one that stays is seen to be old.
+        drop(std::fs::remove_file(folder.join(FILE)));
+    }
+
     fn say(&mut self, written: std::io::Result<()>) {
         match written {
             Err(error) if !self.said => {
@@ -193,10 +206,4 @@ fn write(folder: &Path, status: &Status) -> std::io::Result<()> {
     let new: PathBuf = folder.join(format!("{FILE}.new"));
     std::fs::write(&new, serde_json::to_vec(status)?)?;
     std::fs::rename(new, folder.join(FILE))
-}
-
-/// Takes the file away at an orderly end: no process, no status.
-pub(super) fn remove(folder: &Path) {
-    // One that is not there is as good as removed; one that stays is seen to be old.
-    drop(std::fs::remove_file(folder.join(FILE)));
 }

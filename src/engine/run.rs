@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config;
 use crate::incident::{Incidents, LedgerLine};
@@ -22,7 +22,7 @@ use super::clock::Clock;
 use super::control::{self, Control};
 use super::courier::letter::Door;
 use super::courier::{Courier, Lane, LedgerGone};
-use super::herald::{self, Herald, Pulse, Success};
+use super::herald::{Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
 use super::messenger::Messenger;
 use super::reader::{Reader, Start};
@@ -113,7 +113,8 @@ struct Engine {
     stop_reading: Arc<AtomicBool>,
     waker: Waker,
     once: bool,
-    folder: Option<PathBuf>,
+    /// Keeps `status.json`; dropping the sender ends it.
+    herald: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     /// Where other commands ask; absent when state is kept nowhere, or no socket could be made.
     control: Option<control::Server>,
     stop: Option<oneshot::Receiver<()>>,
@@ -147,6 +148,7 @@ impl Engine {
         let incidents = incidents(&settings, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
         let (status, listeners) = mpsc::channel(1);
+        let (end_herald, herald_end) = oneshot::channel();
         let herald = folder.clone().map(|folder| Herald {
             folder,
             clock,
@@ -156,10 +158,9 @@ impl Engine {
             chats: chats.clone(),
             health: settings.health,
             listeners,
+            end: herald_end,
         });
-        if let Some(herald) = herald {
-            tokio::spawn(herald.run());
-        }
+        let herald = herald.map(|herald| (end_herald, tokio::spawn(herald.run())));
         let courier = Courier {
             asks: asks.clone(),
             messenger,
@@ -212,7 +213,7 @@ impl Engine {
             stop_reading,
             waker,
             once: mode == Mode::Once,
-            folder,
+            herald,
             control,
             stop,
         })
@@ -293,7 +294,12 @@ impl Engine {
         if let Ok(end) = reader {
             end?;
         }
-        // While the ledger lives it holds the lock of the folder, and the name of the socket is ours.
+        // While the ledger lives it holds the lock of the folder, and the names of the socket and of the status are ours.
+        if let Some((end, herald)) = self.herald.take() {
+            drop(end);
+            // A state volume that hangs must not hold up the end.
+            let _ = tokio::time::timeout(LAST_COMMIT, herald).await;
+        }
         if let Some(control) = self.control.take() {
             control.close().await;
         }
@@ -304,9 +310,6 @@ impl Engine {
             Err(_) => return Err(EngineError::Unwritten),
         }
         let closed = self.ledger.join()??;
-        if let Some(folder) = &self.folder {
-            herald::remove(folder);
-        }
         Ok(Summary {
             ledger: closed.ledger,
             drained,

@@ -330,7 +330,8 @@ impl Incidents {
             _ => others(&self.noticed),
         };
         if told.is_empty() && !self.noticed.is_empty() {
-            told = others(&self.chats).into_iter().take(1).collect();
+            let listens = |other: &ChatName| !self.is_parked(other);
+            told = others(&self.chats).into_iter().filter(listens).take(1).collect();
         }
         notices::add(&mut self.rows, &told, &notice, now);
     }
@@ -382,7 +383,8 @@ impl Incidents {
             }
             Some(Decision::Hold(..)) => delivery.pending() > 0 && !self.refuses(&delivery.key.chat, now),
         };
-        // A kind of notices that was told pauses for longer than a single pass lasts.
+        // No pass waits for what it has to say about itself: a kind that was told pauses for longer than a pass lasts, and
+        // a Telegram that is away hears of it the next time.
         let told = |hold: HoldReason, until: Option<Moment>| {
             hold == HoldReason::Pause && until.is_some_and(|until| until - now.moment > notices::GATHER)
         };
@@ -391,7 +393,7 @@ impl Incidents {
                 Ok(()) => true,
                 Err((hold, until)) => hold != HoldReason::NothingOwed && !told(hold, until),
             };
-            waits && !self.refuses(&row.key.chat, now)
+            waits && self.gate(&row.key.chat, now).is_none()
         });
         self.rows.all_deliveries().filter(waits).count() + notices.count()
     }

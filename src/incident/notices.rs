@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{
-    AttemptId, ChatName, Form, KEPT_NOTICES, Moment, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeRow,
-    Now, Outcome, Text, Timer,
+    AttemptId, ChatName, Form, KEPT_NOTICES, Moment, Notice, NoticeAttempt, NoticeCard, NoticeKey,
+    NoticeKind, NoticeRow, Now, Outcome, Text, Timer,
 };
 
 use super::booking::Settled;
@@ -23,6 +23,8 @@ use super::rows::Rows;
 pub(super) const GATHER: Duration = Duration::from_secs(1);
 /// At most one message per kind and chat in this long.
 const PAUSE: Duration = Duration::from_mins(10);
+/// Whoever starts it wants to hear that it did; a crash loop is told of once a minute.
+const PAUSE_OF_STARTS: Duration = Duration::from_mins(1);
 
 /// Takes a notice for each of these chats.
 pub(super) fn add(rows: &mut Rows, chats: &[ChatName], notice: &Notice, now: Now) {
@@ -127,6 +129,7 @@ pub(super) fn begin(
             dropped: row.dropped,
             repeat: row.repeat || unwritten,
             short: row.form == Form::Short,
+            now: now.wall,
         }),
         moved_to: known.and_then(|chat| chat.moved_to),
         topic_gone: known.is_some_and(|chat| chat.topic_gone),
@@ -180,7 +183,11 @@ fn told(row: &mut NoticeRow, attempt: NoticeAttempt, now: Now) {
     row.waiting.drain(..attempt.told.min(row.waiting.len()));
     row.dropped -= attempt.dropped.min(row.dropped);
     (row.repeat, row.form) = (false, Form::default());
-    row.pause = Some(Timer::start(now.moment, PAUSE));
+    let pause = match row.key.kind {
+        NoticeKind::Started => PAUSE_OF_STARTS,
+        _ => PAUSE,
+    };
+    row.pause = Some(Timer::start(now.moment, pause));
     row.owed_since = (!row.waiting.is_empty()).then_some(now.moment);
 }
 

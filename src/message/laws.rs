@@ -292,11 +292,12 @@ proptest! {
         host in outside(200),
         dropped in prop_oneof![Just(0), any::<u32>().prop_map(u64::from)],
         repeat: bool,
+        now: i64,
         short: bool,
     ) {
         let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
         let waiting: VecDeque<_> = waiting.into();
-        let card = NoticeCard { notices: &waiting, dropped, repeat, short };
+        let card = NoticeCard { notices: &waiting, dropped, repeat, short, now: Timestamp(now) };
         let text = notices(&settings, &card);
         let ours = unshielded(&text);
         prop_assert!(ours.chars().all(is_ours), "{}", ours);

@@ -1,7 +1,9 @@
 //! What the program says about itself. Names, paths and the system's words stand in `code`, as log text does.
 
+use std::time::Duration;
+
 use super::Settings;
-use super::clock::Clock;
+use super::clock::{Clock, between};
 use super::fit;
 use super::layout::SHORT;
 use super::sanitise::Clean;
@@ -14,13 +16,14 @@ const NAME: usize = 100;
 const WHY: usize = 100;
 /// Every notice is shorter than this; where there is less room, the rest is counted.
 const LONGEST: usize = 400;
+/// What was noticed longer ago than this says when.
+const LATE: Duration = Duration::from_mins(1);
 
 /// Renders what waits. Pure; within all limits of Telegram, never empty.
 pub fn notices(settings: &Settings, card: &NoticeCard<'_>) -> Text {
-    let last = card.notices.back().map(|(at, _)| *at).unwrap_or_default();
     let mut page = Page {
         host: name(&settings.host),
-        clock: Clock::new(&settings.zone, last),
+        clock: Clock::new(&settings.zone, card.now),
         out: TextBuilder::new(),
     };
     page.write(card);
@@ -57,6 +60,10 @@ impl Page {
             }
             if let Notice::Started { .. } = notice {
                 self.out.say(if nth == 0 { "ℹ " } else { "\nℹ " });
+                // A start is told at once, or it says when it was.
+                if between(*at, card.now) > LATE {
+                    self.out.say(&self.clock.second(*at)).say(" ");
+                }
             } else {
                 self.out.say(&format!("\n{} ", self.clock.second(*at)));
             }
@@ -146,17 +153,15 @@ impl Page {
             self.out.say(&format!("\n{pieces} set aside; the log says which"));
         }
         if let Some(at_end) = fresh {
-            self.out.say("\nno state found; ");
-            let files = counted(
-                at_end,
-                "file is followed from its end",
-                "files are followed from their end",
-            );
-            self.out.say(if at_end == 0 {
-                "files are read from their beginning"
-            } else {
-                &files
-            });
+            self.out.say("\nno state found");
+            if at_end > 0 {
+                let files = counted(
+                    at_end,
+                    "file is followed from its end",
+                    "files are followed from their end",
+                );
+                self.out.say("; ").say(&files);
+            }
         }
         if earlier > 0 {
             let starts = counted(

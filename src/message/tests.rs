@@ -476,6 +476,11 @@ fn a_short_message_keeps_its_head_and_little_of_the_log() {
 }
 
 fn told(list: &[Notice], dropped: u64, repeat: bool) -> String {
+    told_at("02:10:04", list, dropped, repeat)
+}
+
+/// What was noticed at 02:10:04 and is told then.
+fn told_at(now: &str, list: &[Notice], dropped: u64, repeat: bool) -> String {
     let waiting = list
         .iter()
         .map(|notice| (at("02:10:04"), notice.clone()))
@@ -485,6 +490,7 @@ fn told(list: &[Notice], dropped: u64, repeat: bool) -> String {
         dropped,
         repeat,
         short: false,
+        now: at(now),
     };
     drawn(&notices(&settings(), &card))
 }
@@ -512,6 +518,15 @@ fn a_start_says_what_was_not_found_and_what_nobody_was_told() {
     2 pieces of the state are damaged and were set aside; the log says which
     no state found; 14 files are followed from their end
     3 starts before this one were not told
+    ");
+}
+
+#[test]
+fn a_start_that_is_told_late_says_when_it_was() {
+    let late = told_at("02:40:00", &[started(Some(0), 0, 0)], 0, false);
+    insta::assert_snapshot!(late, @r"
+    ℹ 02:10:04 started on ⟪web-1⟫, following 14 files, 6 rules
+    no state found
     ");
 }
 

@@ -204,4 +204,6 @@ pub struct NoticeCard<'a> {
     pub repeat: bool,
     /// As little as possible: Telegram refused all of it.
     pub short: bool,
+    /// When it is sent: what was noticed long before says when.
+    pub now: Timestamp,
 }

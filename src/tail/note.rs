@@ -99,6 +99,15 @@ impl fmt::Display for Note {
                 mode,
                 uid,
                 error,
+            } if !error.contains("denied") && !error.contains("not permitted") => {
+                write!(f, "cannot read {}: {error}; trying again", path.display())
+            }
+            Self::Unreadable {
+                path,
+                owner,
+                mode,
+                uid,
+                error,
             } => write!(
                 f,
                 "cannot read {}: {error}. It belongs to uid {owner} with mode {mode:04o}, and tailgram runs as \

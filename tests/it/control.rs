@@ -248,7 +248,7 @@ fn patience_ends_in_time_also_behind_a_request_that_hangs() {
     let (sandbox, _running) = running(RULE);
     let slow = Fault::once(FaultKind::Delay { ms: 5_000 });
     sandbox.api.faults().push(slow.method("sendMessage"));
-    let mut under_way = Line::asked(&sandbox, &send("under way", SHORT));
+    let mut under_way = Line::asked(&sandbox, &send("under way", LONG));
     until("it is under way", || sandbox.api.faults().pending() == 0);
     let behind = Line::asked(&sandbox, &send("behind it", SHORT)).last();
     assert_eq!(behind["kind"], "not_done", "{behind}");
@@ -259,7 +259,6 @@ fn patience_ends_in_time_also_behind_a_request_that_hangs() {
             .contains("did not come within 0.3 s"),
         "{behind}"
     );
-    // What is under way when its patience ends is told as it is.
     assert_eq!(under_way.last()["is"], "sent");
     assert_eq!(texts(&sandbox, ME), ["under way"]);
 }
@@ -271,16 +270,16 @@ fn alerts_and_what_is_sent_by_hand_share_the_limits() {
     let _running = start(&sandbox);
     sandbox.append("app.log", "ERROR takes a place\n");
     until("the alert is told", || !texts(&sandbox, ME).is_empty());
-    let to = |chat: &str| {
-        let mut question = send("by hand", SHORT);
+    let to = |chat: &str, patience| {
+        let mut question = send("by hand", patience);
         question["chat"] = chat.into();
         Line::asked(&sandbox, &question).last()
     };
-    let refused = to("me");
+    let refused = to("me", SHORT);
     let why = refused["why"].as_str().unwrap_or_default();
     assert!(why.contains("its limit is used up"), "{refused}");
-    assert_eq!(to("ops")["is"], "sent");
-    assert_eq!(to("ops")["kind"], "not_done");
+    assert_eq!(to("ops", LONG)["is"], "sent");
+    assert_eq!(to("ops", SHORT)["kind"], "not_done");
     assert_eq!(texts(&sandbox, OPS).len(), 1);
     assert_eq!(texts(&sandbox, ME).len(), 1);
 }

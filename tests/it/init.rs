@@ -399,7 +399,7 @@ fn answers_that_make_no_sense_end_with_two_and_their_cure() {
     for (args, words) in [
         (
             &["--chat", "me"][..],
-            &["--chat \"me\"", "an id is a number such as", "getUpdates"][..],
+            &["--chat \"me\"", "an id is a number such as", "tailgram chats"][..],
         ),
         (&["--chat", "0"], &["--chat \"0\""]),
         (

@@ -1,4 +1,4 @@
-//! What the program says about itself: silently, bounded, and to those who asked for it.
+//! Notices: what the program says about itself, silently, bounded, and to those who asked for it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use tailgram::model::{Notice, State};
 use tailgram::store::Store;
 
-use crate::support::{ME, Sandbox, until};
+use crate::support::{ME, Sandbox, as_nobody, until};
 
 const OPS: i64 = -1_001_234_567_890;
 const RULES: &str =
@@ -67,45 +67,51 @@ fn the_first_message_of_a_run_is_a_silent_notice_of_what_is_followed() {
     let messages = sandbox.api.journal().all_messages();
     assert!(messages.iter().all(|message| message.silent), "{messages:?}");
     assert_eq!(messages.len(), 1, "and only to the chat that hears notices");
-    // The next start finds its state. Its kind pauses for ten minutes, so nothing is said of it now; what is
-    // said later shows that the second run was there to say it.
-    fs::write(sandbox.path("logs/c.log"), "x\n").unwrap();
-    let _running = sandbox.start(&[]);
-    sandbox.append("a.log", "ERROR canary\n");
-    sandbox.api.journal().wait(Duration::from_mins(1), |journal| {
-        !journal.messages(OPS).is_empty()
-    });
-    assert_eq!(texts(&sandbox.api.journal().messages(ME)), first);
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_with_the_reason_and_again_when_it_can() {
+fn a_log_without_files_is_told() {
     let sandbox = sandbox();
-    // A folder in place of a log may be followed by nobody, whoever runs this.
     rules(
         &sandbox,
         "",
         "[[logs]]\nname = \"link\"\nfiles = [\"logs/link.txt\"]\n",
     );
-    sandbox.append("a.log", "x\n");
-    let locked = sandbox.log("locked.log");
-    fs::write(&locked, "x\n").unwrap();
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
-    let root = rustix::process::geteuid().is_root();
     let _running = sandbox.start(&[]);
     told(
         &sandbox,
         "log link: no file matches logs/link.txt; waiting for one",
     );
-    if !root {
-        let texts = told(&sandbox, "cannot read");
-        assert!(
-            texts
-                .iter()
-                .any(|text| text.contains("locked.log: Permission denied")
-                    && text.contains("tailgram check --logs says what to change"))
-        );
-    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_with_the_reason_and_again_when_it_can() {
+    let sandbox = sandbox();
+    rules(&sandbox, "", "");
+    sandbox.append("a.log", "x\n").append("locked.log", "x\n");
+    let mode =
+        |mode| fs::set_permissions(sandbox.log("locked.log"), fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o000);
+    let Some(command) = as_nobody(&sandbox, "notices", &["run"]) else {
+        return;
+    };
+    let _running = sandbox.spawn(command);
+    let texts = told(&sandbox, "cannot read");
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("locked.log: Permission denied")
+                && text.contains("tailgram check --logs says what to change"))
+    );
+    // Its kind of notices pauses now, so the good news waits in the state to be told.
+    mode(0o644);
+    let waits = |state: &State| {
+        let mut notices = state.notices.iter().flat_map(|row| &row.waiting);
+        notices.any(|(_, notice)| matches!(notice, Notice::Readable { path } if path.ends_with("locked.log")))
+    };
+    until("it is noticed that it can be read", || {
+        waits(&Store::peek(&sandbox.path("state")).unwrap())
+    });
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the program says about itself.
+//! `status` and `status --json`: how the running process is.
 
 use std::time::Duration;
 
@@ -28,9 +28,11 @@ fn the_ledger_in_status_agrees_with_what_the_phone_shows() {
     let sandbox = Sandbox::unlimited();
     sandbox.rules(RULES).append("app.log", &"ERROR one\n".repeat(7));
     let _running = sandbox.start(&[]);
-    sandbox.api.journal().wait(Duration::from_secs(30), |journal| {
-        !journal.messages(ME).is_empty()
-    });
+    let told = sandbox
+        .api
+        .journal()
+        .wait(Duration::from_mins(1), |journal| !journal.messages(ME).is_empty());
+    assert!(told, "{}", sandbox.stderr());
     sandbox.append("app.log", &"ERROR two\n".repeat(5));
     until("the totals are told", || {
         total(&sandbox.last_text_of_first()) == 12
@@ -151,4 +153,20 @@ fn status_json_has_every_field_that_scripts_rely_on() {
         left.is_empty()
     });
     assert!(complete, "{left:?}");
+}
+
+#[test]
+fn of_a_process_that_was_killed_there_is_no_status() {
+    let sandbox = Sandbox::unlimited();
+    sandbox.rules(RULES);
+    let running = sandbox.start(&[]);
+    until("it is healthy", || healthy(&sandbox));
+    running.kill_nine();
+    assert!(
+        sandbox.path("state/status.json").exists(),
+        "what it wrote last is still there"
+    );
+    let output = sandbox.finish(&["status"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no tailgram runs with this state folder"));
 }

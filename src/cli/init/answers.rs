@@ -78,7 +78,7 @@ fn watched(text: &str, dir: &Path, env: &Environment) -> Result<Watched, String>
 fn chat(text: &str) -> Result<ChatTarget, String> {
     config::chat_id(text).ok_or_else(|| {
         format!(
-            "this is not a chat's id; {}. To find yours, write to the bot and look at getUpdates, as the README says; \
+            "this is not a chat's id; {}. `tailgram chats` finds yours; \
              without --chat it is taken from {FROM_ENVIRONMENT}",
             config::CHAT_ID_HELP
         )

@@ -88,7 +88,8 @@ const REHEARSE: &str = "    tailgram check --logs
 ";
 
 const RUN: &str = "
-Then send it. @BotFather in Telegram makes a bot and its token; write to the bot once, so that it may answer:
+Then send it. @BotFather in Telegram makes a bot and its token; write to the bot once, so that it may answer. `tailgram
+chats` says which chats it can see, with their ids:
 
     export TELEGRAM_BOT_TOKEN=…
 ";
@@ -100,8 +101,7 @@ const START: &str = "    tailgram send hello
 const DOCKER: &str = "
 Or in Docker, with the image built from a clone of tailgram by `docker build -t tailgram .`:
 
-    cat >telegram-token        # paste the token, Enter, Ctrl-D
-    chmod 400 telegram-token
+    (umask 077; cat >telegram-token)        # paste the token, Enter, Ctrl-D; keep this file and .env out of git
     sudo chown 65532 telegram-token
 ";
 

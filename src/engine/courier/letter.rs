@@ -250,6 +250,10 @@ impl LetterBox {
 
     /// It goes first when the chat takes it; its sender may give up again meanwhile.
     fn put_back(&mut self, letter: Letter) {
+        // Whoever went away while it was under way could not take it back, and nobody else can.
+        if letter.fate.is_closed() {
+            return;
+        }
         letter.claim.give_back();
         letter.fate.send_replace(Fate::Queued);
         self.waiting.push_front(letter);
