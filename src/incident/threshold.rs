@@ -61,9 +61,9 @@ fn key_for(rows: &Rows, rule: &RuleSettings, by: &By) -> WaitingKey {
 /// change.
 fn trim(window: &mut Waiting) {
     let mut bytes: usize = window.found.iter().map(|(_, found)| found.kept).sum();
-    let last = window.found.len().saturating_sub(1);
+    let newest = window.found.len().saturating_sub(1);
     for (at, (_, found)) in window.found.iter_mut().enumerate() {
-        let least = usize::from(at == last);
+        let least = usize::from(at == newest);
         while bytes > KEPT_BYTES && found.lines.len() > least {
             let length = found.lines.pop_front().map_or(0, |line| line.text.len());
             bytes -= length;

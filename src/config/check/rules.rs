@@ -195,12 +195,12 @@ fn shown_in(
     chats: &[Chat],
     report: &mut Report<'_>,
 ) -> Vec<ChatName> {
-    let shows = |name: &ChatName| {
+    let fits = |name: &ChatName| {
         let chat = chats.iter().find(|chat| chat.telegram.name == *name);
         chat.is_none_or(|chat| chat.show_level <= severity)
     };
     let some = !named.is_empty();
-    let shown: Vec<ChatName> = named.into_iter().filter(shows).collect();
+    let shown: Vec<ChatName> = named.into_iter().filter(fits).collect();
     if some && shown.is_empty() {
         report.warn(
             Some(&rule.at),
