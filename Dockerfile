@@ -20,8 +20,9 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 # then RUSTFLAGS spare the procedural macros, which cannot be static.
 COPY Cargo.toml Cargo.lock ./
 COPY tests/botapi/Cargo.toml tests/botapi/
-RUN mkdir -p src benches tests/it tests/botapi/src \
- && touch src/lib.rs tests/botapi/src/lib.rs \
+COPY tests/chaos/Cargo.toml tests/chaos/
+RUN mkdir -p src benches tests/it tests/botapi/src tests/chaos/src \
+ && touch src/lib.rs tests/botapi/src/lib.rs tests/chaos/src/lib.rs \
  && for main in src/main benches/scan benches/start tests/it/main; do echo 'fn main() {}' > "$main.rs"; done \
  && rustc -vV | sed -n 's/^host: //p' > /target \
  && cargo build --release --locked --target "$(cat /target)" --package tailgram

@@ -27,6 +27,10 @@ bench:
 soak:
     scripts/soak
 
+# Faults around the real program: `pr` takes minutes, `nightly` as long as it is told; see docs/chaos.md
+chaos WHICH="pr" *OPTIONS:
+    scripts/chaos {{ WHICH }} {{ OPTIONS }}
+
 # The whole pipeline in the terminal
 demo:
     cargo run --release -- demo

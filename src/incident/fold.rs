@@ -82,6 +82,8 @@ fn waiting<'a>(
     rows.deliveries(&account.chat)
         .filter(|delivery| delivery.rule == account.rule && delivery.message_id.is_none())
         .filter(|delivery| delivery.attempt.is_none() && delivery.pending() > 0)
+        // A sum could not say that a part of it may have been told; its own message can.
+        .filter(|delivery| !delivery.repeat)
         .filter(|delivery| !rows.has_queue(&delivery.key))
         .filter_map(|delivery| Some((rows.incident(delivery.key.incident)?, delivery)))
 }

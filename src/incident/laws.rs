@@ -922,6 +922,33 @@ fn past_the_limit_incidents_wait_for_the_rules_next_message() {
 }
 
 #[test]
+fn an_incident_that_may_have_been_told_is_not_summed_up_in_anothers_message() {
+    let mut world = world_with(RuleSettings {
+        limit: None,
+        by: vec!["k".into()],
+        ..RuleSettings::new("new", "ops")
+    });
+    world.matches(0, 0, &[1], 3);
+    world.pass(60_000);
+    assert!(world.deliver(0, Answer::Unsure));
+    for by in 1..6 {
+        world.matches(0, by, &[1], 1);
+    }
+    // All are over before any of them can be told.
+    world.pass(7_200_000);
+    let mut labelled = 0;
+    while let Some(order) = world.take(0) {
+        let outcome = world.answer(Answer::Sent);
+        let (subject, attempt, pause) = (&order.subject, order.attempt, Duration::from_secs(1));
+        world
+            .incidents
+            .settle(subject, attempt, &outcome, pause, world.now);
+        labelled += u32::from(order.text.text.contains("may repeat"));
+    }
+    assert_eq!(labelled, 1, "its own message, and that says so");
+}
+
+#[test]
 fn a_line_that_resolves_ends_the_incident_and_replies() {
     let mut world = world_with(RuleSettings::new("new", "ops"));
     world.matches(0, 0, &[1], 5);

@@ -10,7 +10,9 @@
 //! The trap: "damaged" must mean that the *content* makes no sense. A full disk, a failing one or a file
 //! held by another program must never move a good file aside.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -241,7 +243,20 @@ enum Attempt {
     Damaged(String),
 }
 
+/// Damage is only believed when every byte can be read and it is still there: `SQLite` tells a disk that fails to
+/// read in the same words as pages that make no sense, and the disk condemns nothing.
 fn attempt(dir: &Path) -> Result<Attempt, OpenError> {
+    let path = with(dir, "");
+    match look(dir)? {
+        Attempt::Damaged(_) => {
+            read_through(&path).map_err(|error| fail(&path, &error))?;
+            look(dir)
+        }
+        loaded @ Attempt::Loaded(..) => Ok(loaded),
+    }
+}
+
+fn look(dir: &Path) -> Result<Attempt, OpenError> {
     let path = with(dir, "");
     match load(&path) {
         Ok(Ok(attempt)) => Ok(attempt),
@@ -300,6 +315,23 @@ fn load(path: &Path) -> rusqlite::Result<Result<Attempt, i32>> {
     schema::settle(&connection)?;
     let loaded = read.settle(&mut connection, draw())?;
     Ok(Ok(Attempt::Loaded(connection, Box::new(loaded))))
+}
+
+/// Reads every byte of the file, by the call that `SQLite` uses. Fails where the disk does.
+fn read_through(path: &Path) -> rusqlite::Result<()> {
+    let read = || -> io::Result<()> {
+        let (file, mut page, mut at) = (File::open(path)?, vec![0; 1 << 16], 0);
+        loop {
+            match file.read_at(&mut page, at)? {
+                0 => return Ok(()),
+                read => at += read as u64,
+            }
+        }
+    };
+    read().map_err(|error| {
+        let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_READ);
+        rusqlite::Error::SqliteFailure(failed, Some(error.to_string()))
+    })
 }
 
 /// Opens the file for reading and writing, and writes nothing.

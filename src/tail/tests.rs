@@ -495,6 +495,19 @@ fn copytruncate_during_downtime_finishes_the_copy_first() {
 }
 
 #[test]
+fn copies_made_in_one_downtime_after_another_are_read_once() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn().kill();
+    for (copy, next) in [("app.log.1", "2\n"), ("app.log.2", "3\n"), ("app.log.3", "4\n")] {
+        fs::copy(rig.path("app.log"), rig.path(copy)).unwrap();
+        fs::write(rig.path("app.log"), next).unwrap();
+        rig.after(1).kill();
+    }
+    rig.after(1).expect(&["1\n", "2\n", "3\n", "4\n"]);
+}
+
+#[test]
 fn deleted_and_made_anew_is_another_file() {
     let mut rig = Rig::new(&["logs/app.log"]);
     for round in 0..20 {

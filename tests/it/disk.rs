@@ -132,3 +132,51 @@ fn what_was_stored_before_the_disk_was_full_is_told_with_that_word_too() {
     let messages = messages(&sandbox);
     assert!(messages.len() == 1 && labelled(&messages[0]), "{messages:?}");
 }
+
+/// A disk that fails to read, a few times from the n-th read on, while the state is opened.
+fn fails_to_read(sandbox: &Sandbox, nth: u32) -> std::process::Output {
+    let plain = sandbox.command(&["run", "--once"]);
+    let inject = format!("inject=pread64:error=EIO:when={nth}..{}", nth + 3);
+    let mut traced = std::process::Command::new("strace");
+    traced.args([
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=pread64",
+        "-e",
+        &inject,
+    ]);
+    traced.arg(plain.get_program()).args(plain.get_args()).env_clear();
+    let environment = plain.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    traced.envs(environment).current_dir(sandbox.folder());
+    traced.output().unwrap()
+}
+
+#[test]
+fn a_disk_that_fails_to_read_condemns_no_state() {
+    if std::process::Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("SKIP: disk: no strace, and nothing else makes reading fail");
+        return;
+    }
+    let sandbox = sandbox();
+    sandbox.append("app.log", "ERROR one\n").once();
+    let mut failed = 0;
+    for nth in [3, 5, 8, 12, 20, 40] {
+        let output = fails_to_read(&sandbox, nth);
+        failed += u32::from(!output.status.success());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !sandbox.path("state/state.db.bad.1").exists(),
+            "read {nth}: {said}"
+        );
+    }
+    assert!(failed > 0, "no read that matters failed");
+    sandbox.once();
+    assert_eq!(
+        sandbox.requests(),
+        1,
+        "what was told is known, and not told again"
+    );
+}

@@ -133,6 +133,14 @@ impl Tailer {
         })
     }
 
+    /// Whether a stored position goes on in this file, which is then a copy of the file it speaks of: that position
+    /// says where reading begins.
+    fn is_owed(&self, file: &File) -> bool {
+        let owed = self.shelf.values();
+        let mut owed = owed.filter(|position| !position.finished && position.offset > 0);
+        owed.any(|position| identity::fits_position(file, position).unwrap_or(false))
+    }
+
     fn give_up(position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
         turn.forgotten.push(position.key);
         if identity::was_never_opened(position) {
@@ -181,7 +189,8 @@ impl Tailer {
                 .followers
                 .iter()
                 .any(|f| recover::is_copy(&file, f.head, f.before, f.at));
-            if identity::is_compressed(&first) || copied || self.shelved(&file, sibling.seen.id).is_some() {
+            let owed = copied || self.shelved(&file, sibling.seen.id).is_some() || self.is_owed(&file);
+            if identity::is_compressed(&first) || owed {
                 continue;
             }
             let key = FileKey::draw(&mut self.random);

@@ -1,0 +1,260 @@
+//! What is done to the program: one value per fault, and how it is done.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
+use std::thread::sleep;
+use std::time::Duration;
+
+use botapi::{Fault as ApiFault, FaultKind};
+use rustix::process::Signal;
+
+use crate::notes::Note;
+use crate::proxy::Harm;
+use crate::stage::Stage;
+use crate::subject::{Under, code};
+
+/// A crash that was ordered comes within this, or it does not come.
+const CRASH_WITHIN: Duration = Duration::from_secs(4);
+/// Longer than the program takes to end when it is asked to, under a tracer as well.
+const END_WITHIN: Duration = Duration::from_secs(30);
+/// Smaller than the database, larger than the status.
+const TINY: u64 = 4_096;
+
+/// How state files are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// Some bytes have another value.
+    Flip(u8),
+    /// The end is missing.
+    Truncate,
+    /// A page is zeros.
+    Zero,
+}
+
+/// One fault.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// K1: SIGKILL after so many milliseconds of life.
+    Kill {
+        /// Life.
+        after: u64,
+        /// Down for so long.
+        down: u64,
+    },
+    /// K2: SIGKILL when a thread enters this call for the n-th time.
+    KillAtCall(&'static str, u64),
+    /// K4: a call fails with this error from the n-th time on, a few times.
+    CallFails(&'static str, &'static str, u64),
+    /// K6: SIGTERM after so many milliseconds.
+    Terminate(u64),
+    /// K7: the state is damaged while nobody uses it.
+    Damage(Damage),
+    /// N1: this goes wrong on the wire for so many milliseconds.
+    Wire(Harm, u64),
+    /// N2: the server answers so to the next requests.
+    Api(ApiFault),
+    /// V1: no room on the state's disk for so many milliseconds; killed meanwhile, or not.
+    FullDisk(u64, bool),
+    /// C1: restarted with a monotonic clock so many seconds ahead, and back again.
+    Clock(u64),
+    /// C1: stopped for so many milliseconds.
+    Pause(u64),
+    /// L1: so many lines at once.
+    Burst(u64),
+}
+
+impl Fault {
+    /// Its class, as the design calls it.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Kill { .. } => "K1",
+            Self::KillAtCall(..) => "K2",
+            Self::CallFails(..) => "K4",
+            Self::Terminate(_) => "K6",
+            Self::Damage(_) => "K7",
+            Self::Wire(..) => "N1",
+            Self::Api(_) => "N2",
+            Self::FullDisk(..) => "V1",
+            Self::Clock(_) | Self::Pause(_) => "C1",
+            Self::Burst(_) => "L1",
+        }
+    }
+
+    /// Does it. Afterwards the program runs undisturbed again.
+    pub fn strike(&self, stage: &mut Stage) -> io::Result<()> {
+        stage.notes.append(&Note::Fault {
+            class: self.class().to_owned(),
+            what: format!("{self:?}"),
+        })?;
+        match self {
+            Self::Kill { after, down } => {
+                pause(*after);
+                stage.kill()?;
+                pause(*down);
+                stage.start(&Under::Plain)
+            }
+            Self::KillAtCall(call, nth) => crash(stage, &traced(call, &format!("signal=KILL:when={nth}"))),
+            Self::CallFails(call, error, nth) => {
+                let to = nth + 3;
+                call_fails(stage, &traced(call, &format!("error={error}:when={nth}..{to}")))
+            }
+            Self::Terminate(after) => {
+                stage.subject()?.until_it_hears()?;
+                pause(*after);
+                stage.terminate()?;
+                stage.start(&Under::Plain)
+            }
+            Self::Damage(damage) => hurt(stage, *damage),
+            Self::Wire(harm, ms) => {
+                stage.proxy.set(Some(*harm));
+                pause(*ms);
+                stage.proxy.set(None);
+                Ok(())
+            }
+            Self::Api(fault) => {
+                stage.server.fault(fault)?;
+                pause(400);
+                Ok(())
+            }
+            Self::FullDisk(ms, killed) => full_disk(stage, *ms, *killed),
+            Self::Clock(ahead) => {
+                stage.kill()?;
+                stage.start(&Under::Clock(*ahead))?;
+                pause(1_000);
+                stage.kill()?;
+                stage.start(&Under::Plain)
+            }
+            Self::Pause(ms) => {
+                stage.subject()?.signal(Signal::STOP)?;
+                pause(*ms);
+                stage.subject()?.signal(Signal::CONT)
+            }
+            Self::Burst(lines) => stage.generator.burst(*lines),
+        }
+    }
+}
+
+/// A short name of what the server does wrong.
+pub fn api(kind: FaultKind, times: u64) -> Fault {
+    Fault::Api(ApiFault::once(kind).times(times))
+}
+
+fn pause(ms: u64) {
+    sleep(Duration::from_millis(ms));
+}
+
+fn traced(call: &str, how: &str) -> Under {
+    Under::Trace {
+        call: call.to_owned(),
+        how: how.to_owned(),
+    }
+}
+
+/// Restarts it so that it will crash, waits for that, and starts it again. One that does not come by the place
+/// is killed like any other.
+fn crash(stage: &mut Stage, under: &Under) -> io::Result<()> {
+    stage.kill()?;
+    stage.start(under)?;
+    if stage.subject()?.ended_within(CRASH_WITHIN)?.is_some() {
+        stage.died(false)?;
+    } else {
+        stage.kill()?;
+    }
+    stage.start(&Under::Plain)
+}
+
+/// Lets it live with failing calls for a while. It may go on or end; both are fine, if nothing is lost.
+fn call_fails(stage: &mut Stage, under: &Under) -> io::Result<()> {
+    stage.kill()?;
+    stage.start(under)?;
+    if stage
+        .subject()?
+        .ended_within(Duration::from_millis(2_500))?
+        .is_none()
+    {
+        // Whether it ends well is not asked of a program whose calls fail.
+        stage.subject()?.terminate(END_WITHIN)?;
+    }
+    stage.died(false)?;
+    stage.start(&Under::Plain)
+}
+
+/// Damages the database or its log, and starts the program over it.
+fn hurt(stage: &mut Stage, damage: Damage) -> io::Result<()> {
+    pause(300);
+    stage.kill()?;
+    let name = if stage.random.bool() {
+        "state.db"
+    } else {
+        "state.db-wal"
+    };
+    match OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(stage.site.state().join(name))
+    {
+        Ok(file) => alter(&file, damage, &mut stage.random)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    stage.start(&Under::Plain)?;
+    stage.subject()?.until_it_hears()?;
+    if let Some(status) = stage.subject()?.ended_within(Duration::from_millis(700))? {
+        stage.notes.append(&Note::Ended { code: code(status) })?;
+        return stage.start(&Under::Plain);
+    }
+    Ok(())
+}
+
+fn alter(file: &File, damage: Damage, random: &mut fastrand::Rng) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    if length == 0 {
+        return Ok(());
+    }
+    match damage {
+        Damage::Flip(bytes) => (0..bytes).try_for_each(|_| {
+            let (at, mut byte) = (random.u64(..length), [0]);
+            file.read_exact_at(&mut byte, at)?;
+            file.write_all_at(&[byte[0] ^ random.u8(1..)], at)
+        }),
+        Damage::Truncate => file.set_len(random.u64(..length)),
+        Damage::Zero => file.write_all_at(&[0; 4_096], random.u64(..length) / 4_096 * 4_096),
+    }
+}
+
+/// Fills the disk on which the state lies, or forbids it to grow where that is not ours to fill.
+fn full_disk(stage: &mut Stage, ms: u64, killed: bool) -> io::Result<()> {
+    let ballast = stage.site.state().join("ballast");
+    if stage.own_disk {
+        fill(&ballast)?;
+    } else {
+        stage.subject()?.limit_files(Some(TINY))?;
+    }
+    pause(ms);
+    if killed {
+        stage.kill()?;
+    }
+    if stage.own_disk {
+        fs::remove_file(&ballast)?;
+    } else if !killed {
+        stage.subject()?.limit_files(None)?;
+    }
+    if killed {
+        stage.start(&Under::Plain)?;
+    }
+    pause(300);
+    Ok(())
+}
+
+fn fill(ballast: &std::path::Path) -> io::Result<()> {
+    let mut file = File::create(ballast)?;
+    let block = [7; 4_096];
+    loop {
+        match file.write_all(&block) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Which faults a round consists of. Everything is drawn from the round's seed.
+
+use std::time::Duration;
+
+use botapi::FaultKind;
+use serde_json::json;
+
+use crate::fault::{Damage, Fault, api};
+use crate::generator::Pace;
+use crate::proxy::Harm;
+
+/// What a round is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// K1, with rotations.
+    Kill,
+    /// K2.
+    Call,
+    /// K4.
+    Error,
+    /// K6.
+    Terminate,
+    /// K7.
+    Damage,
+    /// N1 and N2.
+    Network,
+    /// V1.
+    Disk,
+    /// L1 and C1, with Telegram's limits in force.
+    Load,
+    /// All of them together, but for the damage, after which nothing is owed.
+    All,
+}
+
+impl Theme {
+    /// In the order in which they are played: the long ones first.
+    pub const ALL: [Self; 9] = [
+        Self::Load,
+        Self::Call,
+        Self::Kill,
+        Self::Network,
+        Self::Error,
+        Self::All,
+        Self::Terminate,
+        Self::Disk,
+        Self::Damage,
+    ];
+
+    /// Its name on the command line and in folders.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Call => "call",
+            Self::Error => "error",
+            Self::Terminate => "terminate",
+            Self::Damage => "damage",
+            Self::Network => "network",
+            Self::Disk => "disk",
+            Self::Load => "load",
+            Self::All => "all",
+        }
+    }
+
+    /// The theme of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| theme.name() == name)
+    }
+}
+
+/// One round.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it is about.
+    pub theme: Theme,
+    /// What everything is drawn from.
+    pub seed: u64,
+    /// Telegram's limits are in force, on both sides.
+    pub polite: bool,
+    /// How fast is written, and how often rotated.
+    pub pace: Pace,
+    /// How long a new message takes at most, in milliseconds: kills should find some of them under way.
+    pub slowness: u64,
+    /// What is done, in this order.
+    pub faults: Vec<Fault>,
+}
+
+/// Calls at which the program is killed.
+const CALLS: [&str; 10] = [
+    "fdatasync",
+    "pwrite64",
+    "write",
+    "openat",
+    "sendto",
+    "recvfrom",
+    "rename",
+    "unlink",
+    "read",
+    "pread64",
+];
+/// Calls that fail, and how.
+const ERRORS: [(&str, &str); 12] = [
+    ("fdatasync", "EIO"),
+    ("pwrite64", "ENOSPC"),
+    ("pwrite64", "EIO"),
+    ("pread64", "EIO"),
+    ("openat", "EMFILE"),
+    ("openat", "EACCES"),
+    ("read", "EIO"),
+    ("getdents64", "EIO"),
+    ("rename", "EIO"),
+    ("connect", "ENETUNREACH"),
+    ("sendto", "ECONNRESET"),
+    ("statx", "ESTALE"),
+];
+const HARMS: [Harm; 8] = [
+    Harm::Refuse,
+    Harm::ResetBefore,
+    Harm::ResetAfter,
+    Harm::Silence,
+    Harm::Swallow,
+    Harm::CutAnswer,
+    Harm::Latency(700),
+    Harm::Blackhole,
+];
+
+impl Plan {
+    /// Draws a round; `scale` multiplies how much is done.
+    pub fn draw(theme: Theme, seed: u64, scale: usize) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let faults = faults(theme, scale, &mut random);
+        Self {
+            theme,
+            seed,
+            polite: theme == Theme::Load,
+            pace: pace(theme),
+            slowness: match theme {
+                Theme::Load => 50,
+                Theme::Kill | Theme::All => 400,
+                _ => 200,
+            },
+            faults,
+        }
+    }
+}
+
+fn pace(theme: Theme) -> Pace {
+    let rotate = match theme {
+        // What lies in a renamed file is not looked for once the state is gone.
+        Theme::Damage => None,
+        Theme::Kill | Theme::All => Some(Duration::from_secs(2)),
+        _ => Some(Duration::from_secs(4)),
+    };
+    Pace {
+        pause: Duration::from_millis(if theme == Theme::Load { 4_000 } else { 120 }),
+        burst: 6,
+        rotate,
+        // Beside restarts, lines around a cut may come twice or out of order; docs/chaos.md says when.
+        cuts: theme == Theme::Network,
+    }
+}
+
+fn faults(theme: Theme, scale: usize, random: &mut fastrand::Rng) -> Vec<Fault> {
+    let times = |count: usize| 0..count * scale;
+    match theme {
+        Theme::Kill => times(40).map(|_| kill(random)).collect(),
+        Theme::Call => shuffled(random, times(12).map(|nth| CALLS[nth % CALLS.len()]))
+            .into_iter()
+            .map(|call| Fault::KillAtCall(call, nth(call, random)))
+            .collect(),
+        Theme::Error => shuffled(random, times(ERRORS.len()).map(|nth| ERRORS[nth % ERRORS.len()]))
+            .into_iter()
+            .map(|(call, error)| Fault::CallFails(call, error, nth(call, random)))
+            .collect(),
+        Theme::Terminate => times(20).map(|_| Fault::Terminate(random.u64(50..700))).collect(),
+        Theme::Damage => times(12).map(|_| damage(random)).collect(),
+        Theme::Network => {
+            let wire = times(16).map(|nth| Fault::Wire(HARMS[nth % HARMS.len()], random.u64(200..1_500)));
+            let mut all: Vec<_> = wire.collect();
+            all.extend(times(30).map(answer));
+            random.shuffle(&mut all);
+            all
+        }
+        Theme::Disk => times(10)
+            .map(|nth| Fault::FullDisk(random.u64(300..2_500), nth % 3 == 2))
+            .collect(),
+        Theme::Load => {
+            let mut all: Vec<_> = times(6).map(|_| Fault::Burst(10_000)).collect();
+            all.extend(times(4).map(|_| Fault::Pause(random.u64(500..4_000))));
+            all.extend(times(3).map(|_| Fault::Clock(random.u64(1..1 << 20))));
+            random.shuffle(&mut all);
+            all
+        }
+        Theme::All => shuffled(random, times(30))
+            .into_iter()
+            .map(|nth| mixed(nth, random))
+            .collect(),
+    }
+}
+
+fn shuffled<T>(random: &mut fastrand::Rng, values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.collect();
+    random.shuffle(&mut values);
+    values
+}
+
+fn kill(random: &mut fastrand::Rng) -> Fault {
+    Fault::Kill {
+        after: random.u64(50..1_500),
+        down: if random.u8(..4) == 0 {
+            random.u64(..1_000)
+        } else {
+            0
+        },
+    }
+}
+
+/// Some calls are made thousands of times, some rarely; a number that is never reached tests nothing.
+fn nth(call: &str, random: &mut fastrand::Rng) -> u64 {
+    let most = match call {
+        "rename" | "unlink" | "connect" => 3,
+        "getdents64" | "sendto" => 12,
+        "fdatasync" | "recvfrom" => 30,
+        _ => 150,
+    };
+    // The first calls of each kind are those of a start; small numbers are as likely as large ones.
+    let least = if matches!(call, "openat" | "read" | "pread64") {
+        8
+    } else {
+        1
+    };
+    (least + random.u64(..most) * random.u64(..=100) / 100).max(1)
+}
+
+fn damage(random: &mut fastrand::Rng) -> Fault {
+    Fault::Damage(match random.u8(..4) {
+        0 => Damage::Truncate,
+        1 => Damage::Zero,
+        _ => Damage::Flip(random.u8(1..9)),
+    })
+}
+
+/// Every way in which an answer can go wrong; those that refuse a message for good would owe nothing any more.
+fn answer(nth: usize) -> Fault {
+    let server_error = FaultKind::Error {
+        status: 500,
+        code: 500,
+        description: "Internal Server Error".to_owned(),
+    };
+    let retry_after = Some(json!(1));
+    let store = nth.is_multiple_of(2);
+    let kind = match nth % 15 {
+        0 => FaultKind::TooMany { retry_after },
+        1 => FaultKind::TooMany { retry_after: None },
+        2 => server_error,
+        3 => FaultKind::Html { status: 502, store },
+        4 => FaultKind::Empty { store },
+        5 => FaultKind::Truncated { store },
+        6 => FaultKind::HalfAnswer { store },
+        7 => FaultKind::Stall { ms: 1_500, store },
+        8 => FaultKind::AnswerLost,
+        9 => FaultKind::Refuse,
+        10 => FaultKind::Reset,
+        11 => FaultKind::Slow { ms_per_byte: 1 },
+        12 => FaultKind::Huge { bytes: 200_000 },
+        13 => FaultKind::Delay { ms: 300 },
+        _ => FaultKind::Late { ms: 300 },
+    };
+    api(kind, 1 + nth as u64 % 3)
+}
+
+fn mixed(nth: usize, random: &mut fastrand::Rng) -> Fault {
+    match nth % 9 {
+        0 | 1 => kill(random),
+        2 => {
+            let call = CALLS[random.usize(..CALLS.len())];
+            Fault::KillAtCall(call, self::nth(call, random))
+        }
+        3 => {
+            let (call, error) = ERRORS[random.usize(..ERRORS.len())];
+            Fault::CallFails(call, error, self::nth(call, random))
+        }
+        4 => Fault::Terminate(random.u64(50..700)),
+        5 => Fault::Wire(HARMS[random.usize(..HARMS.len())], random.u64(200..1_500)),
+        6 => answer(random.usize(..30)),
+        7 => Fault::FullDisk(random.u64(300..1_500), random.bool()),
+        _ => Fault::Pause(random.u64(300..2_000)),
+    }
+}

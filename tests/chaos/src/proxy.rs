@@ -1,0 +1,366 @@
+//! The wire between the program and the server, and what goes wrong on it.
+//!
+//! It understands just enough of HTTP to know where a request ends and whether it asks for a new message. So it can fail
+//! before or after a request went through, and it knows which new messages are *in flight*: written by the program,
+//! which commits an attempt before, and not answered yet, so not settled. The trap: a request of a program that
+//! died must not reach the server later than its repetition, so a client that hangs up takes its request along.
+
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt::set_socket_linger;
+
+use crate::jsonl::Journal;
+use crate::notes::Note;
+
+/// How often a thread that waits looks around.
+const GLANCE: Duration = Duration::from_millis(10);
+/// The longest message, head and body.
+const LARGEST: usize = 1 << 20;
+
+/// What goes wrong on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// Nobody listens.
+    Refuse,
+    /// The request is read, and the connection is reset instead of passing it on.
+    ResetBefore,
+    /// The request goes through, and the connection is reset instead of answering.
+    ResetAfter,
+    /// The request is read and nothing happens.
+    Silence,
+    /// The request goes through and nothing happens.
+    Swallow,
+    /// Half of the answer comes, and then the end.
+    CutAnswer,
+    /// The request waits for this many milliseconds.
+    Latency(u64),
+    /// Connections are taken, and not a byte of them is read.
+    Blackhole,
+}
+
+impl Harm {
+    /// Whether the program cannot know whether its request arrived.
+    fn leaves_doubt(self) -> bool {
+        !matches!(self, Self::Refuse | Self::Latency(_))
+    }
+}
+
+#[derive(Debug)]
+struct Wire {
+    upstream: SocketAddr,
+    harm: Mutex<Option<Harm>>,
+    /// New messages between the end of the request and the end of the answer.
+    in_flight: Mutex<BTreeSet<u64>>,
+    next: AtomicU64,
+    /// Every new message waits up to so many milliseconds, before it goes through or after.
+    slowness: u64,
+    random: Mutex<fastrand::Rng>,
+    notes: Journal<Note>,
+    over: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Wire {
+    fn harm(&self) -> Option<Harm> {
+        *lock(&self.harm)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    /// Waits while this goes wrong and the client still hopes.
+    fn hold(&self, client: &TcpStream, harm: Harm) {
+        while self.harm() == Some(harm) && !self.is_over() && !has_hung_up(client) {
+            sleep(GLANCE);
+        }
+    }
+
+    /// False when the client hung up meanwhile.
+    fn wait(&self, client: &TcpStream, span: Duration) -> bool {
+        let until = Instant::now() + span;
+        while Instant::now() < until && !self.is_over() {
+            if has_hung_up(client) {
+                return false;
+            }
+            sleep(GLANCE.min(span));
+        }
+        !has_hung_up(client)
+    }
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    wire: Arc<Wire>,
+    addr: SocketAddr,
+}
+
+impl Proxy {
+    /// Begins to pass requests on.
+    pub fn start(
+        upstream: SocketAddr,
+        slowness: u64,
+        notes: Journal<Note>,
+        random: fastrand::Rng,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let addr = listener.local_addr()?;
+        let wire = Arc::new(Wire {
+            upstream,
+            harm: Mutex::new(None),
+            in_flight: Mutex::default(),
+            next: AtomicU64::new(0),
+            slowness,
+            random: Mutex::new(random),
+            notes,
+            over: AtomicBool::new(false),
+        });
+        let shared = Arc::clone(&wire);
+        spawn(move || listen(&shared, listener, addr));
+        Ok(Self { wire, addr })
+    }
+
+    /// The URL for the program.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// From now on this goes wrong, or nothing.
+    pub fn set(&self, harm: Option<Harm>) {
+        *lock(&self.wire.harm) = harm;
+    }
+
+    /// How many new messages were in flight when the program died. To be asked right after its end, once.
+    pub fn take_in_flight(&self) -> u64 {
+        std::mem::take(&mut *lock(&self.wire.in_flight)).len() as u64
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.wire.over.store(true, Ordering::SeqCst);
+    }
+}
+
+fn listen(wire: &Arc<Wire>, first: TcpListener, addr: SocketAddr) {
+    let mut listener = Some(first);
+    while !wire.is_over() {
+        if wire.harm() == Some(Harm::Refuse) {
+            listener = None;
+        } else if listener.is_none() {
+            // The port may take a moment to be free.
+            listener = TcpListener::bind(addr).ok();
+        }
+        let accepted = listener.as_ref().and_then(|listener| {
+            listener.set_nonblocking(true).ok()?;
+            listener.accept().ok()
+        });
+        match accepted {
+            Some((client, _)) => {
+                let wire = Arc::clone(wire);
+                // A conversation that ends badly is what this is for.
+                spawn(move || drop(converse(&wire, client)));
+            }
+            None => sleep(GLANCE / 2),
+        }
+    }
+}
+
+/// Passes requests on until either side ends it.
+fn converse(wire: &Wire, mut client: TcpStream) -> io::Result<()> {
+    client.set_nonblocking(false)?;
+    client.set_read_timeout(Some(GLANCE))?;
+    client.set_nodelay(true)?;
+    if wire.harm() == Some(Harm::Blackhole) {
+        wire.hold(&client, Harm::Blackhole);
+        return Ok(());
+    }
+    let mut server = TcpStream::connect(wire.upstream)?;
+    server.set_read_timeout(Some(GLANCE))?;
+    server.set_nodelay(true)?;
+    while let Some(request) = read_request(wire, &mut client)? {
+        let is_send = request.starts_with(b"POST ") && {
+            let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            String::from_utf8_lossy(line)
+                .to_ascii_lowercase()
+                .contains("/sendmessage ")
+        };
+        let flight = is_send.then(|| wire.next.fetch_add(1, Ordering::SeqCst));
+        if let Some(flight) = flight {
+            lock(&wire.in_flight).insert(flight);
+        }
+        let goes_on = pass_on(wire, &mut client, &mut server, &request, is_send)?;
+        if let Some(flight) = flight {
+            lock(&wire.in_flight).remove(&flight);
+        }
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One request and its answer; false when the connection is done.
+fn pass_on(
+    wire: &Wire,
+    client: &mut TcpStream,
+    server: &mut TcpStream,
+    request: &[u8],
+    is_send: bool,
+) -> io::Result<bool> {
+    let harm = wire.harm();
+    if let Some(harm) = harm.filter(|harm| is_send && harm.leaves_doubt()) {
+        wire.notes.append(&Note::Struck {
+            harm: format!("{harm:?}"),
+        })?;
+    }
+    let (before, after) = slowness(wire, is_send);
+    match harm {
+        Some(Harm::ResetBefore) => return reset(client),
+        Some(harm @ (Harm::Silence | Harm::Blackhole)) => {
+            wire.hold(client, harm);
+            return Ok(false);
+        }
+        Some(Harm::Latency(ms)) if !wire.wait(client, Duration::from_millis(ms)) => return Ok(false),
+        _ => {}
+    }
+    if !wire.wait(client, before) {
+        return Ok(false);
+    }
+    server.write_all(request)?;
+    let Some(answer) = read_answer(client, server)? else {
+        return Ok(false);
+    };
+    match harm {
+        Some(Harm::ResetAfter) => return reset(client),
+        Some(Harm::Swallow) => {
+            wire.hold(client, Harm::Swallow);
+            return Ok(false);
+        }
+        Some(Harm::CutAnswer) => {
+            client.write_all(&answer[..answer.len() / 2])?;
+            return Ok(false);
+        }
+        _ => {}
+    }
+    if !wire.wait(client, after) {
+        return Ok(false);
+    }
+    client.write_all(&answer)?;
+    // An answer that is shorter than it says was the server's last on this connection.
+    Ok(whole(&answer).is_some())
+}
+
+/// How long a request waits before and after it goes through.
+fn slowness(wire: &Wire, is_send: bool) -> (Duration, Duration) {
+    if !is_send || wire.slowness == 0 {
+        return Default::default();
+    }
+    let mut random = lock(&wire.random);
+    let span = Duration::from_millis(random.u64(..wire.slowness));
+    if random.u8(..3) == 0 {
+        (span, Duration::ZERO)
+    } else {
+        (Duration::ZERO, span)
+    }
+}
+
+fn reset(client: &TcpStream) -> io::Result<bool> {
+    set_socket_linger(client, Some(Duration::ZERO))?;
+    Ok(false)
+}
+
+fn has_hung_up(client: &TcpStream) -> bool {
+    let looked = client.set_nonblocking(true).and_then(|()| client.peek(&mut [0]));
+    let back = client.set_nonblocking(false);
+    match looked {
+        Ok(bytes) => bytes == 0 || back.is_err(),
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    }
+}
+
+/// The length of a message that is all there; none while it is not.
+fn whole(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
+    let length = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))
+        .and_then(|length| length.trim().parse().ok())
+        .unwrap_or(0_usize);
+    (bytes.len() >= head + length).then_some(head + length)
+}
+
+/// A whole request, or none when the client is done or the wire is cut.
+fn read_request(wire: &Wire, client: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 8192]);
+    loop {
+        if whole(&bytes).is_some() {
+            return Ok(Some(bytes));
+        }
+        match client.read(&mut buffer) {
+            Ok(0) => return Ok(None),
+            Ok(read) if bytes.len() < LARGEST => bytes.extend_from_slice(&buffer[..read]),
+            Ok(_) => return Err(io::Error::other("a request without an end")),
+            Err(error) if is_pause(&error) => {
+                let cut = matches!(wire.harm(), Some(Harm::Refuse | Harm::Blackhole));
+                if wire.is_over() || (cut && bytes.is_empty()) {
+                    return Ok(None);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The answer, as much of it as comes; none when the client hung up, and then the server hears of that at once.
+fn read_answer(client: &TcpStream, server: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 8192]);
+    loop {
+        if whole(&bytes).is_some() {
+            return Ok(Some(bytes));
+        }
+        match server.read(&mut buffer) {
+            Ok(0) => return Ok(Some(bytes)),
+            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+            Err(error) if is_pause(&error) => {
+                if has_hung_up(client) {
+                    server.shutdown(Shutdown::Both)?;
+                    return Ok(None);
+                }
+            }
+            Err(_) => return Ok(Some(bytes)),
+        }
+    }
+}
+
+fn is_pause(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_whole_when_its_length_is_there() {
+        let text = b"POST /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+        assert_eq!(whole(text), Some(text.len()));
+        assert_eq!(whole(&text[..text.len() - 1]), None);
+        assert_eq!(whole(b"GET /x HTTP/1.1\r\n"), None);
+        assert_eq!(whole(b"GET /x HTTP/1.1\r\n\r\n"), Some(19));
+    }
+}

@@ -1,0 +1,250 @@
+//! A round being played: everything that runs, and the order of things.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::checker;
+use crate::fault::Fault;
+use crate::generator::Generator;
+use crate::jsonl::Journal;
+use crate::notes::Note;
+use crate::plan::Plan;
+use crate::proxy::Proxy;
+use crate::server::Server;
+use crate::site::Site;
+use crate::status::Status;
+use crate::subject::{Binaries, Subject, Under, code, environment};
+use crate::tools::Tools;
+use crate::verdict::Verdict;
+
+/// What was written must be told within this after the last fault.
+const DRAIN_WITHIN: Duration = Duration::from_secs(100);
+/// What was summed up while its message was under way is told by the rule's next message; so there is one.
+const ONCE_MORE: Duration = Duration::from_secs(8);
+/// Longer than the program's own patience with a request under way.
+const END_WITHIN: Duration = Duration::from_secs(30);
+
+/// All that runs in a round.
+#[derive(Debug)]
+pub struct Stage {
+    /// Its folder.
+    pub site: Site,
+    /// What was done.
+    pub notes: Journal<Note>,
+    /// Where messages go.
+    pub server: Server,
+    /// What lies between.
+    pub proxy: Proxy,
+    /// Who writes.
+    pub generator: Generator,
+    /// Where everything is drawn from.
+    pub random: fastrand::Rng,
+    /// Whether the state lies on a disk of its own, which may be filled.
+    pub own_disk: bool,
+    binaries: Binaries,
+    subject: Option<Subject>,
+    disk: Option<Disk>,
+}
+
+impl Stage {
+    /// The program under test.
+    pub fn subject(&mut self) -> io::Result<&mut Subject> {
+        self.subject
+            .as_mut()
+            .ok_or_else(|| io::Error::other("nothing runs"))
+    }
+
+    /// Starts it.
+    pub fn start(&mut self, under: &Under) -> io::Result<()> {
+        let url = self.proxy.url();
+        self.subject = Some(Subject::start(&self.binaries, &self.site, &url, under)?);
+        Ok(())
+    }
+
+    /// Kills it if it still runs, and writes down what it had under way.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.sample()?;
+        self.subject()?.kill()?;
+        self.died(true)
+    }
+
+    /// Writes down that it died, and what it had under way.
+    pub fn died(&mut self, random: bool) -> io::Result<()> {
+        self.subject = None;
+        let in_flight = self.proxy.take_in_flight();
+        self.notes.append(&Note::Death { random, in_flight })
+    }
+
+    /// Asks it to end, which it must do well.
+    pub fn terminate(&mut self) -> io::Result<()> {
+        self.sample()?;
+        let status = self.subject()?.terminate(END_WITHIN)?;
+        self.subject = None;
+        self.proxy.take_in_flight();
+        self.notes.append(&Note::Ended {
+            code: status.and_then(code),
+        })
+    }
+
+    fn sample(&mut self) -> io::Result<()> {
+        let sample = self
+            .subject
+            .as_ref()
+            .and_then(|subject| subject.sample(&self.site));
+        sample.map_or(Ok(()), |sample| self.notes.append(&sample))
+    }
+
+    /// Asks the program what it says of itself; none while it does not answer.
+    fn ask_status(&self) -> io::Result<Option<Status>> {
+        let mut command = Command::new(&self.binaries.plain);
+        command.args(["status", "--json"]);
+        environment(&mut command, &self.site, &self.proxy.url());
+        let output = command.output()?;
+        if !output.status.success() {
+            return Ok(None);
+        }
+        fs::write(self.site.status(), &output.stdout)?;
+        Ok(serde_json::from_slice(&output.stdout).ok())
+    }
+
+    /// Waits until the three logs are followed; a file that was renamed before that is nobody's.
+    fn until_it_follows(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while Instant::now() < deadline {
+            if self.ask_status()?.is_some_and(|status| status.followed() >= 3) {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(100));
+        }
+        Err(io::Error::other("the logs are not followed within a minute"))
+    }
+
+    fn drain(&mut self) -> io::Result<()> {
+        let (deadline, mut again) = (Instant::now() + DRAIN_WITHIN, Instant::now() + ONCE_MORE);
+        while Instant::now() < deadline {
+            if Instant::now() > again {
+                again += ONCE_MORE;
+                self.generator.canary()?;
+            }
+            let quiet = self.ask_status()?.is_some_and(|status| status.owes_nothing());
+            if quiet && checker::read(&self.site)?.is_settled() {
+                break;
+            }
+            sleep(Duration::from_millis(500));
+        }
+        Ok(())
+    }
+}
+
+/// Plays a round to its end and reads its files.
+pub fn play(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Result<Verdict> {
+    let mut stage = set(plan, folder, binaries, tools)?;
+    stage.generator.canary()?;
+    stage.start(&Under::Plain)?;
+    stage.until_it_follows()?;
+    let mut random = stage.random.fork();
+    stage.generator.rotate(&mut random);
+    for fault in &plan.faults {
+        if let Some(why) = tools.cannot(fault) {
+            stage.notes.append(&Note::Skipped {
+                class: fault.class().to_owned(),
+                why: why.to_owned(),
+            })?;
+            continue;
+        }
+        fault.strike(&mut stage)?;
+    }
+    finish(stage)
+}
+
+fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Result<Stage> {
+    let mut random = fastrand::Rng::with_seed(plan.seed);
+    let site = Site::build(folder, plan.polite)?;
+    let notes = Journal::open(&site.notes())?;
+    notes.append(&Note::Round {
+        theme: plan.theme.name().to_owned(),
+        seed: plan.seed,
+        polite: plan.polite,
+    })?;
+    let wants_disk = plan
+        .faults
+        .iter()
+        .any(|fault| matches!(fault, Fault::FullDisk(..)));
+    let disk = if wants_disk && tools.mount {
+        Some(Disk::mount(&site.state())?)
+    } else {
+        None
+    };
+    let server = Server::start(&binaries.botapi, &site, plan.polite)?;
+    let proxy = Proxy::start(server.addr(), plan.slowness, notes.clone(), random.fork())?;
+    let generator = Generator::start(
+        &site.logs(),
+        Journal::open(&site.truth())?,
+        plan.pace,
+        &mut random,
+    )?;
+    Ok(Stage {
+        notes,
+        server,
+        proxy,
+        generator,
+        random,
+        own_disk: disk.is_some(),
+        binaries: binaries.clone(),
+        subject: None,
+        disk,
+        site,
+    })
+}
+
+/// Lets the dust settle, ends the program, and judges.
+fn finish(mut stage: Stage) -> io::Result<Verdict> {
+    stage.generator.stop()?;
+    stage.proxy.set(None);
+    stage.server.calm()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    stage.notes.append(&Note::Calm {
+        at: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+    })?;
+    stage.generator.canary()?;
+    stage.drain()?;
+    stage.terminate()?;
+    let site = stage.site.clone();
+    let last = site.folder.join("state.end");
+    fs::create_dir_all(&last)?;
+    for entry in fs::read_dir(site.state())? {
+        let entry = entry?;
+        fs::copy(entry.path(), last.join(entry.file_name()))?;
+    }
+    drop(stage.disk.take());
+    drop(stage);
+    Ok(checker::read(&site)?.verdict())
+}
+
+/// A small disk of the round's own; gone when dropped.
+#[derive(Debug)]
+struct Disk(std::path::PathBuf);
+
+impl Disk {
+    fn mount(at: &Path) -> io::Result<Self> {
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=16m,mode=0700", "none"])
+            .arg(at);
+        if mount.status()?.success() {
+            return Ok(Self(at.to_owned()));
+        }
+        Err(io::Error::other("a tmpfs cannot be mounted any more"))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // One that is busy is left to the machine; the folder's name says whose it was.
+        drop(Command::new("umount").arg(&self.0).status());
+    }
+}
