@@ -29,9 +29,11 @@ pub(super) fn settings(
     env: &Environment,
     report: &mut Report<'_>,
 ) -> Settings {
-    let (telegram, token) = telegram::check(file, env, report);
+    let zone = zone(env, report);
+    let chats = chats::check(&file.chats, &zone, report);
+    let (telegram, token) = telegram::check(file, &chats, env, report);
     let logs = logs::check(&file.logs, report);
-    let rules = rules::check(file, report);
+    let rules = rules::check(file, &chats, report);
     let tests = rules.iter().map(|rule| rule.tests).sum();
     let mut per_log = Vec::new();
     let mut tails = Vec::new();
@@ -65,10 +67,14 @@ pub(super) fn settings(
             rules: rules.into_iter().map(|rule| rule.incident).collect(),
             chats: telegram.chats.iter().map(|chat| chat.name.clone()).collect(),
             notices: chats::noticed(&file.chats),
+            silent: chats
+                .into_iter()
+                .filter_map(|chat| Some((chat.telegram.name, chat.silent?)))
+                .collect(),
         },
         message: message::Settings {
             host: host(file.host.as_ref(), env, report),
-            zone: zone(env, report),
+            zone,
         },
         health: health::check(&file.health, report),
         telegram,

@@ -45,6 +45,8 @@ pub(super) enum Kind {
     Rate,
     /// Where a chat is: a number, perhaps in quotes, or `@name`.
     ChatId,
+    /// A part of the day: `"22:00-07:00"`.
+    Hours,
     /// A whole number in these bounds.
     Number(i64, i64),
     /// `true` or `false`.
@@ -97,6 +99,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Log => (LOG, true),
         Table::Rule => (RULE, true),
         Table::Test => (TEST, true),
+        Table::AtLeast => (AT_LEAST, true),
         Table::Defaults => (RULE, false),
     };
     rows.iter().filter(move |key| all || key.shared)
@@ -195,6 +198,22 @@ const CHAT: &[Key] = &[
         Kind::Boolean,
         "Whether it gets what tailgram says about itself. Where no chat says anything, the first one does.",
     ),
+    Key::new(
+        "silent_hours",
+        Kind::Hours,
+        "Messages make no sound then, in the chat's timezone; those of critical rules always do.",
+    ),
+    Key::new(
+        "timezone",
+        Kind::Text,
+        "Of silent_hours, such as \"Asia/Seoul\". Without it: TZ, else the machine's.",
+    ),
+    Key::new(
+        "show_level",
+        Kind::Choice(&["info", "warning", "error", "critical"]),
+        "The least severity of rules that this chat gets.",
+    )
+    .default("info"),
 ];
 
 const HEALTH: &[Key] = &[
@@ -310,6 +329,12 @@ const RULE: &[Key] = &[
         "Names whose values tell incidents apart: captures (?P<name>…), fields, \"file\", \"host\", \"log\".",
     )
     .shared(),
+    Key::new(
+        "at_least",
+        Kind::Table(Table::AtLeast),
+        "Opens only when so much was found within so long: { count = 5, within = \"1m\" }.",
+    )
+    .shared(),
     Key::new("wait", Kind::Duration, "Gathers the first burst, then rings.")
         .default("2s")
         .shared(),
@@ -323,6 +348,12 @@ const RULE: &[Key] = &[
     Key::new("quiet", Kind::Duration, "Over after this long without a match.")
         .default("10m")
         .shared(),
+    Key::new(
+        "remind",
+        Kind::Duration,
+        "Rings again, as a reply, each time it has gone on for this long. Without it: never.",
+    )
+    .shared(),
     Key::new(
         "ring",
         Kind::Choice(&["new", "first", "all"]),
@@ -349,6 +380,16 @@ const RULE: &[Key] = &[
         Kind::Tables(Table::Test),
         "Lines to try at every start: [{ line = \"ValueError: x\", match = true }].",
     ),
+];
+
+const AT_LEAST: &[Key] = &[
+    Key::new(
+        "count",
+        Kind::Number(2, 200),
+        "How many, for the same values of `by`.",
+    )
+    .needed(),
+    Key::new("within", Kind::Duration, "The length of the window that slides.").needed(),
 ];
 
 const TEST: &[Key] = &[

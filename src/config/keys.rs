@@ -16,11 +16,12 @@ pub(super) enum Table {
     Log,
     Rule,
     Test,
+    AtLeast,
     Defaults,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 8] = [
+    pub(super) const ALL: [Table; 9] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
@@ -28,6 +29,7 @@ impl Table {
         Table::Log,
         Table::Rule,
         Table::Test,
+        Table::AtLeast,
         Table::Defaults,
     ];
 
@@ -41,6 +43,7 @@ impl Table {
             Table::Log => "[[logs]]",
             Table::Rule => "[[rules]]",
             Table::Test => "`tests`",
+            Table::AtLeast => "`at_least`",
             Table::Defaults => "[defaults]",
         }
     }
@@ -79,31 +82,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
         "take the table out: the bot does not listen to anybody yet",
     ),
     (Table::Chat, "invite", "give the chat's `id` instead"),
-    (
-        Table::Chat,
-        "silent_hours",
-        "take the line out; a rule with severity = \"warning\" never sounds",
-    ),
-    (
-        Table::Chat,
-        "timezone",
-        "set the TZ environment variable: it is the zone of all times",
-    ),
-    (
-        Table::Chat,
-        "show_level",
-        "name this chat only in the `chats` of rules that it should get",
-    ),
-    (
-        Table::Rule,
-        "remind",
-        "take the line out; a new shape rings again as it is",
-    ),
-    (
-        Table::Rule,
-        "at_least",
-        "take the line out; `severity = \"warning\"` keeps a rule silent that finds too much",
-    ),
     (Table::Rule, "absent", "take the rule out"),
     (Table::Rule, "context", "take the line out"),
     (Table::Rule, "template", "take the line out"),
@@ -120,6 +98,12 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Chat, "chat_id", "id"),
     (Table::Chat, "thread", "topic"),
     (Table::Chat, "message_thread_id", "topic"),
+    (Table::Chat, "quiet_hours", "silent_hours"),
+    (Table::Chat, "quiet", "silent_hours"),
+    (Table::Chat, "zone", "timezone"),
+    (Table::Chat, "tz", "timezone"),
+    (Table::Chat, "severity", "show_level"),
+    (Table::Chat, "level", "show_level"),
     (Table::Log, "path", "files"),
     (Table::Log, "paths", "files"),
     (Table::Log, "glob", "files"),
@@ -137,6 +121,11 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "cooldown", "every"),
     (Table::Rule, "interval", "every"),
     (Table::Rule, "throttle", "limit"),
+    (Table::Rule, "threshold", "at_least"),
+    (Table::AtLeast, "window", "within"),
+    (Table::AtLeast, "times", "count"),
+    (Table::Rule, "repeat_interval", "remind"),
+    (Table::Rule, "repeat", "remind"),
     (Table::Rule, "test", "tests"),
     (Table::Rule, "mask", "redact"),
     (Table::Test, "text", "line"),
@@ -161,6 +150,9 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("topic", "topic = 42"),
     ("limit", "limit = \"12/h\""),
     ("notices", "notices = true"),
+    ("silent_hours", "silent_hours = \"22:00-07:00\""),
+    ("timezone", "timezone = \"Asia/Seoul\""),
+    ("show_level", "show_level = \"warning\""),
     ("read_within", "read_within = \"30s\""),
     ("deliver_within", "deliver_within = \"5m\""),
     ("name", "name = \"app\""),
@@ -186,9 +178,13 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("severity", "severity = \"critical\""),
     ("chats", "chats = [\"ops\"]"),
     ("by", "by = [\"host\"]"),
+    ("at_least", "at_least = { count = 5, within = \"1m\" }"),
+    ("count", "count = 5"),
+    ("within", "within = \"1m\""),
     ("wait", "wait = \"2s\""),
     ("every", "every = \"30s\""),
     ("quiet", "quiet = \"10m\""),
+    ("remind", "remind = \"4h\""),
     ("ring", "ring = \"new\""),
     ("resolve", "resolve = 'connection restored'"),
     ("redact", "redact = ['account=\\d+']"),

@@ -62,6 +62,11 @@ pub(super) struct Chat {
     pub(super) notices: Option<Spot<bool>>,
     /// For chats that several programs write to.
     pub(super) limit: Option<Word>,
+    /// For people who sleep.
+    pub(super) silent_hours: Option<Word>,
+    pub(super) timezone: Option<Word>,
+    /// For chats that several rules share and that want the worst only.
+    pub(super) show_level: Option<Word>,
 }
 
 /// One `[[logs]]` entry.
@@ -122,6 +127,13 @@ pub(super) enum Wanted {
     Text(Word),
 }
 
+/// `at_least` of a rule.
+#[derive(Debug)]
+pub(super) struct AtLeast {
+    pub(super) count: Option<Spot<i64>>,
+    pub(super) within: Option<Word>,
+}
+
 /// One entry of a rule's `tests`.
 #[derive(Debug)]
 pub(super) struct Test {
@@ -140,9 +152,13 @@ pub(super) struct Shared {
     pub(super) unless: Option<Words>,
     /// For one incident per service, per user, per file.
     pub(super) by: Option<Words>,
+    /// For what is a matter only when it repeats.
+    pub(super) at_least: Option<AtLeast>,
     pub(super) wait: Option<Word>,
     pub(super) every: Option<Word>,
     pub(super) quiet: Option<Word>,
+    /// For what must not be forgotten while it goes on.
+    pub(super) remind: Option<Word>,
     pub(super) ring: Option<Word>,
     pub(super) limit: Option<Word>,
     /// For secrets of one's own.
@@ -256,6 +272,17 @@ impl Rule {
     }
 }
 
+impl AtLeast {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        table.require("count", "say how many: count = 5", report);
+        table.require("within", "say within how long: within = \"1m\"", report);
+        Self {
+            count: table.number("count", report),
+            within: table.word("within", report),
+        }
+    }
+}
+
 impl Test {
     fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
         let line = format!("write the line to try: {}", keys::example("line"));
@@ -280,9 +307,12 @@ impl Shared {
             logs: table.some_words("logs", report),
             unless: table.words("unless", report),
             by: table.words("by", report),
+            at_least: self::table(table, "at_least", Table::AtLeast, table.env, report)
+                .map(|table| AtLeast::read(&table, report)),
             wait: table.word("wait", report),
             every: table.word("every", report),
             quiet: table.word("quiet", report),
+            remind: table.word("remind", report),
             ring: table.word("ring", report),
             limit: table.word("limit", report),
             redact: table.words("redact", report),
@@ -407,11 +437,11 @@ fn table<'a, 'i>(
 ) -> Option<Reader<'a, 'i>> {
     let value = top.get(key)?;
     let Some(entries) = value.get_ref().as_table() else {
-        report.problem(
-            &value.span(),
-            format!("`{key}` must be a table"),
-            format!("write its keys below a line [{key}]"),
-        );
+        let help = match kind {
+            Table::AtLeast => format!("write {}", keys::example(key)),
+            _ => format!("write its keys below a line [{key}]"),
+        };
+        report.problem(&value.span(), format!("`{key}` must be a table"), help);
         return None;
     };
     Some(Reader::open(entries, value.span(), kind, env, report))
@@ -489,6 +519,9 @@ fn chat<N: AsRef<str>>(
             topic: None,
             notices: None,
             limit: None,
+            silent_hours: None,
+            timezone: None,
+            show_level: None,
         };
     };
     let table = Reader::open(entries, value.span(), Table::Chat, env, report);
@@ -508,6 +541,9 @@ fn chat<N: AsRef<str>>(
         topic: table.number("topic", report),
         notices: table.boolean("notices", report),
         limit: table.word("limit", report),
+        silent_hours: table.word("silent_hours", report),
+        timezone: table.word("timezone", report),
+        show_level: table.word("show_level", report),
     }
 }
 

@@ -54,6 +54,28 @@ pub(super) fn rate(text: &str) -> Option<Rate> {
     })
 }
 
+/// Reads a part of the day, as minutes since midnight: from the first up to the second, over midnight if that is
+/// the earlier one. Only the end can be 24:00.
+pub(super) fn hours(text: &str) -> Option<(u16, u16)> {
+    let (from, to) = text.split_once('-')?;
+    let (from, to) = (minute(from.trim())?, minute(to.trim())?);
+    (from < DAY).then_some((from, to))
+}
+
+/// Minutes of a day.
+const DAY: u16 = 24 * 60;
+
+fn minute(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let number = |text: &str, least: usize| {
+        let digits = (least..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|_| digits)
+    };
+    let (hours, minutes) = (number(hours, 1)?, number(minutes, 2)?);
+    let minute = hours * 60 + minutes;
+    (minutes < 60 && minute <= DAY).then_some(minute)
+}
+
 /// A length of time as one would write it in rules.toml.
 pub(crate) fn show_duration(length: Duration) -> String {
     let millis = length.as_millis();
@@ -152,6 +174,32 @@ mod tests {
             (show_size(65_536), show_size(1_048_576), show_size(300)),
             ("64KiB".into(), "1MiB".into(), "300B".into())
         );
+    }
+
+    #[test]
+    fn a_part_of_the_day_has_two_times_and_only_its_end_is_midnight_at_night() {
+        for (text, minutes) in [
+            ("22:00-07:00", (1_320, 420)),
+            ("7:30 - 24:00", (450, 1_440)),
+            ("00:00-00:01", (0, 1)),
+        ] {
+            assert_eq!(hours(text), Some(minutes), "{text}");
+        }
+        for text in [
+            "",
+            "22-07",
+            "22:00",
+            "22:00-",
+            "24:00-07:00",
+            "22:60-07:00",
+            "25:00-07:00",
+            "22:0-07:00",
+            "+2:00-07:00",
+            "22:00-24:01",
+            "222:00-07:00",
+        ] {
+            assert_eq!(hours(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::model::{
 use crate::store::{CommitError, Store};
 
 use super::clock::Clock;
-use super::status::{Books, OpenIncident};
+use super::status::{Books, Found, OpenIncident};
 
 /// After a commit the next one waits this long, gathering what arrives. A lone match commits at once.
 const PACE: Duration = Duration::from_millis(50);
@@ -434,11 +434,14 @@ impl Ledger {
 
     fn books(&self, now: Now) -> Books {
         let found = |(rule, found): (&RuleName, &u64)| {
-            let count = FoundCount {
-                rule: rule.clone(),
+            let (below, waiting) = self.incidents.unopened(rule);
+            Found {
+                rule: rule.to_string(),
                 found: *found,
-            };
-            (count, !self.incidents.has(rule))
+                below,
+                waiting,
+                removed: !self.incidents.has(rule),
+            }
         };
         Books {
             now,

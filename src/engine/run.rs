@@ -294,18 +294,25 @@ impl Engine {
         if let Ok(end) = reader {
             end?;
         }
-        // While the ledger lives it holds the lock of the folder, and the names of the socket and of the status are ours.
-        if let Some((end, herald)) = self.herald.take() {
-            drop(end);
-            // A state volume that hangs must not hold up the end.
-            let _ = tokio::time::timeout(LAST_COMMIT, herald).await;
-        }
+        // While the ledger lives it holds the lock of the folder, and the name of the socket is ours.
         if let Some(control) = self.control.take() {
             control.close().await;
         }
+        let herald = self.herald.take().map(|(end, herald)| {
+            drop(end);
+            herald
+        });
         // The ledger may be gone; then its end says why.
         drop(self.asks.send(Ask::Stop));
-        match tokio::time::timeout_at(deadline + LAST_COMMIT, self.ledger.ended()).await {
+        let last = deadline + LAST_COMMIT;
+        let ledger = tokio::time::timeout_at(last, self.ledger.ended());
+        // A state volume that hangs must not hold up the end.
+        let status_gone = async {
+            if let Some(herald) = herald {
+                let _ = tokio::time::timeout_at(last, herald).await;
+            }
+        };
+        match tokio::join!(ledger, status_gone).0 {
             Ok(end) => end?,
             Err(_) => return Err(EngineError::Unwritten),
         }

@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Health;
 use crate::incident::LedgerLine;
-use crate::model::{
-    ChatState, ChatTarget, FoundCount, Gap, GapKind, Incident, Moment, Now, Phase, Timestamp,
-};
+use crate::model::{ChatState, ChatTarget, Gap, GapKind, Incident, Moment, Now, Phase, Timestamp};
 use crate::tail::{FileState, FileStatus};
 use crate::telegram::ChatSettings;
 
@@ -164,9 +162,9 @@ pub struct Found {
     pub rule: String,
     /// Events it found.
     pub found: u64,
-    /// Found, and left unopened by a threshold; no threshold can be set yet.
+    /// Found, and left unopened by `at_least`.
     pub below: u64,
-    /// Found, and waiting for a threshold.
+    /// Found, and waiting for `at_least`.
     pub waiting: u64,
     /// It left rules.toml; kept as long as its accounts are.
     #[serde(default)]
@@ -193,8 +191,7 @@ pub(super) struct Books {
     pub(super) incidents: Vec<OpenIncident>,
     pub(super) chats: Vec<ChatState>,
     pub(super) ledger: Vec<LedgerLine>,
-    /// With whether their rule left rules.toml.
-    pub(super) found: Vec<(FoundCount, bool)>,
+    pub(super) found: Vec<Found>,
     pub(super) gaps: Vec<Gap>,
     /// Whether something could be told now, if Telegram took it.
     pub(super) owes: bool,
@@ -233,9 +230,7 @@ impl Status {
             chats: sources.chats.iter().map(|chat| self::chat(chat, books)).collect(),
             mutes: Vec::new(),
             ledger: list(|books| &books.ledger).iter().map(line).collect(),
-            found: books
-                .map(|books| books.found.iter().map(found).collect())
-                .unwrap_or_default(),
+            found: books.map(|books| books.found.clone()).unwrap_or_default(),
             gaps: books
                 .map(|books| books.gaps.iter().map(gap).collect())
                 .unwrap_or_default(),
@@ -356,16 +351,6 @@ fn line(line: &LedgerLine) -> Line {
         failed: account.failed,
         pending: line.pending,
         removed: line.removed,
-    }
-}
-
-fn found((found, removed): &(FoundCount, bool)) -> Found {
-    Found {
-        rule: found.rule.to_string(),
-        found: found.found,
-        below: 0,
-        waiting: 0,
-        removed: *removed,
     }
 }
 

@@ -191,6 +191,7 @@ impl Booking<'_> {
     /// The delivery's own state after a confirmation.
     fn advance(&mut self, message_id: i64) {
         let (every, now) = (self.rule.every, self.now.moment);
+        let remind = self.rule.remind.map(|remind| Timer::start(now, remind));
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return;
         };
@@ -209,6 +210,8 @@ impl Booking<'_> {
                 delivery.message_id = Some(message_id);
                 delivery.replaces = false;
                 delivery.ring_pause = Some(Timer::start(now, every));
+                // The replacement of a lost message keeps the pace of the lost one.
+                delivery.remind = delivery.remind.or(remind);
                 delivery.carried = self.attempt.carried.take();
                 delivery.end_told = self.attempt.over;
             }
@@ -217,6 +220,7 @@ impl Booking<'_> {
                 let doubled = every.saturating_mul(2u32.saturating_pow(delivery.follow_ups));
                 delivery.ring_pause = Some(Timer::start(now, doubled.min(RING_PAUSE.max(every))));
             }
+            AttemptKind::Remind => delivery.remind = remind,
             AttemptKind::Resolved => delivery.resolve_told = true,
             AttemptKind::End => delivery.end_told = true,
             AttemptKind::Batch | AttemptKind::Edit => {}
@@ -267,6 +271,10 @@ impl Booking<'_> {
         if self.attempt.kind.is_new_message() {
             delivery.shown_shapes.extend(&self.attempt.shapes);
         }
+        if self.attempt.kind == AttemptKind::Remind {
+            let moment = self.now.moment;
+            delivery.remind = self.rule.remind.map(|remind| Timer::start(moment, remind));
+        }
         delivery.end_told |= self.attempt.kind == AttemptKind::End;
         delivery.resolve_told |= self.attempt.kind == AttemptKind::Resolved;
         delivery.shown_ahead.retain(|nth| *nth > self.attempt.upto);
@@ -294,7 +302,7 @@ impl Booking<'_> {
             .is_some_and(|delivery| delivery.replaces || delivery.repeat);
         let counts = matches!(
             self.attempt.kind,
-            AttemptKind::Open | AttemptKind::Reply | AttemptKind::Batch
+            AttemptKind::Open | AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Batch
         );
         if counts && !free {
             let account = self.account();

@@ -5,7 +5,7 @@
 
 use crate::model::{
     AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, ChatName, Delivery, DeliveryKey,
-    Form, Incident, KeptLine, NoticeKey, Now, Rendered, Text,
+    Form, Incident, KeptLine, NoticeKey, Now, Rendered, Text, Timestamp,
 };
 
 use super::policy::{SendReason, new_shapes};
@@ -107,7 +107,15 @@ pub(super) fn begin(
     let incident = rows.incident(key.incident)?;
     let delivery = rows.delivery(key)?;
     let (held, carried, folds) = tells_of(rows, rule, &account, delivery, decided.kind, now);
-    let mut card = card(rows, rule, incident, delivery, decided.kind, carried.as_ref());
+    let mut card = card(
+        rows,
+        rule,
+        incident,
+        delivery,
+        decided.kind,
+        carried.as_ref(),
+        now.wall,
+    );
     card.repeat |= decided.unwritten && decided.kind.is_new_message();
     let rendered = render(&card);
     // Answers can be lost for hours while the messages arrive: the first repeats ring, the others do not.
@@ -119,7 +127,7 @@ pub(super) fn begin(
         _ => (0, 0),
     };
     let upto = match decided.kind {
-        AttemptKind::Reply | AttemptKind::Resolved => delivery.settled,
+        AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Resolved => delivery.settled,
         _ if rule.ring == Ring::All => delivery.settled + lines + dropped,
         _ => delivery.applied,
     };
@@ -158,9 +166,11 @@ fn order(rows: &Rows, delivery: &Delivery, attempt: &Attempt, decided: Decided, 
             message_id: delivery.message_id?,
         },
         AttemptKind::Open => OrderCall::Send { reply_to: None },
-        AttemptKind::Reply | AttemptKind::Batch | AttemptKind::Resolved => OrderCall::Send {
-            reply_to: delivery.message_id,
-        },
+        AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Batch | AttemptKind::Resolved => {
+            OrderCall::Send {
+                reply_to: delivery.message_id,
+            }
+        }
     };
     let chat = rows.chat(&delivery.key.chat);
     Some(Order {
@@ -193,7 +203,9 @@ fn tells_of(
 ) -> Tells {
     match kind {
         AttemptKind::Edit | AttemptKind::End => (Vec::new(), delivery.carried.clone(), false),
-        AttemptKind::Reply | AttemptKind::Batch | AttemptKind::Resolved => (Vec::new(), None, false),
+        AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Batch | AttemptKind::Resolved => {
+            (Vec::new(), None, false)
+        }
         AttemptKind::Open => {
             let row = rows.account(account);
             let folded = row.and_then(|row| row.fold.clone());
@@ -221,6 +233,7 @@ fn card<'a>(
     delivery: &'a Delivery,
     kind: AttemptKind,
     carried: Option<&'a Carried>,
+    now: Timestamp,
 ) -> Card<'a> {
     let lines = |lines: Vec<&'a KeptLine>, before, dropped| CardKind::Lines {
         lines,
@@ -239,6 +252,7 @@ fn card<'a>(
         }
         AttemptKind::Open | AttemptKind::Batch | AttemptKind::Edit | AttemptKind::End => CardKind::Live,
         AttemptKind::Reply => CardKind::FollowUp(new_shapes(incident, delivery).collect()),
+        AttemptKind::Remind => CardKind::Reminder { at: now },
         AttemptKind::Resolved => CardKind::Resolved,
     };
     Card {

@@ -43,6 +43,11 @@ impl Grouper {
         grouper
     }
 
+    /// Whether a rule has an open incident with these `by` values.
+    pub(super) fn is_open(&self, rule: &RuleName, by: &By) -> bool {
+        self.open.get(rule).is_some_and(|open| open.contains_key(by))
+    }
+
     /// Takes a row of matches.
     pub(super) fn found(
         &mut self,
@@ -120,6 +125,10 @@ impl Grouper {
             }
             // One whose matches another message told has nothing left to say.
             booking::finish(rows, &key);
+        }
+        // A rule that no chat shows reaches nobody who would have to be told.
+        if rows.deliveries_of(id).next().is_none() {
+            rows.remove_incident(id);
         }
     }
 
@@ -202,6 +211,7 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         pause: None,
         ring_pause: None,
         follow_ups: 0,
+        remind: None,
         attempt: None,
         repeat: false,
         unsure: 0,

@@ -16,7 +16,8 @@ use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings, Settings};
-use super::{chat, fold, limit, notices};
+use super::silence::SilentHours;
+use super::{chat, fold, limit, notices, threshold};
 
 /// All incidents, what every chat knows of them, and the ledger. One owner, one thread.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub struct Incidents {
     chats: Vec<ChatName>,
     /// Those that are told notices.
     noticed: Vec<ChatName>,
+    silent: BTreeMap<ChatName, SilentHours>,
     draw: fastrand::Rng,
 }
 
@@ -105,6 +107,7 @@ impl Incidents {
             grouper,
             chats: settings.chats.clone(),
             noticed: settings.notices.clone(),
+            silent: settings.silent.clone(),
             draw,
         };
         incidents.take_over(&settings.chats, now);
@@ -130,8 +133,10 @@ impl Incidents {
                     let Some(rule) = self.rules.get(&found.rule) else {
                         continue;
                     };
-                    self.grouper
-                        .found(&mut self.rows, rule, &found, now, &mut self.draw);
+                    for found in threshold::take(&mut self.rows, &self.grouper, rule, found, now) {
+                        self.grouper
+                            .found(&mut self.rows, rule, &found, now, &mut self.draw);
+                    }
                 }
                 Row::Resolve(resolve) => {
                     self.grouper.resolve(&mut self.rows, &resolve, now);
@@ -145,6 +150,8 @@ impl Incidents {
     pub fn tick(&mut self, now: Now) {
         let moment = now.moment;
         self.forget_removed_accounts(moment);
+        self.forget_below();
+        self.expire_windows(moment);
         let opens = |incident: &&Incident| matches!(incident.phase, Phase::Gathering { until } if until.fired(moment));
         let opened: Vec<IncidentId> = self
             .rows
@@ -185,7 +192,9 @@ impl Incidents {
             Phase::Open => Some(incident.quiet.due),
             Phase::Over { .. } => None,
         };
-        self.rows.incidents().filter_map(next).min()
+        let windows = self.rows.all_waiting().flat_map(|window| &window.found);
+        let leaves = windows.map(|(timer, _)| timer.due);
+        self.rows.incidents().filter_map(next).chain(leaves).min()
     }
 
     /// What `chat` is owed now.
@@ -492,8 +501,14 @@ impl Incidents {
             rule: &rule,
             limited_until,
             queued,
+            silent: self.is_silent(&delivery.key.chat, now),
             now: now.moment,
         }))
+    }
+
+    /// Whether the chat is in its silent hours.
+    fn is_silent(&self, chat: &ChatName, now: Now) -> bool {
+        self.silent.get(chat).is_some_and(|hours| hours.cover(now.wall))
     }
 
     /// The settings of a rule; those of a removed one are the defaults, as the last word about its

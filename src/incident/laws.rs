@@ -134,9 +134,9 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         1 => (1..30u8).prop_map(|count| Op::Notices { count }),
-        6 => (0..5usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
+        6 => (0..8usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
             .prop_map(|(rule, by, shapes, count)| Op::Matches { rule, by, shapes, count }),
-        1 => (0..5usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
+        1 => (0..8usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
         5 => prop_oneof![0..5u16, 20..90u16, 500..4000u16].prop_map(|seconds| Op::Pass { seconds }),
         10 => (0..2usize, answer).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
         1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
@@ -162,6 +162,7 @@ fn settings() -> Settings {
             rule("new"),
             RuleSettings {
                 limit,
+                remind: Some(Duration::from_mins(3)),
                 ..rule("limited")
             },
             RuleSettings {
@@ -174,6 +175,7 @@ fn settings() -> Settings {
                 ring: Ring::All,
                 limit: None,
                 every: Duration::from_secs(1),
+                remind: Some(Duration::from_mins(5)),
                 ..rule("all")
             },
             RuleSettings {
@@ -182,10 +184,43 @@ fn settings() -> Settings {
                 quiet: Duration::from_secs(30),
                 ..rule("quiet")
             },
+            RuleSettings {
+                severity: Severity::Critical,
+                chats: vec![chats[1].clone()],
+                ..rule("critical")
+            },
+            // No chat shows it.
+            RuleSettings {
+                chats: Vec::new(),
+                ..rule("nobody")
+            },
+            RuleSettings {
+                at_least: Some(AtLeast {
+                    count: 20,
+                    within: Duration::from_secs(90),
+                }),
+                quiet: Duration::from_secs(30),
+                ..rule("often")
+            },
         ],
+        silent: [(chats[1].clone(), mornings())].into(),
         notices: vec![chats[0].clone()],
         chats,
     }
+}
+
+/// Silent from midnight to noon.
+fn mornings() -> SilentHours {
+    SilentHours {
+        from: 0,
+        to: 720,
+        zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
+/// The same as somebody with a clock sees it.
+fn is_morning(at: Timestamp) -> bool {
+    at.0.rem_euclid(86_400_000) < 43_200_000
 }
 
 struct Texts;
@@ -264,7 +299,7 @@ fn render(card: &Card<'_>) -> Rendered {
                 },
             )
         }
-        CardKind::Resolved => (0, Covers::default()),
+        CardKind::Reminder { .. } | CardKind::Resolved => (0, Covers::default()),
         CardKind::Lines { lines, dropped, .. } => {
             let fit = lines.len().min(3);
             (
@@ -483,6 +518,16 @@ impl World {
         let order = self.incidents.take(&chat, class, full, self.now, &mut Texts);
         assert!(order.is_some(), "what is due can be taken");
         let order = order?;
+        let critical = |key: &DeliveryKey| {
+            let mut all = self.incidents.incidents();
+            all.any(|i| i.id == key.incident && i.severity == Severity::Critical)
+        };
+        if let Subject::Incident { key, .. } = &order.subject
+            && !order.silent
+        {
+            let silent = self.settings.silent.contains_key(&chat) && is_morning(self.now.wall);
+            assert!(!silent || critical(key), "it sounds in silent hours");
+        }
         if is_new_message(&order) {
             self.commit();
             let labelled = order.text.text.contains("may repeat");
@@ -589,6 +634,8 @@ impl World {
         self.now.wall.0 += i64::from(wall_jump);
         let text = serde_json::to_string(&self.disk.deliveries).unwrap();
         self.disk.deliveries = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&self.disk.waiting).unwrap();
+        self.disk.waiting = serde_json::from_str(&text).unwrap();
         let text = serde_json::to_string(&self.disk.notices).unwrap();
         self.disk.notices = serde_json::from_str(&text).unwrap();
         let text = serde_json::to_string(&self.disk.chats).unwrap();
@@ -640,6 +687,16 @@ impl World {
             disk.notices.push(row);
         }
         disk.notices.retain(|row| !delta.notices_gone.contains(&row.key));
+        for row in delta.waiting {
+            disk.waiting.retain(|old| old.key != row.key);
+            disk.waiting.push(row);
+        }
+        disk.waiting.retain(|row| !delta.waiting_gone.contains(&row.key));
+        for row in delta.below {
+            disk.below.retain(|old| old.rule != row.rule);
+            disk.below.push(row);
+        }
+        disk.below.retain(|row| !delta.below_gone.contains(&row.rule));
         if let Some(gate) = delta.token_gate {
             disk.token_gate = gate;
         }
@@ -672,9 +729,25 @@ impl World {
                 "{:?}",
                 row.key
             );
-            prop_assert_eq!(a.matched, self.fed[&row.key.rule], "{:?}", row.key);
+            let unopened = self.below(&row.key.rule) + self.waiting(&row.key.rule);
+            prop_assert_eq!(a.matched + unopened, self.fed[&row.key.rule], "{:?}", row.key);
+        }
+        for window in &self.disk.waiting {
+            prop_assert!((1..20).contains(&window.count()), "{:?}", window);
         }
         Ok(())
+    }
+
+    /// Found events that stayed below `at_least`, as the disk has it.
+    fn below(&self, rule: &RuleName) -> u64 {
+        let own = self.disk.below.iter().filter(|row| row.rule == *rule);
+        own.map(|row| row.below).sum()
+    }
+
+    /// Found events that wait for `at_least`, as the disk has it.
+    fn waiting(&self, rule: &RuleName) -> u64 {
+        let own = self.disk.waiting.iter().filter(|row| row.key.rule == *rule);
+        own.map(Waiting::count).sum()
     }
 
     /// Telegram works again and time passes: everything that can be told is told.
@@ -738,6 +811,7 @@ fn world_with(rule: RuleSettings) -> World {
     world.settings = Settings {
         chats: rule.chats.clone(),
         notices: Vec::new(),
+        silent: BTreeMap::new(),
         rules: vec![rule],
     };
     world.reload(0);
@@ -952,6 +1026,7 @@ fn restart_with(world: &mut World, rule: RuleSettings) {
     world.commit();
     world.settings = Settings {
         notices: Vec::new(),
+        silent: BTreeMap::new(),
         chats: rule.chats.clone(),
         rules: vec![rule],
     };
@@ -1460,6 +1535,134 @@ fn with_nobody_who_hears_notices_there_are_none() {
 }
 
 #[test]
+fn in_silent_hours_only_what_is_critical_sounds_and_nothing_is_rung_again_later() {
+    for (severity, sounds) in [(Severity::Error, false), (Severity::Critical, true)] {
+        let mut world = world_with(RuleSettings {
+            severity,
+            ..RuleSettings::new("new", "ops")
+        });
+        world.settings.silent = [(ChatName::new("ops"), mornings())].into();
+        world.reload(0);
+        world.now.wall = Timestamp(86_400_000);
+        world.matches(0, 0, &[1], 1);
+        world.pass(5_000);
+        let order = world.take(0).unwrap();
+        assert_eq!((kind(&order), order.silent), (Some(AttemptKind::Open), !sounds));
+        let sent = world.answer(Answer::Sent);
+        world
+            .incidents
+            .settle(&order.subject, order.attempt, &sent, Duration::ZERO, world.now);
+        // The afternoon begins while the incident goes on.
+        world.now.wall = Timestamp(86_400_000 + 43_200_000);
+        assert_eq!(kinds(&mut world, 500), []);
+    }
+}
+
+#[test]
+fn a_rule_that_no_chat_shows_leaves_no_row_and_ends_over_a_restart() {
+    let mut world = world_with(RuleSettings {
+        chats: Vec::new(),
+        ..RuleSettings::new("nobody", "ops")
+    });
+    world.matches(0, 0, &[1], 3);
+    world.restart(0);
+    world.matches(0, 0, &[1], 3);
+    world.commit();
+    assert_eq!(world.incidents.incidents().map(|i| i.total).sum::<u64>(), 6);
+    world.pass(700_000);
+    world.commit();
+    assert_eq!(world.incidents.incidents().count(), 0);
+    assert!(world.disk.incidents.is_empty() && world.disk.accounts.is_empty());
+}
+
+/// A rule that reminds every hour of what goes on for hours.
+fn reminding() -> RuleSettings {
+    RuleSettings {
+        quiet: Duration::from_hours(9),
+        remind: Some(Duration::from_hours(1)),
+        ..RuleSettings::new("new", "ops")
+    }
+}
+
+#[test]
+fn a_reminder_rings_again_and_again_until_it_is_over() {
+    let mut world = world_with(RuleSettings {
+        quiet: Duration::from_mins(150),
+        ..reminding()
+    });
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(
+        kinds(&mut world, 20_000),
+        [
+            (2, AttemptKind::Open),
+            (3_602, AttemptKind::Remind),
+            (7_202, AttemptKind::Remind),
+            (9_000, AttemptKind::End)
+        ]
+    );
+}
+
+#[test]
+fn a_reminder_is_a_ring_of_the_limit_and_makes_no_sound_in_silent_hours() {
+    let limit = Some(Rate {
+        count: 2,
+        per: Duration::from_hours(3),
+    });
+    let mut world = world_with(RuleSettings { limit, ..reminding() });
+    world.settings.silent = [(ChatName::new("ops"), mornings())].into();
+    world.reload(0);
+    world.now.wall = Timestamp(86_400_000 + 43_200_000);
+    world.matches(0, 0, &[1], 1);
+    // The opening's place is free after three hours; by then the third reminder is due too, once.
+    let seen = kinds(&mut world, 11_000);
+    let expected = [
+        (2, AttemptKind::Open),
+        (3_602, AttemptKind::Remind),
+        (10_802, AttemptKind::Remind),
+    ];
+    assert_eq!(seen, expected);
+    world.now.wall = Timestamp(2 * 86_400_000);
+    world.pass(3_600_000);
+    let order = world.take(0).unwrap();
+    assert_eq!((kind(&order), order.silent), (Some(AttemptKind::Remind), true));
+}
+
+#[test]
+fn a_reminder_keeps_its_time_over_a_restart_and_takes_the_pace_of_rules_toml() {
+    let mut world = world_with(reminding());
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(kinds(&mut world, 1_802), [(2, AttemptKind::Open)]);
+    world.restart(0);
+    assert_eq!(kinds(&mut world, 1_900), [(1_800, AttemptKind::Remind)]);
+    let faster = RuleSettings {
+        remind: Some(Duration::from_mins(10)),
+        ..reminding()
+    };
+    restart_with(&mut world, faster);
+    assert_eq!(kinds(&mut world, 700), [(600, AttemptKind::Remind)]);
+    restart_with(
+        &mut world,
+        RuleSettings {
+            remind: None,
+            ..reminding()
+        },
+    );
+    assert_eq!(kinds(&mut world, 4_000), []);
+}
+
+#[test]
+fn a_reminder_that_telegram_refuses_for_good_waits_for_its_next_time_and_fails_no_match() {
+    let mut world = world_with(reminding());
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(kinds(&mut world, 3_600), [(2, AttemptKind::Open)]);
+    world.pass(2_000);
+    while world.deliver(0, Answer::Text) {}
+    world.pass(60_000);
+    assert!(!world.deliver(0, Answer::Sent), "it waits for its next time");
+    assert_eq!(world.incidents.ledger()[0].account.failed, 0);
+}
+
+#[test]
 fn after_an_hour_without_telegram_two_million_matches_are_a_handful_of_messages_and_exact_totals() {
     let chats = vec![ChatName::new("ops"), ChatName::new("me")];
     let mut world = world_with(RuleSettings {
@@ -1549,4 +1752,107 @@ fn after_an_hour_without_telegram_two_million_matches_are_a_handful_of_messages_
         );
     }
     assert_eq!(world.unlabelled, 0);
+}
+
+/// A rule that opens at five within a minute, as `status` counts it: matched, below, waiting.
+fn five_within_a_minute() -> World {
+    world_with(RuleSettings {
+        at_least: Some(AtLeast {
+            count: 5,
+            within: Duration::from_mins(1),
+        }),
+        by: vec!["k".into()],
+        ..RuleSettings::new("often", "ops")
+    })
+}
+
+fn columns(world: &mut World) -> (u64, u64, u64) {
+    world.commit();
+    let matched = world
+        .incidents
+        .ledger()
+        .iter()
+        .map(|line| line.account.matched)
+        .sum();
+    let (below, waiting) = world.incidents.unopened(&RuleName::new("often"));
+    let rule = RuleName::new("often");
+    assert_eq!((below, waiting), (world.below(&rule), world.waiting(&rule)));
+    (matched, below, waiting)
+}
+
+#[test]
+fn what_leaves_the_window_is_below_and_what_fills_it_belongs_to_the_opening() {
+    let mut world = five_within_a_minute();
+    world.matches(0, 0, &[1], 2);
+    world.pass(30_000);
+    world.matches(0, 0, &[2], 2);
+    assert_eq!(columns(&mut world), (0, 0, 4));
+    world.pass(29_999);
+    assert_eq!(columns(&mut world), (0, 0, 4));
+    world.pass(1);
+    assert_eq!(columns(&mut world), (0, 2, 2));
+    // Other values have a window of their own.
+    world.matches(0, 1, &[1], 4);
+    assert_eq!(columns(&mut world), (0, 2, 6));
+    world.matches(0, 0, &[3], 3);
+    assert_eq!(columns(&mut world), (5, 2, 4));
+    let incident = world.incidents.incidents().next().unwrap();
+    assert_eq!((incident.total, incident.shapes.len()), (5, 2));
+    // While it is open everything belongs to it; then the next one has to fill its window again.
+    world.matches(0, 0, &[3], 1);
+    assert_eq!(columns(&mut world), (6, 2, 4));
+    kinds(&mut world, 700);
+    world.matches(0, 0, &[3], 1);
+    assert_eq!(columns(&mut world), (6, 6, 1));
+}
+
+#[test]
+fn a_window_goes_on_over_a_restart_and_is_below_when_rules_toml_has_no_threshold_any_more() {
+    let mut world = five_within_a_minute();
+    world.matches(0, 0, &[1], 3);
+    world.pass(40_000);
+    world.restart(0);
+    assert_eq!(columns(&mut world), (0, 0, 3));
+    world.matches(0, 0, &[1], 1);
+    world.pass(20_000);
+    assert_eq!(columns(&mut world), (0, 3, 1));
+    let rule = RuleSettings {
+        at_least: None,
+        ..world.settings.rules[0].clone()
+    };
+    restart_with(&mut world, rule);
+    assert_eq!(columns(&mut world), (0, 4, 0));
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(columns(&mut world), (1, 4, 0));
+}
+
+#[test]
+fn past_a_thousand_windows_further_values_share_one() {
+    let mut world = five_within_a_minute();
+    let rule = world.settings.rules[0].name.clone();
+    for user in 0..1_500 {
+        let by = By(vec![("k".into(), user.to_string())]);
+        let found = Found {
+            rule: rule.clone(),
+            by,
+            count: 1,
+            first: world.now.wall,
+            last: world.now.wall,
+            shapes: Vec::new(),
+            other: 1,
+            lines: [].into(),
+            kept: 0,
+            files: Vec::new(),
+        };
+        world.incidents.apply(vec![Row::Found(found)], world.now);
+    }
+    world.commit();
+    assert_eq!(world.disk.waiting.len(), 1_000);
+    let incident: Vec<_> = world
+        .incidents
+        .incidents()
+        .map(|i| (i.by.clone(), i.total))
+        .collect();
+    assert_eq!(incident, [(By::others(&["k".into()]), 500)]);
+    assert_eq!(columns(&mut world), (500, 0, 1_000));
 }

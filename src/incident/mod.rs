@@ -5,7 +5,7 @@
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
 //! is owed, `delivery` begins requests, `booking` settles their outcomes, `chat` hears what they say of the chat,
 //! `letter` is what somebody sends by hand, `notices` what the program says about itself, `fold` sums up what
-//! has to wait, `removed` forgets accounts, `takeover` mends what a start finds, and `rows` remembers which rows
+//! has to wait, `removed` forgets accounts, `threshold` lets found events wait for `at_least`, `takeover` mends what a start finds, and `rows` remembers which rows
 //! the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
@@ -26,11 +26,14 @@ mod policy;
 mod removed;
 mod rows;
 mod settings;
+mod silence;
 mod takeover;
+mod threshold;
 
 pub use booking::Settled;
 pub use delivery::{Order, OrderCall, Subject};
 pub use incidents::{Asked, Incidents, LedgerLine, Render};
 pub use letter::Way;
 pub use policy::{Class, HoldReason, SendReason};
-pub use settings::{Ring, RuleSettings, Settings};
+pub use settings::{AtLeast, Ring, RuleSettings, Settings};
+pub use silence::SilentHours;

@@ -1,6 +1,6 @@
 //! What a chat is owed now, and why: one pure function, read from top to bottom.
 
-use crate::model::{AttemptKind, Delivery, Ended, Incident, Moment, Phase, ShapeId};
+use crate::model::{AttemptKind, Delivery, Ended, Incident, Moment, Phase, Severity, ShapeId};
 
 use super::settings::{Ring, RuleSettings};
 
@@ -35,6 +35,8 @@ pub enum SendReason {
     Opening,
     /// A shape that no message showed yet.
     NewShape,
+    /// It still goes on, and the rule wants that to be said.
+    Reminder,
     /// `ring = "all"`, and lines are queued.
     Lines,
     /// There are matches that no text covers.
@@ -85,7 +87,20 @@ pub(super) struct View<'a> {
     pub(super) limited_until: Option<Moment>,
     /// `ring = "all"`: whether lines wait in the queue, or have to be told as lost.
     pub(super) queued: bool,
+    /// Whether the chat is in its silent hours, in which only what is critical sounds.
+    pub(super) silent: bool,
     pub(super) now: Moment,
+}
+
+/// What a reminder waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reminder {
+    /// The rule does not want any, or the chat has no message yet.
+    None,
+    /// Its time, or a place of the rule's `limit`.
+    At(Moment),
+    /// Nothing.
+    Due,
 }
 
 const NOTHING: Decision = Decision::Hold(HoldReason::NothingOwed, None);
@@ -142,18 +157,22 @@ impl View<'_> {
 
     /// It goes on, and the chat has its message.
     fn ongoing(&self) -> Decision {
-        if self.rule.ring == Ring::All {
-            return if self.queued { self.batch() } else { NOTHING };
+        if self.rule.ring == Ring::All && self.queued {
+            return self.sooner(self.batch());
         }
         let rings = self.rings_for_a_new_shape();
-        if self.delivery.pending() == 0 && !rings {
-            return self.next_ring_or_nothing();
+        let reminds = self.reminder() == Reminder::Due;
+        if (self.delivery.pending() == 0 || self.rule.ring == Ring::All) && !rings && !reminds {
+            return self.sooner(self.next_ring_or_nothing());
         }
         if let Some(hold) = self.pause() {
             return hold;
         }
         if rings {
             return self.ring(AttemptKind::Reply, SendReason::NewShape);
+        }
+        if reminds {
+            return self.ring(AttemptKind::Remind, SendReason::Reminder);
         }
         send(AttemptKind::Edit, Class::Edit, false, SendReason::NewTotals)
     }
@@ -170,8 +189,10 @@ impl View<'_> {
     }
 
     fn ring(&self, kind: AttemptKind, reason: SendReason) -> Decision {
-        let sounds = self.rule.severity.sounds();
-        let class = if self.rule.severity == crate::model::Severity::Critical {
+        let severity = self.rule.severity;
+        let critical = severity == Severity::Critical;
+        let sounds = severity.sounds() && (critical || !self.silent);
+        let class = if critical {
             Class::CriticalRing
         } else {
             Class::Ring
@@ -206,6 +227,26 @@ impl View<'_> {
 
     fn new_shapes(&self) -> impl Iterator<Item = ShapeId> {
         new_shapes(self.incident, self.delivery)
+    }
+
+    fn reminder(&self) -> Reminder {
+        let (Some(_), Some(timer)) = (self.rule.remind, self.delivery.remind) else {
+            return Reminder::None;
+        };
+        if !timer.fired(self.now) {
+            return Reminder::At(timer.due);
+        }
+        self.limited_until().map_or(Reminder::Due, Reminder::At)
+    }
+
+    /// What is held, until the next reminder at the latest.
+    fn sooner(&self, decision: Decision) -> Decision {
+        match (decision, self.reminder()) {
+            (Decision::Hold(reason, until), Reminder::At(at)) => {
+                Decision::Hold(reason, Some(until.map_or(at, |until| until.min(at))))
+            }
+            (decision, _) => decision,
+        }
     }
 
     /// Nothing is pending; a new shape may still be waiting for its pause or its place.

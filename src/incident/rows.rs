@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::model::{
-    Account, AccountKey, ChatName, ChatState, Delivery, DeliveryKey, Incident, IncidentId, KeptLine,
-    LedgerDelta, LedgerRow, LineKey, NoticeKey, NoticeKind, NoticeRow, Now, State, Timer, TokenGate,
+    Account, AccountKey, BelowCount, By, ChatName, ChatState, Delivery, DeliveryKey, Incident, IncidentId,
+    KeptLine, LedgerDelta, LedgerRow, LineKey, NoticeKey, NoticeKind, NoticeRow, Now, RuleName, State, Timer,
+    TokenGate, Waiting, WaitingKey,
 };
 
 /// All rows. Reading is free; a row is changed only through a `*_mut` method, which marks it.
@@ -17,6 +18,9 @@ pub(super) struct Rows {
     accounts: BTreeMap<AccountKey, LedgerRow>,
     chats: BTreeMap<ChatName, ChatState>,
     notices: BTreeMap<ChatName, BTreeMap<NoticeKind, NoticeRow>>,
+    /// Windows of `at_least`.
+    waiting: BTreeMap<RuleName, BTreeMap<By, Waiting>>,
+    below: BTreeMap<RuleName, u64>,
     token_gate: TokenGate,
     /// Fires when a token that was refused is tried again. Not stored: whoever mends a token restarts.
     token_pause: Option<Timer>,
@@ -52,6 +56,10 @@ struct Changed {
     chats: BTreeSet<ChatName>,
     notices: BTreeSet<NoticeKey>,
     notices_gone: BTreeSet<NoticeKey>,
+    waiting: BTreeSet<WaitingKey>,
+    waiting_gone: BTreeSet<WaitingKey>,
+    below: BTreeSet<RuleName>,
+    below_gone: BTreeSet<RuleName>,
     token_gate: bool,
 }
 
@@ -107,6 +115,19 @@ impl Rows {
                 .or_default()
                 .insert(row.key.kind, row);
         }
+        for window in &state.waiting {
+            let mut window = window.clone();
+            window.resume(now);
+            rows.waiting
+                .entry(window.key.rule.clone())
+                .or_default()
+                .insert(window.key.by.clone(), window);
+        }
+        rows.below = state
+            .below
+            .iter()
+            .map(|count| (count.rule.clone(), count.below))
+            .collect();
         rows
     }
 
@@ -120,6 +141,8 @@ impl Rows {
             lines_gone: changed.lines_gone.into_iter().collect(),
             accounts_gone: changed.accounts_gone.into_iter().collect(),
             notices_gone: changed.notices_gone.into_iter().collect(),
+            waiting_gone: changed.waiting_gone.into_iter().collect(),
+            below_gone: changed.below_gone.into_iter().collect(),
             ..LedgerDelta::default()
         };
         for id in &changed.incidents {
@@ -159,6 +182,20 @@ impl Rows {
                 row.saved = now;
                 delta.notices.push(row.clone());
             }
+        }
+        for key in &changed.waiting {
+            let window = self
+                .waiting
+                .get_mut(&key.rule)
+                .and_then(|rule| rule.get_mut(&key.by));
+            if let Some(window) = window {
+                window.saved = now;
+                delta.waiting.push(window.clone());
+            }
+        }
+        for rule in changed.below {
+            let below = self.below.get(&rule).copied().unwrap_or_default();
+            delta.below.push(BelowCount { rule, below });
         }
         if changed.token_gate {
             self.token_gate.saved = now;
@@ -363,6 +400,61 @@ impl Rows {
         }
         self.changed.notices.remove(key);
         self.changed.notices_gone.insert(key.clone());
+    }
+
+    pub(super) fn all_waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.values().flat_map(BTreeMap::values)
+    }
+
+    /// How many windows a rule has.
+    pub(super) fn windows(&self, rule: &RuleName) -> usize {
+        self.waiting.get(rule).map_or(0, BTreeMap::len)
+    }
+
+    /// Whether there is a window already.
+    pub(super) fn waits(&self, key: &WaitingKey) -> bool {
+        self.waiting
+            .get(&key.rule)
+            .is_some_and(|windows| windows.contains_key(&key.by))
+    }
+
+    pub(super) fn waiting_mut(&mut self, key: &WaitingKey) -> &mut Waiting {
+        self.changed.waiting.insert(key.clone());
+        self.changed.waiting_gone.remove(key);
+        self.waiting
+            .entry(key.rule.clone())
+            .or_default()
+            .entry(key.by.clone())
+            .or_insert_with(|| Waiting::new(key.clone(), Now::default()))
+    }
+
+    pub(super) fn remove_waiting(&mut self, key: &WaitingKey) {
+        if let Some(windows) = self.waiting.get_mut(&key.rule) {
+            windows.remove(&key.by);
+        }
+        self.changed.waiting.remove(key);
+        self.changed.waiting_gone.insert(key.clone());
+    }
+
+    pub(super) fn below(&self, rule: &RuleName) -> u64 {
+        self.below.get(rule).copied().unwrap_or_default()
+    }
+
+    /// The rules that left something below.
+    pub(super) fn rules_below(&self) -> impl Iterator<Item = &RuleName> {
+        self.below.keys()
+    }
+
+    pub(super) fn below_mut(&mut self, rule: &RuleName) -> &mut u64 {
+        self.changed.below.insert(rule.clone());
+        self.changed.below_gone.remove(rule);
+        self.below.entry(rule.clone()).or_default()
+    }
+
+    pub(super) fn remove_below(&mut self, rule: &RuleName) {
+        self.below.remove(rule);
+        self.changed.below.remove(rule);
+        self.changed.below_gone.insert(rule.clone());
     }
 
     pub(super) fn token_gate_mut(&mut self) -> &mut TokenGate {

@@ -1,8 +1,11 @@
 //! How a rule's incidents live, checked.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{ChatName, Rate, RuleName, Severity};
+
+use super::silence::SilentHours;
 
 /// Everything the room needs to know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub struct Settings {
     pub chats: Vec<ChatName>,
     /// Those of them that are told notices.
     pub notices: Vec<ChatName>,
+    /// When messages make no sound, for the chats that say so.
+    pub silent: BTreeMap<ChatName, SilentHours>,
 }
 
 /// The incident half of one `[[rules]]` entry.
@@ -22,16 +27,20 @@ pub struct RuleSettings {
     pub name: RuleName,
     /// How loud it is.
     pub severity: Severity,
-    /// Who is told; never empty, no chat twice.
+    /// Who is told, no chat twice: those of its chats that show rules of its severity, which may be none.
     pub chats: Vec<ChatName>,
     /// What tells its incidents apart.
     pub by: Vec<String>,
+    /// What it takes to open one; absent: a single match.
+    pub at_least: Option<AtLeast>,
     /// How long the first burst is gathered.
     pub wait: Duration,
     /// The least time between two requests for one incident in one chat.
     pub every: Duration,
     /// How long without a match until it is over.
     pub quiet: Duration,
+    /// How often it rings again while it goes on; absent: never.
+    pub remind: Option<Duration>,
     /// What rings after the opening.
     pub ring: Ring,
     /// At most so many rings per chat; absent: no bound.
@@ -58,13 +67,24 @@ impl RuleSettings {
             severity: Severity::default(),
             chats: vec![ChatName::new(chat)],
             by: Vec::new(),
+            at_least: None,
             wait: Self::WAIT,
             every: Self::EVERY,
             quiet: Self::QUIET,
+            remind: None,
             ring: Ring::default(),
             limit: Some(Self::LIMIT),
         }
     }
+}
+
+/// So many found events within so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtLeast {
+    /// How many, per `by` values.
+    pub count: u64,
+    /// The length of the window that slides over them.
+    pub within: Duration,
 }
 
 /// What rings after the opening.

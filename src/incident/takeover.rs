@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AccountKey, ChatName, DeliveryKey, Ended, IncidentId, Now};
+use crate::model::{AccountKey, ChatName, DeliveryKey, Ended, IncidentId, Now, Timer};
 
 use super::booking;
 use super::incidents::Incidents;
@@ -15,12 +15,14 @@ impl Incidents {
     pub(super) fn take_over(&mut self, chats: &[ChatName], now: Now) {
         self.settle_attempts_found(now);
         self.fit_queues_to_rules();
+        self.fit_reminders_to_rules(now);
         self.fail_deliveries_of_nothing();
         self.end_incidents_of_removed_rules(now);
         self.fail_what_removed_chats_were_owed(chats);
         self.end_incidents_that_reach_other_chats(now);
         self.forget_what_is_told();
         self.mark_removed_accounts(now);
+        self.fit_windows_to_rules();
     }
 
     fn keys(&self) -> Vec<DeliveryKey> {
@@ -58,6 +60,23 @@ impl Incidents {
             while !forwards && self.rows.pop_line(&key).is_some() {}
             if changed && let Some(delivery) = self.rows.delivery_mut(&key) {
                 delivery.dropped = dropped;
+            }
+        }
+    }
+
+    /// Reminders go on at the pace that rules.toml says now.
+    fn fit_reminders_to_rules(&mut self, now: Now) {
+        for key in self.keys() {
+            let Some(delivery) = self.rows.delivery(&key) else {
+                continue;
+            };
+            let wanted = self.rule(&delivery.rule).remind;
+            let told = delivery.message_id.is_some() || delivery.replaces;
+            if !told || delivery.remind.map(|timer| timer.length) == wanted {
+                continue;
+            }
+            if let Some(delivery) = self.rows.delivery_mut(&key) {
+                delivery.remind = wanted.map(|remind| Timer::start(now.moment, remind));
             }
         }
     }
@@ -113,11 +132,12 @@ impl Incidents {
                 .deliveries_of(id)
                 .map(|delivery| &delivery.key.chat)
                 .collect();
-            let nobody = reached.is_empty();
+            // A rule that no chat shows has incidents that reach nobody.
+            let orphan = reached.is_empty() && (incident.is_over() || !wanted.is_empty());
             if wanted != reached && !incident.is_over() {
                 self.grouper.end(&mut self.rows, id, Ended::Quiet, now);
             }
-            if nobody {
+            if orphan {
                 self.rows.remove_incident(id);
             }
         }

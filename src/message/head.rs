@@ -10,7 +10,7 @@ use super::fit;
 use super::sanitise::Clean;
 use super::text::TextBuilder;
 use super::words::{counted, matches, thousands};
-use crate::model::{By, Card, Carried, Ended, Incident, Phase, Severity};
+use crate::model::{By, Card, Carried, Ended, Incident, Phase, Severity, Timestamp};
 
 /// Most UTF-16 units of a rule's or host's name, of one `by` value with its name, and of a path.
 const NAME: usize = 80;
@@ -52,9 +52,7 @@ impl<'a> Head<'a> {
 
     /// How many, since when: the lines that change.
     pub(super) fn state(&self, out: &mut TextBuilder) {
-        if self.card.repeat {
-            out.say("\n⚠ ").bold("may repeat").say(" an earlier message");
-        }
+        self.repeats(out);
         out.say("\n").bold(&self.sum());
         if self.card.told_elsewhere > 0 {
             out.say(&format!(
@@ -64,6 +62,23 @@ impl<'a> Head<'a> {
         }
         out.say("\n")
             .say(&self.clock.span(self.incident.first, self.incident.last));
+    }
+
+    /// How long it has gone on at that time, and how many.
+    pub(super) fn still(&self, out: &mut TextBuilder, at: Timestamp) {
+        self.repeats(out);
+        let after = duration(between(self.incident.first, at));
+        let total = matches(self.incident.total);
+        out.say("\n")
+            .bold(&format!("still going on after {after}, {total}"));
+        out.say("\n")
+            .say(&self.clock.span(self.incident.first, self.incident.last));
+    }
+
+    fn repeats(&self, out: &mut TextBuilder) {
+        if self.card.repeat {
+            out.say("\n⚠ ").bold("may repeat").say(" an earlier message");
+        }
     }
 
     /// The files its matches stood in, at most `most` of them by name, newest last.

@@ -75,10 +75,10 @@ prop_compose! {
     }
 }
 
-/// The four kinds of card about an incident.
+/// The five kinds of card about an incident.
 fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
     let lines = || incident.lines.iter().collect();
-    vec![
+    let mut kinds = vec![
         CardKind::Live,
         CardKind::FollowUp(
             incident
@@ -95,7 +95,12 @@ fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
             before,
             dropped: before / 3,
         },
-    ]
+    ];
+    // What is over is not reminded of.
+    if !incident.is_over() {
+        kinds.push(CardKind::Reminder { at: incident.last });
+    }
+    kinds
 }
 
 /// Telegram's rules about entities, checked without the builder. Returns the text outside `code` and `pre`.
@@ -195,7 +200,7 @@ fn check(rendered: &Rendered, card: &Card<'_>) {
         CardKind::Live => assert!(covers.shown.contains(&incident.lines.back().unwrap().nth)),
         CardKind::FollowUp(_) => assert!(!covers.shapes.is_empty()),
         CardKind::Lines { .. } => assert!(covers.lines > 0 && covers.shown.contains(&incident.lines[0].nth)),
-        CardKind::Resolved => {}
+        CardKind::Reminder { .. } | CardKind::Resolved => {}
     }
 }
 

@@ -1,4 +1,4 @@
-//! The four kinds of message, each put together from its parts.
+//! The five kinds of message, each put together from its parts.
 //!
 //! Parts are written from the top, and each part gets the room that is left for it, so no message is ever
 //! too long. Two promises shape the order: the total stands in the head, before anything that grows; and
@@ -13,7 +13,9 @@ use super::sanitise::Clean;
 use super::shapes::Shapes;
 use super::text::{LIMIT, TextBuilder};
 use super::words::{counted, thousands};
-use crate::model::{Card, CardKind, Covers, Ended, Incident, KeptLine, Phase, Rendered, ShapeCount, ShapeId};
+use crate::model::{
+    Card, CardKind, Covers, Ended, Incident, KeptLine, Phase, Rendered, ShapeCount, ShapeId, Timestamp,
+};
 
 /// So many files are named.
 const FILES: usize = 3;
@@ -38,6 +40,7 @@ pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
     match &card.kind {
         CardKind::Live => page.live(card.incident),
         CardKind::FollowUp(shapes) => page.follow_up(card.incident, shapes),
+        CardKind::Reminder { at } => page.reminder(*at),
         CardKind::Resolved => page.resolved(card.incident),
         CardKind::Lines {
             lines,
@@ -117,6 +120,12 @@ impl Page<'_> {
         self.body_begins();
         let shapes = incident.shapes.iter().filter(|shape| wanted.contains(&shape.id));
         Shapes::fit(shapes, 0, self.out.room()).write(&mut self.out, &mut self.covers);
+    }
+
+    /// All of it is the head's: the log has said nothing new.
+    fn reminder(&mut self, at: Timestamp) {
+        self.head.names(&mut self.out, "");
+        self.head.still(&mut self.out, at);
     }
 
     fn resolved(&mut self, incident: &Incident) {

@@ -241,6 +241,21 @@ fn a_follow_up_shows_the_new_shape() {
 }
 
 #[test]
+fn a_reminder_says_how_long_it_has_gone_on_and_how_many_there_were() {
+    let incident = storm();
+    let card = Card {
+        kind: CardKind::Reminder { at: at("06:10:05") },
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&card), @r"
+    🔴 ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *still going on after 4 h, 4,812 matches*
+    02:10:04 – 02:17:41
+    ");
+}
+
+#[test]
 fn the_line_that_resolved_it() {
     let incident = over(
         storm(),

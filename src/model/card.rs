@@ -1,6 +1,6 @@
 //! What a message is made from, and what comes of it.
 
-use super::{Carried, Covers, Incident, KeptLine, ShapeId, Text};
+use super::{Carried, Covers, Incident, KeptLine, ShapeId, Text, Timestamp};
 
 /// Everything one message about an incident says.
 #[derive(Clone, Debug)]
@@ -26,6 +26,11 @@ pub enum CardKind<'a> {
     Live,
     /// A short reply that shows these new shapes.
     FollowUp(Vec<ShapeId>),
+    /// A short reply that says that it still goes on.
+    Reminder {
+        /// When that is said.
+        at: Timestamp,
+    },
     /// The short reply that shows the line that resolved it.
     Resolved,
     /// `ring = "all"`: these lines, in order; as many as fit, at least one.

@@ -56,6 +56,9 @@ pub struct Delivery {
     pub ring_pause: Option<Timer>,
     /// Follow-up rings confirmed so far: each doubles the pause before the next.
     pub follow_ups: u32,
+    /// The next reminder not before this fires; absent until the chat has its message.
+    #[serde(default)]
+    pub remind: Option<Timer>,
     /// The request in flight. New messages commit it before they are sent, so one found at start may have
     /// arrived.
     pub attempt: Option<Attempt>,
@@ -95,7 +98,8 @@ impl Delivery {
 
     /// Turns the timers of a stored row into timers of this process.
     pub fn resume(&mut self, now: Now) {
-        for timer in [&mut self.pause, &mut self.ring_pause].into_iter().flatten() {
+        let timers = [&mut self.pause, &mut self.ring_pause, &mut self.remind];
+        for timer in timers.into_iter().flatten() {
             *timer = timer.resume(self.saved, now);
         }
         if self.owed_since.is_some() {
@@ -113,6 +117,8 @@ pub enum AttemptKind {
     Open,
     /// A short reply that shows new shapes.
     Reply,
+    /// A short reply that says that it still goes on.
+    Remind,
     /// `ring = "all"`: the next lines.
     Batch,
     /// The reply that says what resolved it.

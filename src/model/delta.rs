@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountKey, ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId, KeptLine,
-    LedgerRow, LogName, NoticeKey, NoticeRow, Now, Position, RuleName, StoreId, Timer,
+    AccountKey, BelowCount, ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId,
+    KeptLine, LedgerRow, LogName, NoticeKey, NoticeRow, Now, Position, RuleName, StoreId, Timer, Waiting,
+    WaitingKey,
 };
 
 /// Counts the commits of a store. A commit names the turn it follows.
@@ -62,6 +63,14 @@ pub struct LedgerDelta {
     pub chats: Vec<ChatState>,
     /// The gate of the whole bot, if it changed.
     pub token_gate: Option<TokenGate>,
+    /// Windows of `at_least` that changed.
+    pub waiting: Vec<Waiting>,
+    /// Windows that are empty.
+    pub waiting_gone: Vec<WaitingKey>,
+    /// New totals of what stayed below `at_least`.
+    pub below: Vec<BelowCount>,
+    /// Totals of rules that are long gone.
+    pub below_gone: Vec<RuleName>,
     /// Notices that changed.
     pub notices: Vec<NoticeRow>,
     /// Notices for chats that get none any more.
@@ -113,6 +122,10 @@ pub struct State {
     pub chats: Vec<ChatState>,
     /// The gate of the whole bot.
     pub token_gate: TokenGate,
+    /// Windows of `at_least`.
+    pub waiting: Vec<Waiting>,
+    /// What stayed below `at_least`.
+    pub below: Vec<BelowCount>,
     /// Notices, and their pauses.
     pub notices: Vec<NoticeRow>,
 }
@@ -133,6 +146,8 @@ impl State {
             accounts: Vec::new(),
             chats: Vec::new(),
             token_gate: TokenGate::default(),
+            waiting: Vec::new(),
+            below: Vec::new(),
             notices: Vec::new(),
         }
     }

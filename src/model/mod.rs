@@ -18,6 +18,7 @@ mod rate;
 mod severity;
 mod text;
 mod time;
+mod waiting;
 
 pub use card::{Card, CardKind, Rendered};
 pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey};
@@ -37,3 +38,4 @@ pub use rate::Rate;
 pub use severity::Severity;
 pub use text::{Entity, EntityKind, Form, Text};
 pub use time::{Moment, Now, Timer, Timestamp};
+pub use waiting::{BelowCount, Waiting, WaitingKey};

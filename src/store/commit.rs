@@ -19,8 +19,8 @@ use super::fault::{self, Fault};
 use super::row::{self, Line, Meta, ONLY, Row};
 use super::{Store, open, schema};
 use crate::model::{
-    Delivery, Delta, FoundCount, Gap, HostDelta, Incident, LedgerDelta, LedgerRow, NoticeRow, Position,
-    TurnNo,
+    BelowCount, Delivery, Delta, FoundCount, Gap, HostDelta, Incident, LedgerDelta, LedgerRow, NoticeRow,
+    Position, TurnNo, Waiting,
 };
 
 /// At most this many gaps are kept; the oldest go first.
@@ -205,6 +205,14 @@ fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Resul
     put_all(transaction, &delta.chats, |chat| chat.name.as_str().to_owned())?;
     put_all(transaction, delta.token_gate.as_slice(), |_| ONLY.to_owned())?;
     put_all(transaction, &delta.notices, |notice| row::notice(&notice.key))?;
+    put_all(transaction, &delta.waiting, |waiting| row::waiting(&waiting.key))?;
+    put_all(transaction, &delta.below, |below| below.rule.as_str().to_owned())?;
+    for key in &delta.waiting_gone {
+        schema::delete::<Waiting>(transaction, &row::waiting(key))?;
+    }
+    for rule in &delta.below_gone {
+        schema::delete::<BelowCount>(transaction, rule.as_str())?;
+    }
     for id in &delta.incidents_gone {
         schema::delete::<Incident>(transaction, &row::incident(*id))?;
     }

@@ -13,8 +13,8 @@ use super::fault::{self, Fault};
 use super::row::{self, Line, Meta, Row};
 use super::schema;
 use crate::model::{
-    ChatState, Delivery, FoundCount, Gap, Incident, LedgerRow, LogName, NoticeRow, Position, State, StoreId,
-    TokenGate, TurnNo,
+    BelowCount, ChatState, Delivery, FoundCount, Gap, Incident, LedgerRow, LogName, NoticeRow, Position,
+    State, StoreId, TokenGate, TurnNo, Waiting,
 };
 
 /// At most this many damaged rows are kept; the oldest go first.
@@ -96,6 +96,8 @@ impl Rows {
             ChatState::KIND => state.chats.push(row::decode(value)?),
             TokenGate::KIND => state.token_gate = row::decode(value)?,
             NoticeRow::KIND => state.notices.push(row::decode(value)?),
+            Waiting::KIND => state.waiting.push(row::decode(value)?),
+            BelowCount::KIND => state.below.push(row::decode(value)?),
             Gap::KIND => {
                 let number = row::gap_number(key).ok_or("its key is no number")?;
                 state.gaps.push(row::decode(value)?);

@@ -7,13 +7,16 @@
 //! The trap: a kind's word, a key's text and the checksum are a file format. Changing any of them makes
 //! every stored row of the kind look damaged.
 
+use std::fmt::Write as _;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::model::{
-    AccountKey, ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId, KeptLine,
-    LedgerRow, LineKey, LogName, NoticeKey, NoticeRow, Position, StoreId, TokenGate, TurnNo,
+    AccountKey, BelowCount, By, ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident,
+    IncidentId, KeptLine, LedgerRow, LineKey, LogName, NoticeKey, NoticeRow, Position, StoreId, TokenGate,
+    TurnNo, Waiting, WaitingKey,
 };
 
 /// The version in every value this program writes. A change of a row type that old rows do not fit raises
@@ -49,6 +52,8 @@ kinds! {
     ChatState = "chat",
     TokenGate = "token_gate",
     NoticeRow = "notice",
+    Waiting = "waiting",
+    BelowCount = "below",
 }
 
 /// A queued line; the key is in the value too, since the text of a key is not parsed back.
@@ -92,6 +97,17 @@ pub(super) fn line(key: &LineKey) -> String {
 /// The key of an account. The length of the first name keeps "a b" + "c" and "a" + "b c" apart.
 pub(super) fn account(key: &AccountKey) -> String {
     format!("{} {} {}", key.rule.as_str().len(), key.rule, key.chat)
+}
+
+/// The key of a window. The lengths keep the names and values apart, as in [`account`].
+pub(super) fn waiting(key: &WaitingKey) -> String {
+    let WaitingKey { rule, by: By(values) } = key;
+    let mut text = format!("{} {rule}", rule.as_str().len());
+    for (name, value) in values {
+        // A `String` takes everything.
+        let _ = write!(text, " {} {name} {} {value}", name.len(), value.len());
+    }
+    text
 }
 
 /// The key of a row of notices. No kind's word has a blank, so what follows it is the whole name.
@@ -173,6 +189,21 @@ mod tests {
             prop_assert_ne!(sum(&kind, &key, &value), sum(&kind, &key, &format!("{value}x")));
             prop_assert_ne!(sum(&kind, &key, &value), sum(&key, &kind, &format!("{value} ")));
         }
+    }
+
+    #[test]
+    fn windows_of_other_values_never_share_a_key() {
+        let key = |values: &[(&str, &str)]| {
+            let pairs = values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            waiting(&WaitingKey {
+                rule: RuleName::new("r"),
+                by: By(pairs.collect()),
+            })
+        };
+        assert_ne!(key(&[("a", "b 1 c 1 d")]), key(&[("a", "b"), ("c", "d")]));
+        assert_ne!(key(&[("a", "")]), key(&[]));
     }
 
     /// Rows once said only whether the next text was plain.

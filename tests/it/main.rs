@@ -15,6 +15,7 @@ mod support;
 mod bad_input;
 mod chats;
 mod check;
+mod conditions;
 mod control;
 mod disk;
 mod documents;

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::word;
 use crate::config::problem::Report;
-use crate::config::raw;
 use crate::config::table::{NumberOrText, Spot, Word};
-use crate::model::{ChatName, ChatTarget, Rate};
+use crate::config::{keys, raw, value};
+use crate::incident::SilentHours;
+use crate::model::{ChatName, ChatTarget, Rate, Severity};
 use crate::telegram::ChatSettings;
 
 /// What a chat takes per minute if nobody says otherwise; the sender's own defaults.
@@ -24,9 +27,22 @@ const GENERAL_TOPIC: i64 = 1;
 
 pub(in crate::config) const ID_HELP: &str = "an id is a number such as 53395910 (a person), -1001234567890 (a group), or \"@name\" of a public channel";
 
-/// Checks all of them.
-pub(super) fn check(chats: &[raw::Chat], report: &mut Report<'_>) -> Vec<ChatSettings> {
-    chats.iter().map(|chat| check_one(chat, report)).collect()
+/// One chat, for each room that deals with it.
+pub(super) struct Chat {
+    pub(super) telegram: ChatSettings,
+    pub(super) silent: Option<SilentHours>,
+    /// Rules below it are not told here.
+    pub(super) show_level: Severity,
+}
+
+/// Checks all of them. `zone` is whose day it is where a chat does not say it.
+pub(super) fn check(chats: &[raw::Chat], zone: &TimeZone, report: &mut Report<'_>) -> Vec<Chat> {
+    let check = |chat: &raw::Chat| Chat {
+        telegram: check_one(chat, report),
+        silent: silent(chat, zone, report),
+        show_level: word::severity(chat.show_level.as_ref(), "show_level", report).unwrap_or(Severity::Info),
+    };
+    chats.iter().map(check).collect()
 }
 
 /// Who is told notices: those that say so; if none says anything, the first one.
@@ -61,6 +77,78 @@ fn check_one(chat: &raw::Chat, report: &mut Report<'_>) -> ChatSettings {
         limit: chat.limit.as_ref().and_then(|word| limit(word, &target, report)),
         target,
     }
+}
+
+/// When it is silent.
+fn silent(chat: &raw::Chat, zone: &TimeZone, report: &mut Report<'_>) -> Option<SilentHours> {
+    let own = chat.timezone.as_ref().map(|word| timezone(word, report));
+    let Some(word) = &chat.silent_hours else {
+        if let Some(word) = &chat.timezone {
+            let what = "`timezone` does nothing without `silent_hours`".to_owned();
+            let help = "add silent_hours = \"22:00-07:00\", or set the variable TZ if you mean the times in messages";
+            report.warn(Some(&word.at), what, help);
+        }
+        return None;
+    };
+    let zone = own.flatten().unwrap_or_else(|| zone.clone());
+    let Some((from, to)) = value::hours(&word.value) else {
+        report.problem(
+            &word.at,
+            format!("{:?} is no part of the day", word.value),
+            "write two times with a line between them: silent_hours = \"22:00-07:00\"",
+        );
+        return None;
+    };
+    if from == to {
+        report.problem(
+            &word.at,
+            format!("{:?} ends where it begins", word.value),
+            "write \"00:00-24:00\" for all day, or take the line out for never",
+        );
+        return None;
+    }
+    Some(SilentHours { from, to, zone })
+}
+
+fn timezone(word: &Word, report: &mut Report<'_>) -> Option<TimeZone> {
+    let name = word.value.trim();
+    let zone = TimeZone::get(name).ok();
+    if zone.is_none() {
+        let help = match zone_like(name) {
+            Some(like) => format!("did you mean \"{like}\"?"),
+            None => "write a name such as \"Asia/Seoul\", \"Europe/Berlin\" or \"UTC\"".to_owned(),
+        };
+        report.problem(&word.at, format!("there is no time zone {name:?}"), help);
+    }
+    zone
+}
+
+/// The zone that was probably meant: by its whole name, else by that of its city.
+fn zone_like(name: &str) -> Option<String> {
+    fn city(name: &str) -> &str {
+        name.rsplit('/').next().unwrap_or(name)
+    }
+    let spelled = name.replace(' ', "_");
+    let all: Vec<String> = jiff::tz::db()
+        .available()
+        .map(|zone| zone.as_str().to_owned())
+        .collect();
+    let whole = || keys::nearest(&spelled, all.iter().map(String::as_str));
+    let cities = || {
+        all.iter()
+            .filter(|zone| zone.contains('/'))
+            .map(|zone| city(zone))
+    };
+    let of_city = || {
+        let like = keys::nearest(city(&spelled), cities())?;
+        all.iter().find(|zone| city(zone) == like).map(String::as_str)
+    };
+    let found = if spelled.contains('/') {
+        whole().or_else(of_city)
+    } else {
+        of_city().or_else(whole)
+    };
+    found.map(str::to_owned)
 }
 
 /// A chat's id as text: a number, or `@name`. Absent if it is neither.

@@ -4,19 +4,26 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::chats::Chat;
 use super::{conditions, logs, rule_tests, word};
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw::{self, Shared};
 use crate::config::table::{Word, Words};
 use crate::event::Format;
-use crate::incident::{self, Ring};
+use crate::incident::{self, AtLeast, Ring};
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 use crate::scan::{self, Pattern};
 
 const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_mins(10);
 const EVERY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24);
 const QUIET: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
+
+const REMIND: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
+
+/// As many as an incident keeps lines: all that wait belong to the opening.
+const COUNT: RangeInclusive<i64> = 2..=200;
+const WITHIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
 
 /// Names in `by` that are no captures.
 const BUILT_IN: [&str; 3] = ["file", "host", "log"];
@@ -41,7 +48,7 @@ impl Rule {
 }
 
 /// Checks all of them.
-pub(super) fn check(file: &raw::File, report: &mut Report<'_>) -> Vec<Rule> {
+pub(super) fn check(file: &raw::File, chats: &[Chat], report: &mut Report<'_>) -> Vec<Rule> {
     word::unique(
         "rule",
         file.rules.iter().filter_map(|rule| rule.name.as_ref()),
@@ -50,7 +57,7 @@ pub(super) fn check(file: &raw::File, report: &mut Report<'_>) -> Vec<Rule> {
     let defaults = Values::read(&file.defaults, file, report);
     file.rules
         .iter()
-        .map(|rule| check_one(rule, &defaults, file, report))
+        .map(|rule| check_one(rule, &defaults, file, chats, report))
         .collect()
 }
 
@@ -63,9 +70,11 @@ struct Values {
     unless: Option<Vec<Pattern>>,
     /// Checked against the captures of each rule later.
     by: Option<Words>,
+    at_least: Option<AtLeast>,
     wait: Option<Duration>,
     every: Option<Duration>,
     quiet: Option<Duration>,
+    remind: Option<Duration>,
     ring: Option<Ring>,
     limit: Option<Rate>,
     redact: Vec<Pattern>,
@@ -74,7 +83,7 @@ struct Values {
 impl Values {
     fn read(shared: &Shared, file: &raw::File, report: &mut Report<'_>) -> Self {
         Self {
-            severity: severity(shared.severity.as_ref(), report),
+            severity: word::severity(shared.severity.as_ref(), "severity", report),
             chats: shared.chats.as_ref().map(|words| chats(words, file, report)),
             logs: shared.logs.as_ref().map(|words| log_names(words, file, report)),
             unless: shared
@@ -82,9 +91,11 @@ impl Values {
                 .as_ref()
                 .map(|words| pattern::compile(Some(words), Role::Unless, report)),
             by: shared.by.clone(),
+            at_least: shared.at_least.as_ref().and_then(|raw| at_least(raw, report)),
             wait: word::duration(shared.wait.as_ref(), "wait", &WAIT, report),
             every: word::duration(shared.every.as_ref(), "every", &EVERY, report),
             quiet: word::duration(shared.quiet.as_ref(), "quiet", &QUIET, report),
+            remind: word::duration(shared.remind.as_ref(), "remind", &REMIND, report),
             ring: ring(shared.ring.as_ref(), report),
             limit: word::rate(shared.limit.as_ref(), report),
             redact: pattern::compile(shared.redact.as_ref(), Role::Redact, report),
@@ -99,9 +110,11 @@ impl Values {
             logs: self.logs.or_else(|| defaults.logs.clone()),
             unless: self.unless.or_else(|| defaults.unless.clone()),
             by: self.by.or_else(|| defaults.by.clone()),
+            at_least: self.at_least.or(defaults.at_least),
             wait: self.wait.or(defaults.wait),
             every: self.every.or(defaults.every),
             quiet: self.quiet.or(defaults.quiet),
+            remind: self.remind.or(defaults.remind),
             ring: self.ring.or(defaults.ring),
             limit: self.limit.or(defaults.limit),
             // Both: a rule that names a secret of its own must not let everybody's out.
@@ -110,7 +123,13 @@ impl Values {
     }
 }
 
-fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut Report<'_>) -> Rule {
+fn check_one(
+    rule: &raw::Rule,
+    defaults: &Values,
+    file: &raw::File,
+    all_chats: &[Chat],
+    report: &mut Report<'_>,
+) -> Rule {
     if let Some(name) = &rule.name {
         word::name(name, report);
     }
@@ -139,14 +158,18 @@ fn check_one(rule: &raw::Rule, defaults: &Values, file: &raw::File, report: &mut
     stray_resolve(rule, &resolve, &by, report);
     let ring = values.ring.unwrap_or_default();
     let name = RuleName::new(rule.name.as_ref().map_or("", |name| &name.value));
+    let severity = values.severity.unwrap_or_default();
+    let chats = values.chats.unwrap_or_else(|| only_chat(rule, file, report));
     let incident = incident::RuleSettings {
         name: name.clone(),
-        severity: values.severity.unwrap_or_default(),
-        chats: values.chats.unwrap_or_else(|| only_chat(rule, file, report)),
+        severity,
+        chats: shown_in(chats, severity, rule, all_chats, report),
         by: by.clone(),
+        at_least: values.at_least,
         wait: values.wait.unwrap_or(incident::RuleSettings::WAIT),
         every: values.every.unwrap_or(incident::RuleSettings::EVERY),
         quiet: values.quiet.unwrap_or(incident::RuleSettings::QUIET),
+        remind: values.remind,
         ring,
         limit: values
             .limit
@@ -194,24 +217,53 @@ fn no_fields(rule: &raw::Rule, has_fields: bool, report: &mut Report<'_>) {
     }
 }
 
-fn severity(word: Option<&Word>, report: &mut Report<'_>) -> Option<Severity> {
-    let choices = [
-        Severity::Info,
-        Severity::Warning,
-        Severity::Error,
-        Severity::Critical,
-    ]
-    .map(|severity| (severity.as_str(), severity));
-    let others = [
-        ("warn", "warning"),
-        ("err", "error"),
-        ("fatal", "critical"),
-        ("crit", "critical"),
-        ("high", "critical"),
-        ("low", "info"),
-        ("debug", "info"),
-    ];
-    word::choice(word, "severity", &choices, &others, report)
+/// Those of a rule's chats that show rules of its severity.
+fn shown_in(
+    named: Vec<ChatName>,
+    severity: Severity,
+    rule: &raw::Rule,
+    chats: &[Chat],
+    report: &mut Report<'_>,
+) -> Vec<ChatName> {
+    let fits = |name: &ChatName| {
+        let chat = chats.iter().find(|chat| chat.telegram.name == *name);
+        chat.is_none_or(|chat| chat.show_level <= severity)
+    };
+    let some = !named.is_empty();
+    let shown: Vec<ChatName> = named.into_iter().filter(fits).collect();
+    if some && shown.is_empty() {
+        report.warn(
+            Some(&rule.at),
+            "no chat shows what this rule finds".into(),
+            format!(
+                "its severity is \"{}\" and the `show_level` of all its chats is above that; lower one, or name another chat",
+                severity.as_str()
+            ),
+        );
+    }
+    shown
+}
+
+fn at_least(raw: &raw::AtLeast, report: &mut Report<'_>) -> Option<AtLeast> {
+    let within = word::duration(raw.within.as_ref(), "within", &WITHIN, report);
+    let count = raw.count.as_ref()?;
+    if !COUNT.contains(&count.value) {
+        let help = format!(
+            "write a number from {} to {}; without `at_least` a single match is enough",
+            COUNT.start(),
+            COUNT.end()
+        );
+        report.problem(
+            &count.at,
+            format!("{} is out of bounds for `count`", count.value),
+            help,
+        );
+        return None;
+    }
+    Some(AtLeast {
+        count: count.value.unsigned_abs(),
+        within: within?,
+    })
 }
 
 fn ring(word: Option<&Word>, report: &mut Report<'_>) -> Option<Ring> {

@@ -1,6 +1,7 @@
 //! `[telegram]`: the way to the Bot API and the token.
 
-use super::{chats, word};
+use super::chats::Chat;
+use super::word;
 use crate::config::problem::Report;
 use crate::config::table::Word;
 use crate::config::token::{FILE_VARIABLE, TokenSource, VARIABLE};
@@ -10,8 +11,13 @@ use crate::telegram::{Settings, Token};
 /// The variable that names the server where rules.toml does not.
 const URL_VARIABLE: &str = "TELEGRAM_API_URL";
 
-/// Checks the table and the chats.
-pub(super) fn check(file: &raw::File, env: &Environment, report: &mut Report<'_>) -> (Settings, TokenSource) {
+/// Checks the table; the chats were checked before.
+pub(super) fn check(
+    file: &raw::File,
+    chats: &[Chat],
+    env: &Environment,
+    report: &mut Report<'_>,
+) -> (Settings, TokenSource) {
     let telegram = &file.telegram;
     word::only(
         telegram.updates.as_ref(),
@@ -23,7 +29,7 @@ pub(super) fn check(file: &raw::File, env: &Environment, report: &mut Report<'_>
     let settings = Settings {
         api_url: api_url(telegram.api_url.as_ref(), env, report),
         proxy: telegram.proxy.as_ref().map(|word| proxy(word, report)),
-        chats: chats::check(&file.chats, report),
+        chats: chats.iter().map(|chat| chat.telegram.clone()).collect(),
     };
     (settings, token(telegram, env, report))
 }

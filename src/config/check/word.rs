@@ -9,6 +9,7 @@ use crate::config::keys;
 use crate::config::problem::Report;
 use crate::config::table::Word;
 use crate::config::value;
+use crate::model::Severity;
 
 /// Characters of a name at most: names stand in messages, buttons and metrics.
 const MAX_NAME: usize = 64;
@@ -116,6 +117,27 @@ pub(super) fn promised<T>(
         format!("write one of {}", built.join(", ")),
     );
     true
+}
+
+/// A severity.
+pub(super) fn severity(word: Option<&Word>, key: &str, report: &mut Report<'_>) -> Option<Severity> {
+    let choices = [
+        Severity::Info,
+        Severity::Warning,
+        Severity::Error,
+        Severity::Critical,
+    ]
+    .map(|severity| (severity.as_str(), severity));
+    let others = [
+        ("warn", "warning"),
+        ("err", "error"),
+        ("fatal", "critical"),
+        ("crit", "critical"),
+        ("high", "critical"),
+        ("low", "info"),
+        ("debug", "info"),
+    ];
+    choice(word, key, &choices, &others, report)
 }
 
 /// A value of which only one kind is built; the others are promised.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{BASE, Environment, parse, plain, right};
 
-use crate::incident::{Ring, RuleSettings};
+use crate::incident::{AtLeast, Ring, RuleSettings};
 use crate::model::{ChatName, ChatTarget, LogName, Rate, Severity};
 use crate::scan::Pattern;
 use crate::tail::{Glob, Start, Watch};
@@ -214,15 +214,20 @@ fn a_glob_that_begins_here_loses_its_dot() {
 
 #[test]
 fn the_keys_of_a_rule_arrive() {
-    let keys = "all = 'x(?P<user>\\d+)'\nunless = ['no']\nseverity = \"critical\"\nchats = \"me\"\nby = [\"user\", \"file\"]\nwait = \"0s\"\n\
-        every = \"1m\"\nquiet = \"1h\"\nring = \"first\"\nresolve = ['up', 'back']\nlimit = \"5/d\"\nlogs = [\"app\"]\n";
+    let keys = "all = 'x(?P<user>\\d+)'\nunless = ['no']\nseverity = \"critical\"\nchats = \"me\"\nby = [\"user\", \"file\"]\nwait = \"0s\"\nat_least = { count = 5, within = \"1m\" }\n\
+        every = \"1m\"\nquiet = \"1h\"\nremind = \"4h\"\nring = \"first\"\nresolve = ['up', 'back']\nlimit = \"5/d\"\nlogs = [\"app\"]\n";
     let settings = right(&format!("{}{keys}", plain()));
     let expected = RuleSettings {
         severity: Severity::Critical,
         by: vec!["user".into(), "file".into()],
+        at_least: Some(AtLeast {
+            count: 5,
+            within: Duration::from_mins(1),
+        }),
         wait: Duration::ZERO,
         every: Duration::from_mins(1),
         quiet: Duration::from_hours(1),
+        remind: Some(Duration::from_hours(4)),
         ring: Ring::First,
         limit: Some(Rate {
             count: 5,
@@ -436,4 +441,42 @@ fn tests_of_a_rule_are_lines_of_its_logs() {
          { line = 'level=error', match = false }]\n[[rules]]",
     );
     assert_eq!(right(&text).tests, 2);
+}
+
+/// [`plain`] with a chat as a table that holds these lines.
+fn chat(lines: &str) -> String {
+    plain().replace(
+        "[chats]\nme = 53395910\n",
+        &format!("[chats.me]\nid = 53395910\n{lines}\n"),
+    )
+}
+
+#[test]
+fn silent_hours_are_of_the_chats_zone_else_of_the_environments() {
+    let hours = |settings: super::Settings| settings.incident.silent[&ChatName::new("me")].clone();
+    let seoul = hours(right(&chat(
+        "silent_hours = '22:00-07:00'\ntimezone = 'Asia/Seoul'",
+    )));
+    let zone = jiff::tz::TimeZone::get("Asia/Seoul").unwrap();
+    assert_eq!((seoul.from, seoul.to, seoul.zone), (1_320, 420, zone));
+    let here = hours(with_env(
+        &chat("silent_hours = '12:30-24:00'"),
+        [("TZ", "Europe/Berlin")],
+    ));
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    assert_eq!((here.from, here.to, here.zone), (750, 1_440, zone));
+    assert!(right(&plain()).incident.silent.is_empty());
+}
+
+#[test]
+fn a_chat_gets_the_rules_of_its_level_and_above() {
+    let text = |severity: &str| {
+        let chats = "[chats]\nme = 7\n[chats.ops]\nid = -8\nshow_level = 'error'\n";
+        let rule = format!("chats = ['ops', 'me']\nseverity = '{severity}'\n");
+        format!("{}{rule}", plain().replace("[chats]\nme = 53395910\n", chats))
+    };
+    let told = |severity| right(&text(severity)).incident.rules.remove(0).chats;
+    assert_eq!(told("warning"), [ChatName::new("me")]);
+    assert_eq!(told("error"), [ChatName::new("ops"), ChatName::new("me")]);
+    assert_eq!(told("critical"), [ChatName::new("ops"), ChatName::new("me")]);
 }

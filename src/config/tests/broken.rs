@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, wait, every, quiet, ring, resolve, limit, redact, tests
+      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, wait, every, quiet, remind, ring, resolve, limit, redact, tests
 
     1 problem
     ");
@@ -81,14 +81,14 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
 fn a_key_that_is_not_built_yet_is_refused() {
     let told = wrong_rule(
         r#"match = 'x'
-¦remind = "4h""#,
+¦template = "x""#,
     );
     insta::assert_snapshot!(told, @r#"
-    rules.toml:9:1: `remind` is not supported yet
+    rules.toml:9:1: `template` is not supported yet
       |
-    9 | remind = "4h"
-      | ^^^^^^
-      = help: take the line out; a new shape rings again as it is
+    9 | template = "x"
+      | ^^^^^^^^
+      = help: take the line out
 
     1 problem
     "#);
@@ -1522,5 +1522,135 @@ tests = [{ line = ¦'{"level":"info"}', match = true }, { line = ¦'oops', match
        = help: the line has no field "level"; write it as it stands in the file
 
     11 problems
+    "#);
+}
+
+/// A chat that holds these lines, in a file that is right otherwise.
+fn wrong_chat(marked: &str) -> String {
+    let chat = format!("[chats.me]\nid = 53395910\n{marked}\n");
+    wrong(&plain().replace("[chats]\nme = 53395910\n", &chat))
+}
+
+#[test]
+fn a_zone_that_is_misspelt_or_only_a_city_offers_the_whole_name() {
+    for (written, meant) in [
+        ("Asia/Soul", "Asia/Seoul"),
+        ("Seoul", "Asia/Seoul"),
+        ("america/new york", "America/New_York"),
+    ] {
+        let told = wrong_chat(&format!("silent_hours = '22:00-07:00'\ntimezone = ¦'{written}'"));
+        assert!(
+            told.contains(&format!("there is no time zone {written:?}")),
+            "{told}"
+        );
+        assert!(told.contains(&format!("did you mean \"{meant}\"?")), "{told}");
+    }
+    let told = wrong_chat("silent_hours = '22:00-07:00'\ntimezone = ¦'Asia/Soul'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:4:12: there is no time zone "Asia/Soul"
+      |
+    4 | timezone = 'Asia/Soul'
+      |            ^^^^^^^^^^^
+      = help: did you mean "Asia/Seoul"?
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_zone_that_is_like_no_other_says_how_zones_are_named() {
+    let told = wrong_chat("silent_hours = '22:00-07:00'\ntimezone = ¦'+09:00'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:4:12: there is no time zone "+09:00"
+      |
+    4 | timezone = '+09:00'
+      |            ^^^^^^^^
+      = help: write a name such as "Asia/Seoul", "Europe/Berlin" or "UTC"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn hours_that_are_no_part_of_the_day_are_refused() {
+    let told = wrong_chat("silent_hours = ¦'22-7'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:3:16: "22-7" is no part of the day
+      |
+    3 | silent_hours = '22-7'
+      |                ^^^^^^
+      = help: write two times with a line between them: silent_hours = "22:00-07:00"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn hours_that_end_where_they_begin_are_refused() {
+    let told = wrong_chat("silent_hours = ¦'07:00-07:00'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:3:16: "07:00-07:00" ends where it begins
+      |
+    3 | silent_hours = '07:00-07:00'
+      |                ^^^^^^^^^^^^^
+      = help: write "00:00-24:00" for all day, or take the line out for never
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn an_unknown_level_of_a_chat_offers_the_word_that_is_meant() {
+    let told = wrong_chat("show_level = ¦'warn'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:3:14: "warn" is not a value of `show_level`
+      |
+    3 | show_level = 'warn'
+      |              ^^^^^^
+      = help: did you mean "warning"? Allowed: "info", "warning", "error", "critical"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_threshold_that_is_a_number_is_refused() {
+    let told = wrong_rule("match = 'x'\nat_least = ¦5");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:12: `at_least` must be a table
+      |
+    9 | at_least = 5
+      |            ^
+      = help: write at_least = { count = 5, within = "1m" }
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_threshold_of_one_is_none() {
+    let told = wrong_rule("match = 'x'\nat_least = { count = ¦1, within = '1m' }");
+    insta::assert_snapshot!(told, @r"
+    rules.toml:9:22: 1 is out of bounds for `count`
+      |
+    9 | at_least = { count = 1, within = '1m' }
+      |                      ^
+      = help: write a number from 2 to 200; without `at_least` a single match is enough
+
+    1 problem
+    ");
+}
+
+#[test]
+fn a_threshold_without_its_time_is_refused() {
+    let told = wrong_rule("match = 'x'\nat_least = ¦{ count = 5 }");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:12: `within` is missing
+      |
+    9 | at_least = { count = 5 }
+      |            ^^^^^^^^^^^^^
+      = help: say within how long: within = "1m"
+
+    1 problem
     "#);
 }

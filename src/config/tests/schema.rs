@@ -58,6 +58,7 @@ files = ['/logs/*.log']
 name = 'panic'
 match = 'panicked at'
 tests = [{ line = 'panicked at', match = true }]
+at_least = { count = 5, within = '1m' }
 ";
 
 /// The file with another value for one key, or without it.
@@ -71,6 +72,7 @@ fn with(table: Table, key: &str, value: Option<&Value>) -> Toml {
         Table::Log => inside(&mut file, "logs"),
         Table::Rule => inside(&mut file, "rules"),
         Table::Test => inside(inside(&mut file, "rules"), "tests"),
+        Table::AtLeast => inside(inside(&mut file, "rules"), "at_least"),
         Table::Defaults => inside(&mut file, "defaults"),
     };
     match value {
@@ -118,6 +120,7 @@ fn probes() -> Vec<Value> {
             '', ' ', 'x', 'ab c', '한글', '5', '0', '-7', '+7', '@ab', '@abcd', '@4bcd', '${X:-1}', 'a${X:-s}', '$${X}',
             '1ms', '5s', '15 m', '2min', '1h', '1d', '1w', '1.5h', '300s ', '0s',
             '300B', '1KB', '1kB', '64KiB', ' 1 MB', '1MiB', '1kib', '1GB',
+            '22:00-07:00', '7:30 - 24:00', '22:00', '25:00-07:00', 'Asia/Seoul',
             '1/s', '18 / min', '12/h', '+500/h', '5/d', '0/h', '00/h', '010/m', '1/w', '1/sec',
             'off', 'OFF', 'poll', 'plain', 'Plain', 'json', 'utf-8', 'UTF-8', 'auto', 'events', 'end', 'beginning', 'new',
             'first', 'all', 'info', 'warning', 'error', 'critical', 'Error', 'http://127.0.0.1:1', 'socks5h://proxy:1080',
@@ -142,6 +145,7 @@ fn every_table_of_the_schema_has_the_keys_that_are_accepted_and_no_other() {
         (Table::Log, "/properties/logs/items"),
         (Table::Rule, "/properties/rules/items"),
         (Table::Test, "/properties/rules/items/properties/tests/items"),
+        (Table::AtLeast, "/properties/rules/items/properties/at_least"),
         (Table::Defaults, "/properties/defaults"),
     ];
     assert_eq!(tables.map(|(table, _)| table), Table::ALL);

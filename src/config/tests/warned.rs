@@ -143,3 +143,34 @@ fn a_zone_that_does_not_exist_is_warned_about_without_a_line() {
       = help: times are shown in the machine's zone; set TZ to a name such as Asia/Seoul
     "#);
 }
+
+/// A chat as a table that holds these lines.
+fn chat(lines: &str) -> String {
+    plain().replace(
+        "[chats]\nme = 53395910\n",
+        &format!("[chats.me]\nid = 53395910\n{lines}\n"),
+    )
+}
+
+#[test]
+fn a_zone_without_silent_hours_does_nothing() {
+    insta::assert_snapshot!(warned(&chat("timezone = 'Asia/Seoul'")), @r#"
+    warning: rules.toml:3:12: `timezone` does nothing without `silent_hours`
+      |
+    3 | timezone = 'Asia/Seoul'
+      |            ^^^^^^^^^^^^
+      = help: add silent_hours = "22:00-07:00", or set the variable TZ if you mean the times in messages
+    "#);
+}
+
+#[test]
+fn a_rule_that_no_chat_shows_is_warned_about() {
+    let text = format!("{}severity = 'warning'\n", chat("show_level = 'error'"));
+    insta::assert_snapshot!(warned(&text), @r#"
+    warning: rules.toml:7:1: no chat shows what this rule finds
+      |
+    7 | [[rules]]
+      | ^^^^^^^^^
+      = help: its severity is "warning" and the `show_level` of all its chats is above that; lower one, or name another chat
+    "#);
+}

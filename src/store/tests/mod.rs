@@ -24,11 +24,11 @@ use super::damage::{Damage, with};
 use super::row::{self, Row};
 use super::{CommitError, FILE, OpenError, Opened, Store, WAL, schema};
 use crate::model::{
-    Account, AccountKey, Attempt, AttemptId, AttemptKind, By, Carried, ChatName, ChatState, Delivery,
-    DeliveryKey, Delta, Ended, FileKey, Form, FoundCount, Gap, GapKind, Head, HostDelta, Identity, Incident,
-    IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Moment, Notice, NoticeAttempt, NoticeKey,
-    NoticeKind, NoticeRow, Now, Origin, Parked, Phase, Position, RuleName, Severity, ShapeCount, ShapeId,
-    State, StoreId, Timer, Timestamp, TokenGate, TurnNo,
+    Account, AccountKey, Attempt, AttemptId, AttemptKind, BelowCount, By, Carried, ChatName, ChatState,
+    Delivery, DeliveryKey, Delta, Ended, FileKey, Form, Found, FoundCount, Gap, GapKind, Head, HostDelta,
+    Identity, Incident, IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Moment, Notice,
+    NoticeAttempt, NoticeKey, NoticeKind, NoticeRow, Now, Origin, Parked, Phase, Position, RuleName,
+    Severity, ShapeCount, ShapeId, State, StoreId, Timer, Timestamp, TokenGate, TurnNo, Waiting, WaitingKey,
 };
 
 fn now() -> Now {
@@ -129,6 +129,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         shown_shapes: BTreeSet::from([ShapeId(4), ShapeId(5)]),
         pause: Some(timer()),
         ring_pause: None,
+        remind: None,
         follow_ups: 2,
         attempt: Some(Attempt {
             id: AttemptId(u128::MAX),
@@ -231,8 +232,36 @@ fn everything(n: u64, text: &str) -> Delta {
                 saved: now(),
             }),
             notices: vec![notices(text)],
+            waiting: vec![waiting(text)],
+            below: vec![BelowCount {
+                rule: RuleName::new("db error"),
+                below: n,
+            }],
             ..LedgerDelta::default()
         },
+    }
+}
+
+fn waiting(text: &str) -> Waiting {
+    let key = WaitingKey {
+        rule: RuleName::new("db error"),
+        by: By(vec![("user".into(), text.into())]),
+    };
+    let found = Found {
+        rule: key.rule.clone(),
+        by: key.by.clone(),
+        count: 2,
+        first: Timestamp(1),
+        last: Timestamp(2),
+        shapes: Vec::new(),
+        other: 2,
+        lines: [kept(1, text)].into(),
+        kept: text.len(),
+        files: vec!["/logs/a.log".into()],
+    };
+    Waiting {
+        found: [(timer(), found)].into(),
+        ..Waiting::new(key, now())
     }
 }
 
@@ -295,6 +324,8 @@ fn rows(state: &State) -> BTreeMap<(&'static str, String), String> {
     add(&mut map, &state.chats, |row| row.name.to_string());
     add(&mut map, &[state.token_gate], |_| String::new());
     add(&mut map, &state.notices, |row| row::notice(&row.key));
+    add(&mut map, &state.waiting, |row| row::waiting(&row.key));
+    add(&mut map, &state.below, |row| row.rule.to_string());
     map
 }
 
@@ -315,5 +346,7 @@ fn filled(store: StoreId, turn: u64, delta: &Delta) -> State {
         chats: ledger.chats,
         token_gate: ledger.token_gate.unwrap_or_default(),
         notices: ledger.notices,
+        waiting: ledger.waiting,
+        below: ledger.below,
     }
 }

@@ -1,0 +1,114 @@
+//! The hours in which a chat hears nothing but what is critical.
+//!
+//! They are hours of the wall in the chat's zone: where the clock is put forward the hour that does not exist is
+//! not missed, and where it is put back the hour that comes twice is silent twice.
+
+use jiff::tz::TimeZone;
+
+use crate::model::Timestamp;
+
+/// From one time of the day to another, over midnight if the end is the earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SilentHours {
+    /// The first silent minute of the day.
+    pub from: u16,
+    /// The first minute that is not silent any more, up to 24:00; never the same as `from`.
+    pub to: u16,
+    /// Whose day.
+    pub zone: TimeZone,
+}
+
+impl SilentHours {
+    /// Whether a message makes no sound at this time. A time that no clock shows is not silent: what could ring
+    /// rather rings.
+    pub fn cover(&self, at: Timestamp) -> bool {
+        let Ok(at) = jiff::Timestamp::from_millisecond(at.0) else {
+            return false;
+        };
+        let time = at.to_zoned(self.zone.clone()).time();
+        let minute = u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs());
+        if self.from < self.to {
+            (self.from..self.to).contains(&minute)
+        } else {
+            minute >= self.from || minute < self.to
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn hours(from: u16, to: u16, zone: &str) -> SilentHours {
+        SilentHours {
+            from: from * 60,
+            to: to * 60,
+            zone: TimeZone::get(zone).unwrap(),
+        }
+    }
+
+    fn covers(hours: &SilentHours, at: &str) -> bool {
+        let at: jiff::Timestamp = at.parse().unwrap();
+        hours.cover(Timestamp(at.as_millisecond()))
+    }
+
+    #[test]
+    fn silence_begins_with_its_first_minute_and_ends_before_its_last_over_midnight_and_within_a_day() {
+        let night = hours(22, 7, "UTC");
+        for (at, silent) in [
+            ("2026-11-21T21:59:59.999Z", false),
+            ("2026-11-21T22:00:00Z", true),
+            ("2026-11-22T00:00:00Z", true),
+            ("2026-11-22T06:59:59.999Z", true),
+            ("2026-11-22T07:00:00Z", false),
+        ] {
+            assert_eq!(covers(&night, at), silent, "{at}");
+        }
+        let noon = hours(12, 13, "UTC");
+        for (at, silent) in [
+            ("2026-11-21T11:59:59Z", false),
+            ("2026-11-21T12:00:00Z", true),
+            ("2026-11-21T12:59:59Z", true),
+            ("2026-11-21T13:00:00Z", false),
+        ] {
+            assert_eq!(covers(&noon, at), silent, "{at}");
+        }
+        let always = hours(0, 24, "UTC");
+        assert!(covers(&always, "2026-11-21T23:59:59Z") && covers(&always, "2026-11-22T00:00:00Z"));
+    }
+
+    #[test]
+    fn the_hours_are_those_of_the_zone() {
+        let seoul = hours(22, 7, "Asia/Seoul");
+        assert!(!covers(&seoul, "2026-11-21T12:59:59Z"));
+        assert!(covers(&seoul, "2026-11-21T13:00:00Z"));
+        assert!(covers(&seoul, "2026-11-21T21:59:59Z"));
+        assert!(!covers(&seoul, "2026-11-21T22:00:00Z"));
+    }
+
+    #[test]
+    fn when_the_clock_is_put_forward_the_missing_hour_is_not_waited_for() {
+        // 2026-03-29 in Berlin: after 01:59:59 comes 03:00.
+        let hours = hours(1, 2, "Europe/Berlin");
+        assert!(covers(&hours, "2026-03-29T00:59:59Z"));
+        assert!(!covers(&hours, "2026-03-29T01:00:00Z"));
+    }
+
+    #[test]
+    fn when_the_clock_is_put_back_the_hour_that_comes_twice_is_silent_twice() {
+        // 2026-10-25 in Berlin: after the first 02:59:59 comes 02:00 again.
+        let hours = hours(2, 3, "Europe/Berlin");
+        for (at, silent) in [
+            ("2026-10-24T23:59:59Z", false),
+            ("2026-10-25T00:00:00Z", true),
+            ("2026-10-25T00:59:59Z", true),
+            ("2026-10-25T01:00:00Z", true),
+            ("2026-10-25T01:59:59Z", true),
+            ("2026-10-25T02:00:00Z", false),
+        ] {
+            assert_eq!(covers(&hours, at), silent, "{at}");
+        }
+    }
+}
