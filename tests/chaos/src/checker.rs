@@ -303,7 +303,7 @@ impl Reading {
             for line in told::lines(&told.first).flatten() {
                 if let Some(before) = seen.insert(line.id, told.is_labelled()) {
                     again += 1;
-                    labelled &= before || told.is_labelled();
+                    labelled &= told.is_labelled() || (before && self.forgetful);
                     continue;
                 }
                 let before = newest.insert(line.id.series, line.id.number);
@@ -373,7 +373,9 @@ impl Reading {
                 other.unit() == told.unit() && began
             };
             let known = live.iter().rposition(same);
-            let mut labelled = told.is_labelled() || known.is_some_and(|known| live[known].is_labelled());
+            let forgotten = |before: bool| before && self.forgetful;
+            let mut labelled =
+                told.is_labelled() || forgotten(known.is_some_and(|known| live[known].is_labelled()));
             let again = match (told.kind(), known) {
                 (Kind::Opening, Some(known)) => {
                     live[known] = told;
@@ -385,7 +387,7 @@ impl Reading {
                 }
                 (kind, _) => {
                     let before = replies.insert((kind, told.unit()), told.is_labelled());
-                    labelled = told.is_labelled() || before == Some(true);
+                    labelled = told.is_labelled() || forgotten(before == Some(true));
                     rule.lasts() && before.is_some()
                 }
             };

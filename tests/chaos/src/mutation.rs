@@ -162,8 +162,20 @@ fn of_a_renamed_file(site: &Site) -> io::Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// A message comes again of which no line had come twice before.
 fn repeat(record: &mut Vec<Request>) -> io::Result<()> {
-    let (at, _) = forwarded(record).next().ok_or_else(|| broken("no line"))?;
+    let chat = |at: usize| record[at].chat;
+    let once = |at: usize, line: &Line| {
+        let line = line.to_string();
+        let beside = record.iter().enumerate().filter(|(other, request)| {
+            *other != at && request.chat == chat(at) && matches!(request.verdict, Answer::Stored { .. })
+        });
+        !beside
+            .into_iter()
+            .any(|(other, _)| record_text(record, other).contains(&line))
+    };
+    let found = forwarded(record).find(|(at, line)| once(*at, line));
+    let (at, _) = found.ok_or_else(|| broken("every line came twice"))?;
     let mut again = record[at].clone();
     let ids = record.iter().filter_map(|request| match request.verdict {
         Answer::Stored { message_id } if request.chat == again.chat => Some(message_id),
