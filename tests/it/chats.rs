@@ -381,7 +381,7 @@ fn a_wrong_rules_toml_stops_it_only_where_it_says_how_to_reach_telegram() {
 
     let missing = sandbox.finish(&["chats", "--config", "nowhere.toml"]);
     let (code, _, stderr) = told(&sandbox, &missing);
-    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(code, Some(2), "{stderr}");
     assert!(
         stderr.contains("nowhere.toml (from --config) does not exist"),
         "{stderr}"

@@ -1,8 +1,10 @@
 //! A disk that takes nothing: what is owed is sent all the same, nothing new is read, and nothing is lost when
 //! it takes something again, or when the process dies before.
 
-use botapi::Message;
+use botapi::{Fault, FaultKind, Message};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use tailgram::store::Store;
 
 use crate::support::{ME, Running, Sandbox, labelled, total, until};
 
@@ -97,6 +99,38 @@ fn a_stop_while_the_disk_takes_nothing_ends_in_time_and_says_so() {
         said.contains("the state could not be written before the end"),
         "{said}"
     );
+}
+
+/// A match is stored, the chat is closed for so long, and the disk takes nothing from before it opens again; absent if
+/// the machine was too slow for that.
+fn owed_with_a_full_disk(seconds: u64) -> Option<(Sandbox, Running)> {
+    let sandbox = sandbox();
+    let running = start(&sandbox);
+    let closed = FaultKind::TooMany {
+        retry_after: Some(seconds.into()),
+    };
+    sandbox
+        .api
+        .faults()
+        .push(Fault::once(closed).method("sendMessage"));
+    sandbox.append("app.log", "ERROR 1\n");
+    until("the chat is closed, and that is stored", || {
+        let state = Store::peek(&sandbox.path("state")).unwrap();
+        state.chats.iter().any(|chat| chat.flooded)
+    });
+    disk(&running, true);
+    messages(&sandbox).is_empty().then_some((sandbox, running))
+}
+
+#[test]
+fn what_was_stored_before_the_disk_was_full_is_told_with_that_word_too() {
+    let mut windows = [4, 16, 64].into_iter();
+    let (sandbox, running) = windows.find_map(owed_with_a_full_disk).unwrap();
+    until("it is told", || !messages(&sandbox).is_empty());
+    disk(&running, false);
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    let messages = messages(&sandbox);
+    assert!(messages.len() == 1 && labelled(&messages[0]), "{messages:?}");
 }
 
 /// A disk that fails to read, a few times from the n-th read on, while the state is opened.

@@ -95,6 +95,10 @@ fn a_file_that_cannot_be_read_is_told_with_the_reason_and_again_when_it_can() {
     let Some(command) = as_nobody(&sandbox, "notices", &["run"]) else {
         return;
     };
+    fs::create_dir(sandbox.path("state")).unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(sandbox.path("state"), Some(65_534), Some(65_534)).unwrap();
+    }
     let _running = sandbox.spawn(command);
     let texts = told(&sandbox, "cannot read");
     assert!(

@@ -88,8 +88,8 @@ const REHEARSE: &str = "    tailgram check --logs
 ";
 
 const RUN: &str = "
-Then send it. @BotFather in Telegram makes a bot and its token; write to the bot once, so that it may answer. `tailgram
-chats` says which chats it can see, with their ids:
+Then send it. @BotFather in Telegram makes a bot and its token. Write to the bot once, so that it may answer;
+`tailgram chats` says which chats it can see, with their ids:
 
     export TELEGRAM_BOT_TOKEN=…
 ";
