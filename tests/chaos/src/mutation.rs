@@ -195,7 +195,12 @@ fn swap(record: &mut [Request]) -> io::Result<()> {
         let [(at, one), (beside, two)] = pair else {
             return false;
         };
-        at == beside && one.id.series == two.id.series
+        // Of a line that came before, the first coming counts.
+        let earlier = |line: &Line| {
+            let line = line.to_string();
+            (0..*at).any(|before| record_text(record, before).contains(&line))
+        };
+        at == beside && one.id.series == two.id.series && !earlier(one) && !earlier(two)
     });
     let Some([(at, one), (_, two)]) = pair else {
         return Err(broken("no two lines of a series in a message"));
