@@ -93,6 +93,12 @@ pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| full.contains(&code))
 }
 
+/// Whether the system failed, which says nothing about the file.
+pub(super) fn may_pass(error: &io::Error) -> bool {
+    let failed = [Errno::IO, Errno::STALE, Errno::NOMEM, Errno::TIMEDOUT].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| failed.contains(&code))
+}
+
 /// Reads at `offset` until `buffer` is full or the file ends.
 pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;

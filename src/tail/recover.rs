@@ -34,7 +34,12 @@ pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
         if identity::has_compressed_name(&path) {
             continue;
         }
-        let Ok(seen) = Seen::at(&path) else { continue };
+        let seen = match Seen::at(&path) {
+            Ok(seen) => seen,
+            // It may be the one that is looked for; the folder is asked again.
+            Err(error) if identity::may_pass(&error) => return Err(error),
+            Err(_) => continue,
+        };
         if seen.regular {
             let generation = identity::is_generation(&entry.file_name().to_string_lossy(), &base);
             found.push(Sibling {

@@ -37,6 +37,8 @@ pub struct Reading {
     /// The first few things that are wrong, in words.
     wrong: Vec<String>,
     damaged: bool,
+    /// Its disk took nothing for a while.
+    forgetful: bool,
     sung: bool,
 }
 
@@ -58,10 +60,9 @@ pub fn read(site: &Site) -> io::Result<Reading> {
     let mut reading = Reading {
         figures: Figures::default(),
         wrong: Vec::new(),
-        damaged: files
-            .notes
-            .iter()
-            .any(|note| matches!(note, Note::Fault { class, .. } if class == "K7")),
+        damaged: files.suffered(|class, _| class == "K7"),
+        forgetful: files
+            .suffered(|class, what| class == "V1" || what.contains("ENOSPC") || what.contains("EIO")),
         sung: false,
     };
     reading.doings(&files);
@@ -102,6 +103,12 @@ impl Files {
             }
         }
         Ok(files)
+    }
+
+    /// Whether a fault of this class and in these words was injected.
+    fn suffered(&self, is: impl Fn(&str, &str) -> bool) -> bool {
+        let fault = |note: &Note| matches!(note, Note::Fault { class, what } if is(class, what));
+        self.notes.iter().any(fault)
     }
 
     /// What a rule must have found.
@@ -288,13 +295,15 @@ impl Reading {
 
     /// The lines that a chat was told.
     fn arrivals(&mut self, files: &Files, rule: Rule, chat: i64) -> BTreeSet<Id> {
-        let mut seen = BTreeSet::new();
+        // Each with whether a message that brought it said that it may repeat.
+        let mut seen: BTreeMap<Id, bool> = BTreeMap::new();
         let mut newest: BTreeMap<u32, u64> = BTreeMap::new();
         for told in files.told_of(rule, chat) {
-            let mut again = 0;
+            let (mut again, mut labelled) = (0, true);
             for line in told::lines(&told.first).flatten() {
-                if !seen.insert(line.id) {
+                if let Some(before) = seen.insert(line.id, told.is_labelled()) {
                     again += 1;
+                    labelled &= told.is_labelled() || (before && self.forgetful);
                     continue;
                 }
                 let before = newest.insert(line.id.series, line.id.number);
@@ -303,18 +312,19 @@ impl Reading {
                     self.wrong(format!("{:?} came after number {before:?}", line.id));
                 }
             }
-            self.repeated(told, again);
+            self.repeated(told, again, labelled);
         }
-        seen
+        seen.into_keys().collect()
     }
 
-    /// I5: what came again says so.
-    fn repeated(&mut self, told: &Told, lines: u64) {
+    /// I5: what came again says so. What was told while the disk took nothing said so itself: a crash forgets it, and
+    /// then it comes again as if it were new.
+    fn repeated(&mut self, told: &Told, lines: u64, labelled: bool) {
         if lines == 0 || self.damaged {
             return;
         }
         self.figures.repeats += 1;
-        if !told.is_labelled() {
+        if !labelled {
             self.figures.unlabelled += 1;
             let head: String = told.first.chars().take(300).collect();
             self.wrong(format!("it came again without a word: {head:?}"));
@@ -333,8 +343,7 @@ impl Reading {
                     self.units(files, rule, &live);
                 } else {
                     // What ended before it could be told is summed up in another message of the rule.
-                    let told: u64 = live.iter().map(|told| told.total() + told.carried()).sum();
-                    self.compare(rule, "all units", told, files.matches(rule).count() as u64);
+                    self.sum(files, rule, &live);
                 }
                 self.account_of_counts(files, rule, *chat);
             }
@@ -345,7 +354,7 @@ impl Reading {
             struck,
             ..
         } = self.figures;
-        if repeats > kills * PER_DEATH + struck {
+        if !self.forgetful && repeats > kills * PER_DEATH + struck {
             self.wrong(format!(
                 "{repeats} repeats of {kills} kills and {struck} requests in doubt"
             ));
@@ -355,7 +364,7 @@ impl Reading {
     /// Each incident's live message: where an opening was sent again, the last one.
     fn live<'f>(&mut self, files: &'f Files, rule: Rule, chat: i64) -> Vec<&'f Told> {
         let mut live: Vec<&Told> = Vec::new();
-        let mut replies = BTreeSet::new();
+        let mut replies: BTreeMap<(Kind, &str), bool> = BTreeMap::new();
         for told in files.told_of(rule, chat) {
             // An incident that lasts is known by its unit; others of the same unit by when they began, to the second.
             // Two of those may begin in one second, and then the sum tells whether the second was a repetition.
@@ -363,19 +372,26 @@ impl Reading {
                 let began = rule.lasts() || (other.since() == told.since() && told.is_labelled());
                 other.unit() == told.unit() && began
             };
-            let again = match told.kind() {
-                Kind::Opening => {
-                    let known = live.iter().rposition(same);
-                    if let Some(known) = known {
-                        live[known] = told;
-                    } else {
-                        live.push(told);
-                    }
-                    known.is_some()
+            let known = live.iter().rposition(same);
+            let forgotten = |before: bool| before && self.forgetful;
+            let mut labelled =
+                told.is_labelled() || forgotten(known.is_some_and(|known| live[known].is_labelled()));
+            let again = match (told.kind(), known) {
+                (Kind::Opening, Some(known)) => {
+                    live[known] = told;
+                    true
                 }
-                kind => rule.lasts() && !replies.insert((kind, told.unit())),
+                (Kind::Opening, None) => {
+                    live.push(told);
+                    false
+                }
+                (kind, _) => {
+                    let before = replies.insert((kind, told.unit()), told.is_labelled());
+                    labelled = told.is_labelled() || forgotten(before == Some(true));
+                    rule.lasts() && before.is_some()
+                }
             };
-            self.repeated(told, u64::from(again));
+            self.repeated(told, u64::from(again), labelled);
         }
         live
     }
@@ -400,6 +416,21 @@ impl Reading {
                 ));
             }
         }
+    }
+
+    /// The total over all units. Where the disk took nothing for a while, a message that said that it may repeat may
+    /// be of an incident that a crash made the program forget, and count nothing.
+    fn sum(&mut self, files: &Files, rule: Rule, live: &[&Told]) {
+        let total = |told: &&Told| told.total() + told.carried();
+        let most: u64 = live.iter().map(total).sum();
+        let certain: u64 = live.iter().filter(|told| !told.is_labelled()).map(total).sum();
+        let written = files.matches(rule).count() as u64;
+        let told = if self.forgetful {
+            written.clamp(certain, most.max(certain))
+        } else {
+            most
+        };
+        self.compare(rule, "all units", told, written);
     }
 
     fn compare(&mut self, rule: Rule, what: &str, told: u64, written: u64) {

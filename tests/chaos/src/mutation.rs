@@ -162,8 +162,20 @@ fn of_a_renamed_file(site: &Site) -> io::Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// A message comes again of which no line had come twice before.
 fn repeat(record: &mut Vec<Request>) -> io::Result<()> {
-    let (at, _) = forwarded(record).next().ok_or_else(|| broken("no line"))?;
+    let chat = |at: usize| record[at].chat;
+    let once = |at: usize, line: &Line| {
+        let line = line.to_string();
+        let beside = record.iter().enumerate().filter(|(other, request)| {
+            *other != at && request.chat == chat(at) && matches!(request.verdict, Answer::Stored { .. })
+        });
+        !beside
+            .into_iter()
+            .any(|(other, _)| record_text(record, other).contains(&line))
+    };
+    let found = forwarded(record).find(|(at, line)| once(*at, line));
+    let (at, _) = found.ok_or_else(|| broken("every line came twice"))?;
     let mut again = record[at].clone();
     let ids = record.iter().filter_map(|request| match request.verdict {
         Answer::Stored { message_id } if request.chat == again.chat => Some(message_id),
@@ -183,7 +195,12 @@ fn swap(record: &mut [Request]) -> io::Result<()> {
         let [(at, one), (beside, two)] = pair else {
             return false;
         };
-        at == beside && one.id.series == two.id.series
+        // Of a line that came before, the first coming counts.
+        let earlier = |line: &Line| {
+            let line = line.to_string();
+            (0..*at).any(|before| record_text(record, before).contains(&line))
+        };
+        at == beside && one.id.series == two.id.series && !earlier(one) && !earlier(two)
     });
     let Some([(at, one), (_, two)]) = pair else {
         return Err(broken("no two lines of a series in a message"));

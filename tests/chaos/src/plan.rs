@@ -98,7 +98,7 @@ const CALLS: [&str; 10] = [
     "pread64",
 ];
 /// Calls that fail, and how.
-const ERRORS: [(&str, &str); 12] = [
+const ERRORS: [(&str, &str); 11] = [
     ("fdatasync", "EIO"),
     ("pwrite64", "ENOSPC"),
     ("pwrite64", "EIO"),
@@ -110,7 +110,6 @@ const ERRORS: [(&str, &str); 12] = [
     ("rename", "EIO"),
     ("connect", "ENETUNREACH"),
     ("sendto", "ECONNRESET"),
-    ("statx", "ESTALE"),
 ];
 const HARMS: [Harm; 8] = [
     Harm::Refuse,

@@ -25,6 +25,8 @@ use crate::verdict::Verdict;
 const DRAIN_WITHIN: Duration = Duration::from_secs(100);
 /// What was summed up while its message was under way is told by the rule's next message; so there is one.
 const ONCE_MORE: Duration = Duration::from_secs(8);
+/// The same where Telegram's limits are in force, and each such line takes a place.
+const ONCE_MORE_POLITE: Duration = Duration::from_secs(45);
 /// Longer than the program's own patience with a request under way.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
@@ -45,6 +47,7 @@ pub struct Stage {
     pub random: fastrand::Rng,
     /// Whether the state lies on a disk of its own, which may be filled.
     pub own_disk: bool,
+    polite: bool,
     binaries: Binaries,
     subject: Option<Subject>,
     disk: Option<Disk>,
@@ -124,10 +127,11 @@ impl Stage {
     }
 
     fn drain(&mut self) -> io::Result<()> {
-        let (deadline, mut again) = (Instant::now() + DRAIN_WITHIN, Instant::now() + ONCE_MORE);
+        let every = if self.polite { ONCE_MORE_POLITE } else { ONCE_MORE };
+        let (deadline, mut again) = (Instant::now() + DRAIN_WITHIN, Instant::now() + every);
         while Instant::now() < deadline {
             if Instant::now() > again {
-                again += ONCE_MORE;
+                again += every;
                 self.generator.canary()?;
             }
             let quiet = self.ask_status()?.is_some_and(|status| status.owes_nothing());
@@ -194,6 +198,7 @@ fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Res
         generator,
         random,
         own_disk: disk.is_some(),
+        polite: plan.polite,
         binaries: binaries.clone(),
         subject: None,
         disk,
