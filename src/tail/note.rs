@@ -93,13 +93,10 @@ impl fmt::Display for Note {
                     globs.join(", ")
                 )
             }
-            Self::Unreadable {
-                path,
-                owner,
-                mode,
-                uid,
-                error,
-            } if !error.contains("denied") && !error.contains("not permitted") => {
+            // Only where rights are the trouble is another right the cure.
+            Self::Unreadable { path, error, .. }
+                if !error.contains("denied") && !error.contains("not permitted") =>
+            {
                 write!(f, "cannot read {}: {error}; trying again", path.display())
             }
             Self::Unreadable {
