@@ -29,17 +29,22 @@ mod cri;
 mod docker;
 mod encoding;
 mod fields;
+mod level;
 mod lines;
 mod place;
 mod recognise;
 mod settings;
+mod time;
 mod wrapped;
 
+pub(in crate::event) use around::plain_head;
 pub use around::{Event, Events, decode};
 pub use encoding::Encoding;
 pub use fields::Fields;
 pub use lines::{Lines, Placed, sample};
+pub use place::Place;
 pub use settings::{Multiline, Settings};
+pub use time::Reference;
 pub use wrapped::Scratch;
 
 pub use crate::model::Format;

@@ -65,6 +65,7 @@ pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
         quiet: timer,
         first: at("02:10:04"),
         last: at("02:17:41"),
+        logged: None,
         total: shapes.iter().map(|shape| shape.count).sum(),
         shapes,
         other: 0,
@@ -360,6 +361,22 @@ fn more_files_than_are_named_and_matches_without_a_shape() {
 }
 
 #[test]
+fn what_the_records_say_of_the_time_stands_beside_ours_where_it_is_another() {
+    let mut incident = one();
+    let logged = |first, last| {
+        Some(crate::model::Logged {
+            first: at(first),
+            last: at(last),
+        })
+    };
+    incident.logged = logged("02:10:00", "02:17:40");
+    assert!(!shown(&card(&incident)).contains("in the log"));
+    incident.logged = logged("01:10:00", "02:17:40");
+    let text = shown(&card(&incident));
+    assert!(text.contains("\nin the log 01:10:00 – 02:17:40"), "{text}");
+}
+
+#[test]
 fn hostile_text_is_only_text() {
     let text = "\u{1b}[31m<b>x</b> @admin #tag /start http://evil.example \u{202e}gnp.exe\u{1b}]0;pwn\u{7}";
     let mut incident = incident(vec![shape(1, 2, 1, "02:17:41", "old text")], line(2, 1, text));
@@ -372,7 +389,7 @@ fn hostile_text_is_only_text() {
     ⟪/logs/app/api.log⟫
     ┃2× old text
     latest:
-    ┃<b>x</b> @admin #tag /start http://evil.example ⟨U+202E⟩gnp.exe␛]0;pwn␇
+    ┃<b>x</b> @admin #tag /start http://evil.example ⟨U+202E⟩gnp.exe
     ");
 }
 
