@@ -20,7 +20,7 @@ use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, OrderCall, Ren
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
-    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
+    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Slowed, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
 
@@ -80,6 +80,7 @@ pub(super) enum Ask {
         attempt: AttemptId,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<Settled>,
     },
     /// How does a message by hand reach this chat now?
@@ -92,6 +93,7 @@ pub(super) enum Ask {
         chat: ChatName,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<()>,
     },
     /// What do the books say? For `status`.
@@ -300,8 +302,10 @@ impl Ledger {
                     attempt,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(subject.chat(), slowed);
                     let settled = self.incidents.settle(&subject, attempt, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news |= !matches!(outcome, Outcome::Sent { .. });
@@ -314,8 +318,10 @@ impl Ledger {
                     chat,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(&chat, slowed);
                     self.incidents.hear(&chat, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news = true;

@@ -208,6 +208,18 @@ fn the_rule_left() {
 }
 
 #[test]
+fn the_rule_says_something_else_now() {
+    insta::assert_snapshot!(shown(&card(&over(one(), Ended::RuleChanged))), @r"
+    ⚪ ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *rule changed: over after 12 min, 1 match*
+    02:10:04
+    ⟪/logs/app/api.log⟫
+    ┃ValueError: x
+    ");
+}
+
+#[test]
 fn a_stack_trace_is_folded() {
     let trace = "Traceback (most recent call last):\n  File \"app.py\", line 7\n\tpay()\nValueError: x";
     let incident = incident(vec![shape(1, 3, 1, "02:17:41", trace)], line(3, 1, trace));
@@ -233,6 +245,29 @@ fn a_follow_up_shows_the_new_shape() {
     };
     insta::assert_snapshot!(shown(&card), @r"
     🔴 new in ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ┃12× ERROR upstream 502 from 10.0.0.7
+    ");
+}
+
+#[test]
+fn a_rise_in_severity_says_how_bad_it_is_by_now() {
+    let mut incident = storm();
+    incident.severity = Severity::Critical;
+    let raised = |shapes| Card {
+        kind: CardKind::Raised(shapes),
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&raised(vec![])), @r"
+    🚨 now critical: ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ");
+    insta::assert_snapshot!(shown(&raised(vec![ShapeId(2)])), @r"
+    🚨 now critical: ⟪exception⟫ on ⟪web-1⟫
     ⟪service=payments⟫
     *4,812 matches*
     02:10:04 – 02:17:41
