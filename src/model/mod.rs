@@ -35,7 +35,7 @@ pub use found::{
 };
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
 pub use incident::{By, Ended, Incident, Phase};
-pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked};
+pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked, Slowed};
 pub use level::Level;
 pub use line_end::LineEnd;
 pub use manner::{Format, Joints, Manner};
