@@ -10,24 +10,24 @@
 //!
 //! Formats that wrap lines (docker, CRI) are decoded first: [`Events::lines`] makes a scratch chunk of plain
 //! lines, with a table of where each came from. The scan runs over these, and [`Lines::around`] turns places in
-//! them into places in the chunk. A program's line may come in several pieces; [`Format::whole`] tells `tail`
+//! them into places in the chunk. A program's line may come in several pieces; [`Events::whole`] tells `tail`
 //! up to where nothing is open, and `tail` holds the rest back.
 //!
 //! In JSON and logfmt the line is the text; what it says field by field ([`Fields`]) is read only of events that
 //! somebody asks about.
 //!
-//! The door that is open: *multi-line*. A variant of [`Multiline`] says whether a line begins an event; it is used
-//! by [`Events::around`] to widen its range in both directions, and by [`Format::whole`]. Callers already go on
-//! from where an event ends and hand the whole text to the rules.
+//! An event may have several lines: `multiline` says how they are put together.
 
 mod around;
 mod fields;
 mod lines;
+mod multiline;
 mod settings;
 mod wrapped;
 
 pub use around::{Event, Events, decode};
 pub use fields::Fields;
 pub use lines::{Lines, Placed, sample};
-pub use settings::{Format, Multiline, Settings, Whole};
+pub use multiline::{Language, LinePattern, Multiline};
+pub use settings::{Format, Settings};
 pub use wrapped::Scratch;

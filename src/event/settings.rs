@@ -1,6 +1,6 @@
 //! How the bytes of a log form events, checked.
 
-use super::wrapped;
+use super::Multiline;
 
 /// Everything the room needs to know about one log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,30 +46,9 @@ pub enum Format {
     Cri,
 }
 
-/// How many bytes from the start of some whole lines hold no event that goes on behind them, if no event spans
-/// more bytes than the second number but for its last line. What is left is shorter than that.
-pub type Whole = fn(&[u8], usize) -> usize;
-
 impl Format {
     /// Whether lines wrap the text and have to be decoded before they are searched.
     pub(super) fn is_wrapped(self) -> bool {
         matches!(self, Self::Docker | Self::Cri)
     }
-
-    /// Where events may end, for formats in which a line may go on in the next one.
-    pub fn whole(self) -> Option<Whole> {
-        match self {
-            Self::Plain | Self::Json | Self::Logfmt => None,
-            Self::Docker => Some(|lines, longest| wrapped::whole(Self::Docker, lines, longest)),
-            Self::Cri => Some(|lines, longest| wrapped::whole(Self::Cri, lines, longest)),
-        }
-    }
-}
-
-/// How lines form events. The door for stack traces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Multiline {
-    /// Every line is an event.
-    #[default]
-    Off,
 }

@@ -8,6 +8,7 @@ mod delivery;
 mod delta;
 mod file;
 mod found;
+mod habit;
 mod id;
 mod incident;
 mod ledger;
@@ -28,6 +29,7 @@ pub use found::{
     Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve, Row,
     SAMPLE_CHARS, ShapeCount, ShapeId,
 };
+pub use habit::{Habit, Records};
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
 pub use incident::{By, Ended, Incident, Phase};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked};
