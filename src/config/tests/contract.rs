@@ -75,7 +75,7 @@ context = { before = 2, after = 5 }
 template = "<b>{{ rule }}</b>"
 buttons = [{ text = "Runbook", url = "https://wiki.example.com/{{ service }}" }]
 redact = ['(?i)password=\S+']
-tests = [{ line = "payments: ValueError: x", match = true }]
+tests = [{ line = '{"level":"fatal","http":{"status":502},"msg":"payments: ValueError: x"}', match = true }]
 [[rules]]
 name = "backup-missing"
 match = 'backup finished'
@@ -89,7 +89,6 @@ const NOT_YET: &[&str] = &[
     "`admins`",
     "`webhook`",
     "`invite`",
-    "format = \"auto\"",
     "`hub`",
     "`context`",
     "`template`",

@@ -50,6 +50,13 @@ impl Borders<'_> {
         if event.end <= upto && how != End::Open { event.end } else { event.start }
     }
 
+    /// Whether an event can only be the rest of another one. The first bytes of a file are taken for a beginning.
+    pub(in crate::event) fn is_rest(&self, event: &Range<usize>) -> bool {
+        let place = self.place(event.start);
+        let line = event.start..self.line_end(event.start);
+        place > 0 && self.joiner.is_rest(self.text(&line), place)
+    }
+
     /// Where the event that begins at `start` ends.
     fn end(&self, start: usize) -> (usize, End) {
         let mut before = start..self.line_end(start);

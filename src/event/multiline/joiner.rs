@@ -42,6 +42,11 @@ impl<'m> Joiner<'m> {
         Self { multiline, habit }
     }
 
+    /// Whether each line is an event.
+    pub(in crate::event) fn is_off(self) -> bool {
+        *self.multiline == Multiline::Off
+    }
+
     /// What is known behind the first line of an event. `offset` is where the line begins in the file.
     pub(in crate::event) fn first(self, line: &[u8], offset: u64) -> State {
         let Some(rules) = self.rules(offset) else {

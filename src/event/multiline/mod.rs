@@ -15,13 +15,15 @@
 //! Formats that wrap lines (docker, CRI) ask the same [`Joiner`] about each decoded line, stream by stream.
 
 mod borders;
+mod decoded;
 mod head;
 mod joiner;
 mod learn;
 mod trace;
 
-pub(super) use borders::Borders;
-pub(super) use joiner::{Joiner, State};
+pub(super) use borders::{Borders, End};
+pub(super) use decoded::{Decoded, Gather, Record, Slot};
+pub(super) use joiner::Joiner;
 pub(super) use learn::{SAMPLE, learn};
 
 /// How lines form events.

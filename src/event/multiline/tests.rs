@@ -501,12 +501,15 @@ proptest! {
 fn is_one_event(name: &str) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/crashes");
     let read = |kind: &str| std::fs::read_to_string(folder.join(format!("{name}.{kind}"))).unwrap();
-    let crash = read("crash");
-    let crash = crash.trim();
-    let plain = events(&Multiline::Auto, &read("plain.log"));
+    // The numbers of processes differ from run to run.
+    let blank = |text: &str| text.split(|c: char| c.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#");
+    let found = |kind: &str| events(&Multiline::Auto, &read(kind)).iter().map(|event| blank(event)).collect::<Vec<_>>();
+    let crash = blank(read("crash").trim());
+    let crash = crash.as_str();
+    let plain = found("plain.log");
     let alone: Vec<_> = plain.iter().filter(|event| event.trim() == crash).collect();
     assert_eq!(alone.len(), 1, "{plain:#?}");
-    let dated = events(&Multiline::Auto, &read("dated.log"));
+    let dated = found("dated.log");
     let below: Vec<_> = dated.iter().filter(|event| event.trim().ends_with(crash)).collect();
     assert_eq!(below.len(), 1, "{dated:#?}");
     let above = below[0].trim().strip_suffix(crash).unwrap();
