@@ -298,7 +298,7 @@ const LOG: &[Key] = &[
     Key::new(
         "encoding",
         Kind::Text,
-        "How letters are written: \"euc-kr\", \"gbk\", \"shift_jis\", \"utf-16le\" and all other names that browsers know. A byte order mark of UTF-16 is heeded in any case.",
+        "How letters are written: \"euc-kr\", \"gbk\", \"shift_jis\", \"utf-16le\" and all other names that browsers know. A byte order mark of UTF-16 is heeded.",
     )
     .default("utf-8"),
 ];

@@ -18,13 +18,13 @@ const LINES: usize = 10;
 
 /// What the first bytes of a file at this path tell, if its lines end like this.
 pub(super) fn manner(path: &str, first: &[u8], line_end: LineEnd) -> Manner {
-    let line_end = LineEnd::marked(first).unwrap_or(line_end);
+    let line_end = LineEnd::marked(first, line_end != LineEnd::Byte).unwrap_or(line_end);
     if line_end != LineEnd::Byte {
         // No container runtime writes UTF-16.
         return Manner {
             format: Format::Plain,
             line_end,
-            open: false,
+            open: first.len() < 4,
             ..Manner::default()
         };
     }

@@ -208,6 +208,18 @@ fn the_rule_left() {
 }
 
 #[test]
+fn the_rule_says_something_else_now() {
+    insta::assert_snapshot!(shown(&card(&over(one(), Ended::RuleChanged))), @r"
+    ⚪ ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *rule changed: over after 12 min, 1 match*
+    02:10:04
+    ⟪/logs/app/api.log⟫
+    ┃ValueError: x
+    ");
+}
+
+#[test]
 fn a_stack_trace_is_folded() {
     let trace = "Traceback (most recent call last):\n  File \"app.py\", line 7\n\tpay()\nValueError: x";
     let incident = incident(vec![shape(1, 3, 1, "02:17:41", trace)], line(3, 1, trace));
@@ -233,6 +245,29 @@ fn a_follow_up_shows_the_new_shape() {
     };
     insta::assert_snapshot!(shown(&card), @r"
     🔴 new in ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ┃12× ERROR upstream 502 from 10.0.0.7
+    ");
+}
+
+#[test]
+fn a_rise_in_severity_says_how_bad_it_is_by_now() {
+    let mut incident = storm();
+    incident.severity = Severity::Critical;
+    let raised = |shapes| Card {
+        kind: CardKind::Raised(shapes),
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&raised(vec![])), @r"
+    🚨 now critical: ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ");
+    insta::assert_snapshot!(shown(&raised(vec![ShapeId(2)])), @r"
+    🚨 now critical: ⟪exception⟫ on ⟪web-1⟫
     ⟪service=payments⟫
     *4,812 matches*
     02:10:04 – 02:17:41
@@ -501,6 +536,7 @@ fn started(fresh: Option<u64>, set_aside: u64, earlier: u64) -> Notice {
         rules: 6,
         fresh,
         set_aside,
+        rolled_back: earlier == 3,
         earlier,
     }
 }
@@ -516,6 +552,7 @@ fn a_start_says_what_was_not_found_and_what_nobody_was_told() {
     ⚠ *may repeat* an earlier message
     ℹ started on ⟪web-1⟫, following 14 files, 6 rules
     2 pieces of the state are damaged and were set aside; the log says which
+    the state is older than it was left; what happened since may be told again
     no state found; 14 files are followed from their end
     3 starts before this one were not told
     ");

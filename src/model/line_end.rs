@@ -18,13 +18,20 @@ pub enum LineEnd {
 }
 
 impl LineEnd {
-    /// What a byte order mark at the start of a file says.
-    pub fn marked(first: &[u8]) -> Option<Self> {
-        match first {
-            [0xFF, 0xFE, ..] => Some(Self::Utf16Le),
-            [0xFE, 0xFF, ..] => Some(Self::Utf16Be),
-            _ => None,
-        }
+    /// What a byte order mark at the start of a file says. Where nobody said that it is in UTF-16, a letter of ASCII must
+    /// stand behind the mark: its two bytes alone may be those of anything.
+    pub fn marked(first: &[u8], said: bool) -> Option<Self> {
+        let (end, letter) = match first {
+            [0xFF, 0xFE, rest @ ..] => (Self::Utf16Le, rest),
+            [0xFE, 0xFF, rest @ ..] => (Self::Utf16Be, rest),
+            _ => return None,
+        };
+        let ascii = match (end, letter) {
+            (Self::Utf16Le, [letter, 0, ..]) | (Self::Utf16Be, [0, letter, ..]) => (1..0x80).contains(letter),
+            // No line can end before it is there.
+            (_, rest) => rest.len() < 2,
+        };
+        (said || ascii).then_some(end)
     }
 
     /// Bytes of a unit.
@@ -130,10 +137,12 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_says_which_byte_comes_first() {
-        assert_eq!(LineEnd::marked(b"\xFF\xFEa\0"), Some(LineEnd::Utf16Le));
-        assert_eq!(LineEnd::marked(b"\xFE\xFF"), Some(LineEnd::Utf16Be));
-        assert_eq!(LineEnd::marked(b"\xFF"), None);
-        assert_eq!(LineEnd::marked(b"\xEF\xBB\xBF"), None);
+        assert_eq!(LineEnd::marked(b"\xFF\xFEa\0", false), Some(LineEnd::Utf16Le));
+        assert_eq!(LineEnd::marked(b"\xFE\xFF", false), Some(LineEnd::Utf16Be));
+        assert_eq!(LineEnd::marked(b"\xFF\xFE\0 noise", false), None);
+        assert_eq!(LineEnd::marked(b"\xFF\xFE\0 noise", true), Some(LineEnd::Utf16Le));
+        assert_eq!(LineEnd::marked(b"\xFF", true), None);
+        assert_eq!(LineEnd::marked(b"\xEF\xBB\xBF", true), None);
     }
 
     #[test]

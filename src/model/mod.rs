@@ -34,7 +34,7 @@ pub use found::{
 pub use habit::{Habit, Records};
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
 pub use incident::{By, Ended, Incident, Phase};
-pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked};
+pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked, Slowed};
 pub use line_end::LineEnd;
 pub use manner::{Format, Joints, Manner};
 pub use name::{ChatName, LogName, RuleName};

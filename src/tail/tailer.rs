@@ -287,7 +287,7 @@ impl Tailer {
     fn manner(&self, file: &File, log: usize) -> io::Result<Manner> {
         let mut manner = Manner::default();
         if let Some(joints) = &self.settings.logs[log].joints {
-            let mut first = [0; 2];
+            let mut first = [0; 4];
             let read = identity::read_at(file, &mut first, 0)?;
             manner.line_end = joints.manner("", &first[..read]).line_end;
         }

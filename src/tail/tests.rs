@@ -1365,8 +1365,8 @@ struct Pairs(LineEnd);
 impl Joints for Pairs {
     fn manner(&self, _: &str, first: &[u8]) -> Manner {
         Manner {
-            line_end: LineEnd::marked(first).unwrap_or(self.0),
-            open: first.len() < 2,
+            line_end: LineEnd::marked(first, self.0 != LineEnd::Byte).unwrap_or(self.0),
+            open: first.len() < 4,
             ..Manner::default()
         }
     }

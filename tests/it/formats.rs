@@ -329,5 +329,5 @@ fn utf_16_is_read_as_it_comes_byte_by_byte_and_over_a_crash() {
         told(&sandbox).contains("ERROR 오류 🦀 2")
     });
     assert!(running.terminate().success());
-    assert_eq!(told(&sandbox).matches("🦀 1").count(), 1, "{}", told(&sandbox));
+    assert!(told(&sandbox).contains("2 matches"), "{}", told(&sandbox));
 }

@@ -13,6 +13,7 @@ use super::super::identity::{self, FileId, Seen};
 use super::super::{Mode, Note, Source, Start, Turn, Unit, lines, recover};
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
+use crate::failpoint::{self, Point};
 use crate::model::{FileKey, Head, Identity, Now, Position};
 
 impl Tailer {
@@ -35,6 +36,9 @@ impl Tailer {
                 }
                 turn.at_end += usize::from(self.start_of(follower.source.logs[0]) == Start::End);
                 follower.after = follower.after.or_else(|| self.predecessor(path, queue));
+                if follower.after.is_some() {
+                    failpoint::reach(Point::RotateSwitch);
+                }
                 if self.mode == Mode::Once {
                     follower.stop = Some(follower.size());
                 }
