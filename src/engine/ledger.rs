@@ -21,7 +21,7 @@ use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, OrderCall, Ren
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
-    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
+    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Slowed, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
 
@@ -84,6 +84,7 @@ pub(super) enum Ask {
         attempt: AttemptId,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<Settled>,
     },
     /// How does a message by hand reach this chat now?
@@ -96,6 +97,7 @@ pub(super) enum Ask {
         chat: ChatName,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<()>,
     },
     /// What do the books say? For `status`.
@@ -335,8 +337,10 @@ impl Ledger {
                     attempt,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(subject.chat(), slowed);
                     let settled = self.incidents.settle(&subject, attempt, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news |= !matches!(outcome, Outcome::Sent { .. });
@@ -350,8 +354,10 @@ impl Ledger {
                     chat,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(&chat, slowed);
                     self.incidents.hear(&chat, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news = true;

@@ -148,7 +148,7 @@ impl Engine {
         let waker = Waker::new();
         let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
-        let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
+        let lens = Lens::compile(&settings.message, &settings.logs, &settings.incident)?;
         let incidents = incidents(&settings, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
         let (status, listeners) = mpsc::channel(1);

@@ -88,6 +88,7 @@ impl Tailer {
         let path = &group.paths[0];
         let logs: Vec<usize> = group.logs.iter().copied().collect();
         let (log, max_line) = (logs[0], self.settings.logs[logs[0]].max_line);
+        let manner = self.manner(&file, log)?;
         if let Some(key) = self.shelved(&file, seen.id)
             && let Some(stored) = self.shelf.remove(&key)
         {
@@ -95,6 +96,7 @@ impl Tailer {
                 key,
                 path: text(path),
                 logs,
+                manner,
             };
             return Follower::resume(file, source, &stored, max_line, now);
         }
@@ -102,9 +104,11 @@ impl Tailer {
             key: FileKey::draw(&mut self.random),
             path: text(path),
             logs,
+            manner,
         };
         if let Some((of, at, tied)) = self.original(&file, path) {
-            let taken = identity::line_before(&file, at, max_line)?;
+            let at = manner.line_end.floor_offset(at);
+            let taken = identity::line_before(&file, at, max_line, manner.line_end)?;
             let mut follower = Follower::new(file, source, at, taken, now)?;
             match self.cuts.iter_mut().find(|cut| cut.old == of) {
                 Some(cut) => cut.copy = Some(follower.source.key),
@@ -118,7 +122,8 @@ impl Tailer {
             Start::Last(count) => lines::last(&file, seen.size, count)?,
             Start::Line(number) => lines::line(&file, number)?,
         };
-        let taken = identity::line_before(&file, at, max_line)?;
+        let at = manner.line_end.floor_offset(at);
+        let taken = identity::line_before(&file, at, max_line, manner.line_end)?;
         Follower::new(file, source, at, taken, now)
     }
 
