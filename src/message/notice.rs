@@ -15,7 +15,7 @@ use crate::model::{Gap, GapKind, Notice, NoticeCard, Text};
 const NAME: usize = 100;
 const WHY: usize = 100;
 /// Every notice is shorter than this; where there is less room, the rest is counted.
-const LONGEST: usize = 400;
+const LONGEST: usize = 500;
 /// What was noticed longer ago than this says when.
 const LATE: Duration = Duration::from_mins(1);
 
