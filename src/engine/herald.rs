@@ -9,15 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::Health;
 use crate::model::{Moment, Now};
 use crate::tail::FileStatus;
-use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
+use super::courier::lanes::Roster;
 use super::ledger::Ask;
 use super::status::{Books, Sources, Status};
 
@@ -73,8 +72,8 @@ pub(super) struct Herald {
     pub(super) asks: Sender<Ask>,
     pub(super) pulse: Pulse,
     pub(super) success: Success,
-    pub(super) chats: Vec<ChatSettings>,
-    pub(super) health: Health,
+    /// The chats, and when the program calls itself ill.
+    pub(super) roster: watch::Receiver<Arc<Roster>>,
     /// Who wants to hear a fresh status.
     pub(super) listeners: mpsc::Receiver<oneshot::Sender<Status>>,
     /// Dropped at the end: then the file goes.
@@ -131,6 +130,7 @@ impl Herald {
             Ok(Err(_)) => {}
             Err(_) => memory.open = Some(open),
         }
+        let roster = self.roster.borrow().clone();
         let now = self.clock.now();
         let books = memory.books.as_ref();
         memory.delivering_since = if books.is_some_and(|books| books.owes) {
@@ -143,8 +143,8 @@ impl Herald {
             now,
             beat: self.pulse.read(),
             books,
-            chats: &self.chats,
-            health: self.health,
+            chats: &roster.chats,
+            health: roster.health,
             delivering_since: memory.delivering_since,
         })
     }

@@ -16,16 +16,21 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
-use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
+use crate::incident::{Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
     NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
+use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
 use super::status::{Books, Found, OpenIncident};
+
+mod adopt;
+
+pub(super) use adopt::{Adoption, Due, Places};
 
 /// After a commit the next one waits this long, gathering what arrives. A lone match commits at once.
 const PACE: Duration = Duration::from_millis(50);
@@ -47,6 +52,8 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
     pub(super) found: BTreeMap<RuleName, u64>,
     pub(super) notices: Vec<Notice>,
+    /// Other settings are in force from here on.
+    pub(super) adoption: Option<Box<Adoption>>,
 }
 
 impl Batch {
@@ -57,8 +64,15 @@ impl Batch {
             && self.gaps.is_empty()
             && self.rows.is_empty()
             && self.notices.is_empty()
+            && self.adoption.is_none()
     }
 }
+
+/// Where a chat is, by the settings in force; absent for one that they do not have yet.
+pub(super) type Place = Option<Arc<ChatSettings>>;
+
+/// An order, and where the chat is that it is for.
+pub(super) type Taken = Option<(Order, Place)>;
 
 /// What others want of the ledger. Each carries where its answer goes.
 #[derive(Debug)]
@@ -66,13 +80,13 @@ pub(super) enum Ask {
     /// What is this chat owed now?
     Due {
         chat: ChatName,
-        reply: oneshot::Sender<Asked>,
+        reply: oneshot::Sender<(Due, Place)>,
     },
     /// Begin the most urgent request of this class or a more urgent one.
     Take {
         chat: ChatName,
         class: Class,
-        reply: oneshot::Sender<Option<Order>>,
+        reply: oneshot::Sender<Taken>,
     },
     /// This became of it.
     Settle {
@@ -96,6 +110,8 @@ pub(super) enum Ask {
     },
     /// What do the books say? For `status`.
     Books { reply: oneshot::Sender<Books> },
+    /// Say this to those who hear notices.
+    Tell { notice: Notice },
     /// Answer when nothing that can be delivered is pending any more.
     Drained { reply: oneshot::Sender<()> },
     /// Nothing more will be asked: the ledger ends with its last commit.
@@ -124,6 +140,8 @@ pub(super) struct Ledger {
     pub(super) asks: Receiver<Ask>,
     /// Wakes the lanes: one permit each, so no change is missed by a lane that is busy.
     pub(super) lanes: Vec<Arc<Notify>>,
+    /// Where the chats are.
+    pub(super) places: Places,
     /// `run --once`: `wait` is cut short as soon as the reader is done.
     pub(super) once: bool,
     /// What the disk did not take.
@@ -156,7 +174,7 @@ impl Render for Pages<'_> {
 struct Turn {
     host: HostDelta,
     /// Sent once the commit is done.
-    takes: Vec<(Option<Order>, oneshot::Sender<Option<Order>>)>,
+    takes: Vec<(Taken, oneshot::Sender<Taken>)>,
     settles: Vec<(Settled, oneshot::Sender<Settled>)>,
     heard: Vec<oneshot::Sender<()>>,
     /// Whether the lanes may find something new.
@@ -262,6 +280,10 @@ impl Ledger {
     }
 
     fn apply(&mut self, turn: &mut Turn, batch: Batch) {
+        if let Some(adoption) = batch.adoption {
+            self.adopt(*adoption, self.clock.now());
+            turn.news = true;
+        }
         turn.host.positions.extend(batch.positions);
         turn.host.forgotten.extend(batch.forgotten);
         turn.host.logs_seen.extend(batch.logs_seen);
@@ -287,13 +309,15 @@ impl Ledger {
             match ask {
                 // A lane that went away meanwhile needs no answer; here and below.
                 Ask::Due { chat, reply } => {
-                    let _ = reply.send(self.incidents.ask(&chat, now));
+                    let due = self.due(&chat, now);
+                    let _ = reply.send((due, self.places.of(&chat)));
                 }
                 Ask::Take { chat, class, reply } => {
                     let unwritten = self.unwritten.is_some();
                     let pages = &mut Pages(&self.message);
                     let order = self.incidents.take(&chat, class, unwritten, now, pages);
-                    turn.takes.push((order, reply));
+                    let place = self.places.of(&chat);
+                    turn.takes.push((order.map(|order| (order, place)), reply));
                 }
                 Ask::Settle {
                     subject,
@@ -323,6 +347,10 @@ impl Ledger {
                 }
                 Ask::Books { reply } => {
                     let _ = reply.send(self.books(now));
+                }
+                Ask::Tell { notice } => {
+                    self.incidents.notice(&notice, now);
+                    turn.news = true;
                 }
                 Ask::Drained { reply } => drained.push(reply),
                 Ask::Stop => turn.stop = true,
@@ -393,8 +421,8 @@ impl Ledger {
     fn withdraw_messages(&mut self, turn: &mut Turn) {
         let now = self.clock.now();
         for (order, _) in &mut turn.takes {
-            let new = |order: &mut Order| matches!(order.call, OrderCall::Send { .. });
-            if let Some(order) = order.take_if(new) {
+            let new = |(order, _): &mut (Order, Place)| matches!(order.call, OrderCall::Send { .. });
+            if let Some((order, _)) = order.take_if(new) {
                 self.incidents.withdraw(&order.subject, order.attempt, now);
             }
         }

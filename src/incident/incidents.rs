@@ -116,6 +116,12 @@ impl Incidents {
         incidents
     }
 
+    pub(super) fn set_chats(&mut self, settings: &Settings) {
+        self.chats.clone_from(&settings.chats);
+        self.noticed.clone_from(&settings.notices);
+        self.silent.clone_from(&settings.silent);
+    }
+
     /// Takes up where rules.toml says that the chats are. Once, right after [`Incidents::restore`]: a chat that
     /// is somewhere else than before has none of the messages sent so far, and is not the one that refused.
     pub fn locate<'a>(&mut self, chats: impl IntoIterator<Item = (&'a ChatName, &'a ChatTarget)>) {

@@ -23,6 +23,7 @@ mod letter;
 mod limit;
 mod notices;
 mod policy;
+mod reconfigure;
 mod removed;
 mod rows;
 mod settings;

@@ -4,6 +4,7 @@
 //! that room.
 
 mod card;
+mod change;
 mod delivery;
 mod delta;
 mod file;
@@ -21,6 +22,7 @@ mod time;
 mod waiting;
 
 pub use card::{Card, CardKind, Rendered};
+pub use change::{Changed, Changes, Hindsight, Names};
 pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey};
 pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, State, TokenGate, TurnNo};
 pub use file::{Gap, GapKind, Head, Identity, Position};
@@ -32,7 +34,9 @@ pub use id::{AttemptId, FileKey, IncidentId, StoreId};
 pub use incident::{By, Ended, Incident, Phase};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked};
 pub use name::{ChatName, LogName, RuleName};
-pub use notice::{KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow};
+pub use notice::{
+    KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow, RulesProblem,
+};
 pub use outcome::{ChatTarget, Outcome, Refusal, RefusalKind};
 pub use rate::Rate;
 pub use severity::Severity;

@@ -108,6 +108,14 @@ impl ChatLimits {
         self.halve((self.halvings + 1).min(MOST_HALVINGS));
     }
 
+    /// Goes on with another limit, less what was used lately.
+    pub fn change(&mut self, limit: Rate) {
+        if limit != self.limit {
+            self.limit = limit;
+            self.pace();
+        }
+    }
+
     /// Takes back the halvings that have had their time.
     fn recover(&mut self) {
         let mut halvings = self.halvings;
@@ -124,8 +132,12 @@ impl ChatLimits {
             return;
         }
         self.halvings = halvings;
+        self.pace();
+    }
+
+    fn pace(&mut self) {
         let rate = Rate {
-            count: (self.limit.count >> halvings).max(1),
+            count: (self.limit.count >> self.halvings).max(1),
             ..self.limit
         };
         let now = Instant::now();
