@@ -20,7 +20,7 @@ use crate::incident::{Class, Incidents, LedgerLine, Order, OrderCall, Render, Se
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
-    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
+    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Slowed, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
 use crate::telegram::ChatSettings;
@@ -94,6 +94,7 @@ pub(super) enum Ask {
         attempt: AttemptId,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<Settled>,
     },
     /// How does a message by hand reach this chat now?
@@ -106,6 +107,7 @@ pub(super) enum Ask {
         chat: ChatName,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<()>,
     },
     /// What do the books say? For `status`.
@@ -324,8 +326,10 @@ impl Ledger {
                     attempt,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(subject.chat(), slowed);
                     let settled = self.incidents.settle(&subject, attempt, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news |= !matches!(outcome, Outcome::Sent { .. });
@@ -338,8 +342,10 @@ impl Ledger {
                     chat,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(&chat, slowed);
                     self.incidents.hear(&chat, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news = true;

@@ -211,6 +211,7 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         pause: None,
         ring_pause: None,
         follow_ups: 0,
+        told_severity: None,
         remind: None,
         attempt: None,
         repeat: false,

@@ -122,6 +122,7 @@ impl<'a> Head<'a> {
             Ended::Quiet => over,
             Ended::Resolved { .. } => format!("resolved: {over}"),
             Ended::RuleRemoved => format!("rule removed: {over}"),
+            Ended::RuleChanged => format!("rule changed: {over}"),
         }
     }
 
@@ -156,10 +157,10 @@ fn name(text: &str, most: usize) -> Clean {
 /// What the eye sees first.
 fn mark(incident: &Incident) -> &'static str {
     match (&incident.phase, incident.severity) {
-        // Nobody knows whether it is over: only the rule is gone.
+        // Nobody knows whether it is over: only the rule is gone, or another one.
         (
             Phase::Over {
-                ended: Ended::RuleRemoved,
+                ended: Ended::RuleRemoved | Ended::RuleChanged,
                 ..
             },
             _,

@@ -191,7 +191,7 @@ impl Page {
                     continue;
                 }
                 if self.out.units() - start > LONGEST - 200 - LISTING {
-                    more += names.count;
+                    more = names.count.saturating_add(more);
                     continue;
                 }
                 let what = counted(names.count, one, many);

@@ -65,8 +65,10 @@ pub enum Ended {
         /// That line.
         line: String,
     },
-    /// The rule left rules.toml.
+    /// The rule left rules.toml, or the chat that is told did.
     RuleRemoved,
+    /// The rule says something else now: other `by` values, other chats.
+    RuleChanged,
 }
 
 /// One incident. One life: opened, ended and counted once, whatever the number of chats that hear of it.

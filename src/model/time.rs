@@ -78,6 +78,20 @@ impl Timer {
         self.due - now
     }
 
+    /// The timer that it would be, had it been set with this length.
+    #[must_use]
+    pub fn relength(self, length: Duration, now: Moment) -> Self {
+        let passed = if self.fired(now) {
+            self.length.saturating_add(now - self.due)
+        } else {
+            self.length.saturating_sub(self.remaining(now))
+        };
+        Self {
+            due: now + length.saturating_sub(passed),
+            length,
+        }
+    }
+
     /// The same timer in the process that runs at `now`, after it was saved at `saved` by another one:
     /// remaining = clamp(wall deadline - wall now, 0, length).
     #[must_use]
@@ -128,6 +142,20 @@ mod tests {
         let timer = Timer::start(Moment(5_000), Duration::from_mins(1));
         let resumed = timer.resume(saved, now(70, 1_020_000));
         assert_eq!(resumed.due, Moment(70 + 40_000));
+    }
+
+    #[test]
+    fn a_timer_with_another_length_keeps_the_time_that_passed() {
+        let minute = Timer::start(Moment(5_000), Duration::from_mins(1));
+        let at = Moment(25_000);
+        let hour = minute.relength(Duration::from_hours(1), at);
+        assert_eq!(hour, Timer::start(Moment(5_000), Duration::from_hours(1)));
+        assert_eq!(hour.relength(Duration::from_mins(1), at), minute);
+        assert!(minute.relength(Duration::from_secs(19), at).fired(at));
+        // Also of one that has fired.
+        let later = Moment(95_000);
+        let longer = minute.relength(Duration::from_mins(2), later);
+        assert_eq!(longer, Timer::start(Moment(5_000), Duration::from_mins(2)));
     }
 
     #[test]

@@ -126,6 +126,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         replaces: true,
         end_told: false,
         resolve_told: true,
+        told_severity: Some(crate::model::Severity::Error),
         shown_shapes: BTreeSet::from([ShapeId(4), ShapeId(5)]),
         pause: Some(timer()),
         ring_pause: None,
@@ -135,6 +136,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
             id: AttemptId(u128::MAX),
             kind: AttemptKind::Batch,
             sounds: true,
+            severity: crate::model::Severity::Critical,
             upto: applied,
             shown: vec![1],
             shapes: vec![ShapeId(4)],
@@ -198,6 +200,10 @@ fn everything(n: u64, text: &str) -> Delta {
         target: Some(crate::model::ChatTarget::Username("@ops".into())),
         parked,
         requests: vec![timer()],
+        slowed: Some(crate::model::Slowed {
+            halvings: 2,
+            whole: timer(),
+        }),
         ..ChatState::new(ChatName::new("ops team"), now())
     };
     Delta {
