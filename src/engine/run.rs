@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use crossbeam_channel::{Sender, bounded, unbounded};
+use tokio::sync::{oneshot, watch};
 
 use crate::config;
 use crate::incident::{Incidents, LedgerLine};
@@ -22,7 +21,7 @@ use super::clock::Clock;
 use super::control::{self, Control};
 use super::courier::Courier;
 use super::courier::lanes::Lanes;
-use super::herald::{Herald, Pulse, Success};
+use super::herald::{self, Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError, Places};
 use super::messenger::Messenger;
 use super::reader::{Reader, Start};
@@ -117,7 +116,7 @@ struct Engine {
     waker: Waker,
     once: bool,
     /// Keeps `status.json`; dropping the sender ends it.
-    herald: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    herald: Option<herald::AtWork>,
     /// Where other commands ask; absent when state is kept nowhere, or no socket could be made.
     control: Option<control::Server>,
     stop: Option<oneshot::Receiver<()>>,
@@ -140,7 +139,7 @@ impl Engine {
         } = plan;
         let clock = Clock::start();
         let mut draw = fastrand::Rng::new();
-        let (batch_sender, batches): (Sender<Batch>, Receiver<Batch>) = bounded(BATCHES);
+        let (batch_sender, batches) = bounded::<Batch>(BATCHES);
         // Every lane has one question in it at most, and everybody else one or two.
         let (asks, ask_receiver) = unbounded();
         let (stopping, stopping_receiver) = watch::channel(false);
@@ -150,8 +149,6 @@ impl Engine {
         let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
         let incidents = incidents(&settings, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
-        let (status, listeners) = mpsc::channel(1);
-        let (end_herald, herald_end) = oneshot::channel();
         let courier = Courier {
             asks: asks.clone(),
             messenger,
@@ -161,21 +158,15 @@ impl Engine {
             stopping: stopping_receiver,
         };
         let lanes = lanes(courier, &settings, &incidents, &mut draw);
-        let herald = folder.clone().map(|folder| Herald {
-            folder,
+        let sees = herald::Senses {
             clock,
             asks: asks.clone(),
             pulse: pulse.clone(),
             success,
             roster: lanes.roster(),
-            listeners,
-            end: herald_end,
-        });
-        let herald = herald.map(|herald| (end_herald, tokio::spawn(herald.run())));
-        let control = Control {
-            roster: lanes.roster(),
-            status,
         };
+        let (status, herald) = Herald::start(folder.clone(), sees);
+        let control = Control::new(lanes.roster(), status);
         let control = control::Server::start(folder.as_deref(), control);
         let sources = reload::Sources {
             settings: &settings,
@@ -186,6 +177,11 @@ impl Engine {
             clock,
         };
         let (reload, changes) = Watching::start(watched, sources)?;
+        let start = Start {
+            rules: settings.incident.rules.len(),
+            fresh,
+            set_aside,
+        };
         let reader = Reader {
             lens,
             tail: settings.tail,
@@ -200,11 +196,7 @@ impl Engine {
             pulse,
             changes,
             // A single pass says nothing of itself: it may be made every minute.
-            start: (mode == Mode::Forever).then_some(Start {
-                rules: settings.incident.rules.len(),
-                fresh,
-                set_aside,
-            }),
+            start: (mode == Mode::Forever).then_some(start),
         };
         let ledger = Ledger {
             incidents,

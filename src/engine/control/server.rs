@@ -40,9 +40,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(in crate::engine) struct Control {
     /// The chats, each with the way into its lane.
-    pub(in crate::engine) roster: watch::Receiver<Arc<Roster>>,
+    roster: watch::Receiver<Arc<Roster>>,
     /// Where a fresh status is asked for.
-    pub(in crate::engine) status: mpsc::Sender<oneshot::Sender<Status>>,
+    status: mpsc::Sender<oneshot::Sender<Status>>,
 }
 
 /// A listening socket.
@@ -200,6 +200,14 @@ impl Writer {
 }
 
 impl Control {
+    /// Answers with these.
+    pub(in crate::engine) fn new(
+        roster: watch::Receiver<Arc<Roster>>,
+        status: mpsc::Sender<oneshot::Sender<Status>>,
+    ) -> Self {
+        Self { roster, status }
+    }
+
     async fn status(&self) -> Answer {
         let (reply, status) = oneshot::channel();
         let asked = async {
