@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::failpoint::{self, Point};
 use crate::model::{LogName, Notice, Position};
 use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
@@ -42,6 +43,8 @@ pub(super) struct Start {
     pub(super) fresh: bool,
     /// Pieces of the state that were set aside.
     pub(super) set_aside: usize,
+    /// The state is older than the last run left it.
+    pub(super) rolled_back: bool,
 }
 
 impl Reader {
@@ -62,6 +65,7 @@ impl Reader {
             changes,
             mut start,
         } = self;
+        let mut behind = start.is_some_and(|start| start.rolled_back);
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
             if let Ok(change) = changes.try_recv() {
@@ -73,9 +77,17 @@ impl Reader {
             let now = clock.now();
             let mut tally = Tally::new(&lens, now);
             let mut turn = tailer.turn(now, &mut |source, chunk| tally.chunk(source, chunk));
+            if !turn.positions.is_empty() {
+                failpoint::reach(Point::AfterRead);
+            }
             say(&turn);
             let more = turn.more;
             let mut batch = batch(&mut turn, tally);
+            batch.caught_up = behind && !more;
+            behind &= more;
+            if !batch.rows.is_empty() {
+                failpoint::reach(Point::AfterMatch);
+            }
             if let Some(start) = start.take() {
                 batch
                     .notices
@@ -126,6 +138,7 @@ fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
         rows,
         found,
         adoption: None,
+        caught_up: false,
     }
 }
 
@@ -137,6 +150,7 @@ impl Start {
             rules: self.rules as u64,
             fresh: self.fresh.then_some(at_end as u64),
             set_aside: self.set_aside as u64,
+            rolled_back: self.rolled_back,
             earlier: 0,
         }
     }

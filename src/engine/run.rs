@@ -10,6 +10,7 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use tokio::sync::{oneshot, watch};
 
 use crate::config;
+use crate::failpoint::{self, Point};
 use crate::incident::{Incidents, LedgerLine};
 use crate::model::{FoundCount, Now, RuleName, State};
 use crate::scan::ScanError;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub fresh: bool,
     /// Pieces of the state that were damaged and set aside.
     pub set_aside: usize,
+    /// The state is older than the last run left it.
+    pub rolled_back: bool,
     /// Where messages go.
     pub messenger: Arc<dyn Messenger>,
     /// Forever, or once.
@@ -131,6 +134,7 @@ impl Engine {
             state,
             fresh,
             set_aside,
+            rolled_back,
             messenger,
             mode,
             folder,
@@ -181,6 +185,7 @@ impl Engine {
             rules: settings.incident.rules.len(),
             fresh,
             set_aside,
+            rolled_back,
         };
         let reader = Reader {
             lens,
@@ -211,6 +216,8 @@ impl Engine {
             lanes: lanes.wakes(),
             places: Places::new(&settings.telegram.chats),
             once: mode == Mode::Once,
+            forgetful: rolled_back,
+            caught_up: false,
             unwritten: None,
         };
         Ok(Self {
@@ -310,6 +317,7 @@ impl Engine {
         self.waker.wake();
         let deadline = tokio::time::Instant::now() + GRACE;
         let reader = tokio::time::timeout_at(deadline, self.reader.ended()).await;
+        failpoint::reach(Point::ShutdownDrain);
         self.stopping.send_replace(true);
         if tokio::time::timeout_at(deadline, self.lanes.all_ended())
             .await
@@ -318,6 +326,7 @@ impl Engine {
             tracing::warn!("a request was still under way; its message may repeat after the next start");
         }
         self.lanes.shut_down().await;
+        failpoint::reach(Point::ShutdownDrain);
         if let Ok(end) = reader {
             end?;
         }

@@ -13,8 +13,8 @@ use std::time::SystemTime;
 
 use crate::config::Settings;
 use crate::engine::tally::{Lens, Tally};
-use crate::model::{FileKey, Hindsight, Now};
-use crate::tail::{Chunk, Ending, Source, Standing, survey};
+use crate::model::{FileKey, Hindsight, Manner, Now};
+use crate::tail::{Chunk, Ending, LogSettings, Source, Standing, survey};
 
 /// So many files are looked at, the newest ones,
 const FILES: usize = 8;
@@ -38,7 +38,7 @@ pub(super) fn count(settings: &Settings, lens: &Lens, rules: &[&str], now: Now) 
     let mut random = fastrand::Rng::new();
     for (path, log) in newest(settings, |log| rules.iter().any(|rule| looks(log, rule))) {
         // A file that goes away, or may not be read, is no part of it.
-        let Ok((offset, bytes)) = end_of(&path) else {
+        let Ok((offset, bytes, manner)) = end_of(&path, &settings.tail.logs[log]) else {
             continue;
         };
         *lines.entry(log).or_default() += memchr::memchr_iter(b'\n', &bytes).count() as u64;
@@ -46,6 +46,7 @@ pub(super) fn count(settings: &Settings, lens: &Lens, rules: &[&str], now: Now) 
             key: FileKey::draw(&mut random),
             path: path.to_string_lossy().into(),
             logs: vec![log],
+            manner,
         };
         let chunk = Chunk {
             offset,
@@ -85,7 +86,7 @@ fn newest(settings: &Settings, wanted: impl Fn(usize) -> bool) -> Vec<(PathBuf, 
             continue;
         }
         for (path, standing) in surveyed.paths {
-            if matches!(standing, Standing::Readable { size } if size > 0) {
+            if matches!(standing, Standing::Readable { size, .. } if size > 0) {
                 files.entry(path).or_insert(log);
             }
         }
@@ -103,10 +104,19 @@ fn newest(settings: &Settings, wanted: impl Fn(usize) -> bool) -> Vec<(PathBuf, 
     files.into_iter().map(|(_, path, log)| (path, log)).collect()
 }
 
-/// The last whole lines of a file, and where they begin.
-fn end_of(path: &Path) -> io::Result<(u64, Vec<u8>)> {
+/// The last whole lines of a file, where they begin, and how they are read.
+fn end_of(path: &Path, log: &LogSettings) -> io::Result<(u64, Vec<u8>, Manner)> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
+    let mut first = vec![0; Manner::FIRST.min(usize::try_from(size).unwrap_or(usize::MAX))];
+    file.read_exact_at(&mut first, 0)?;
+    let manner = log.joints.as_ref();
+    let manner = manner.map_or_else(Manner::default, |joints| {
+        joints.manner(&path.to_string_lossy(), &first)
+    });
+    if manner.line_end.width() != 1 {
+        return Err(io::Error::other("its lines do not end with one byte"));
+    }
     let from = size.saturating_sub(BYTES);
     let mut bytes = vec![0; usize::try_from(size - from).unwrap_or_default()];
     file.read_exact_at(&mut bytes, from)?;
@@ -117,5 +127,5 @@ fn end_of(path: &Path) -> io::Result<(u64, Vec<u8>)> {
         _ => 0,
     };
     bytes.drain(..cut);
-    Ok((from + cut as u64, bytes))
+    Ok((from + cut as u64, bytes, manner))
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::super::follow::{Follower, READ};
 use super::super::{Note, Settings};
 use super::Tailer;
-use crate::model::{FileKey, Head, LogName, Moment, Position};
+use crate::model::{FileKey, Head, LogName, Manner, Moment, Position};
 
 /// What comes of other settings at once; the rest is found by the next turn.
 #[derive(Debug, Default)]
@@ -44,7 +44,8 @@ impl Tailer {
             match logs.first() {
                 Some(first) => {
                     follower.dirty |= *old != settings.logs[*first].name;
-                    follower.belongs_to(logs);
+                    let told = settings.logs[*first].joints.is_some();
+                    follower.belongs_to(logs, told);
                     kept.push(follower);
                 }
                 None if follower.is_deleted() => let_go.forgotten.push(follower.source.key),
@@ -87,9 +88,18 @@ impl Tailer {
 }
 
 impl Follower {
-    /// It is read for these logs from now on; what lies there half read is looked at again.
-    fn belongs_to(&mut self, logs: Vec<usize>) {
+    /// It is read for these logs from now on; what lies there half read is looked at again, and where its first bytes
+    /// have something to tell, those too.
+    fn belongs_to(&mut self, logs: Vec<usize>, told: bool) {
         self.source.logs = logs;
+        self.source.manner = Manner {
+            open: true,
+            ..if told {
+                self.source.manner
+            } else {
+                Manner::default()
+            }
+        };
         self.hot = true;
     }
 }
