@@ -100,6 +100,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Rule => (RULE, true),
         Table::Test => (TEST, true),
         Table::AtLeast => (AT_LEAST, true),
+        Table::Button => (BUTTON, true),
         Table::Defaults => (RULE, false),
     };
     rows.iter().filter(move |key| all || key.shared)
@@ -370,6 +371,18 @@ const RULE: &[Key] = &[
     .default("12/h")
     .shared(),
     Key::new(
+        "template",
+        Kind::Text,
+        "An incident's message in your own words: Telegram's HTML with {{ names }} of values, {% if %} and {% for %}. `tailgram explain --fields` lists what there is.",
+    )
+    .shared(),
+    Key::new(
+        "buttons",
+        Kind::Tables(Table::Button),
+        "Links below an incident's message: [{ text = \"Runbook\", url = \"https://wiki.example.com/{{ service }}\" }].",
+    )
+    .shared(),
+    Key::new(
         "redact",
         Kind::Texts,
         "Patterns of what to hide, on top of what always is; those of [defaults] and of the rule add up.",
@@ -390,6 +403,16 @@ const AT_LEAST: &[Key] = &[
     )
     .needed(),
     Key::new("within", Kind::Duration, "The length of the window that slides.").needed(),
+];
+
+const BUTTON: &[Key] = &[
+    Key::new("text", Kind::Text, "What stands on it.").needed(),
+    Key::new(
+        "url",
+        Kind::Text,
+        "Where it leads: a public-looking address, with {{ names }} of values behind the host. Values are percent-encoded.",
+    )
+    .needed(),
 ];
 
 const TEST: &[Key] = &[

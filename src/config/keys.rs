@@ -17,11 +17,12 @@ pub(super) enum Table {
     Rule,
     Test,
     AtLeast,
+    Button,
     Defaults,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 9] = [
+    pub(super) const ALL: [Table; 10] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
@@ -30,6 +31,7 @@ impl Table {
         Table::Rule,
         Table::Test,
         Table::AtLeast,
+        Table::Button,
         Table::Defaults,
     ];
 
@@ -44,6 +46,7 @@ impl Table {
             Table::Rule => "[[rules]]",
             Table::Test => "`tests`",
             Table::AtLeast => "`at_least`",
+            Table::Button => "`buttons`",
             Table::Defaults => "[defaults]",
         }
     }
@@ -84,8 +87,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     (Table::Chat, "invite", "give the chat's `id` instead"),
     (Table::Rule, "absent", "take the rule out"),
     (Table::Rule, "context", "take the line out"),
-    (Table::Rule, "template", "take the line out"),
-    (Table::Rule, "buttons", "take the line out"),
 ];
 
 /// What people write who come from other programs, and the key here.
@@ -128,6 +129,16 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "repeat", "remind"),
     (Table::Rule, "test", "tests"),
     (Table::Rule, "mask", "redact"),
+    (Table::Rule, "links", "buttons"),
+    (Table::Rule, "format", "template"),
+    (Table::Rule, "body", "template"),
+    (Table::Rule, "button", "buttons"),
+    (Table::Rule, "runbook", "buttons"),
+    (Table::Button, "link", "url"),
+    (Table::Button, "href", "url"),
+    (Table::Button, "label", "text"),
+    (Table::Button, "name", "text"),
+    (Table::Button, "title", "text"),
     (Table::Test, "text", "line"),
     (Table::Test, "input", "line"),
     (Table::Test, "expect", "match"),
@@ -188,6 +199,16 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("ring", "ring = \"new\""),
     ("resolve", "resolve = 'connection restored'"),
     ("redact", "redact = ['account=\\d+']"),
+    (
+        "template",
+        "template = \"<b>{{ rule }}</b>\\n<pre>{{ text }}</pre>\"",
+    ),
+    (
+        "buttons",
+        "buttons = [{ text = \"Runbook\", url = \"https://wiki.example.com/{{ rule }}\" }]",
+    ),
+    ("text", "text = \"Runbook\""),
+    ("url", "url = \"https://wiki.example.com/{{ rule }}\""),
     ("tests", "tests = [{ line = \"ValueError: x\", match = true }]"),
     ("line", "line = \"ValueError: x\""),
 ];

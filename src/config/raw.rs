@@ -134,6 +134,13 @@ pub(super) struct AtLeast {
     pub(super) within: Option<Word>,
 }
 
+/// One entry of a rule's `buttons`.
+#[derive(Debug)]
+pub(super) struct Button {
+    pub(super) text: Option<Word>,
+    pub(super) url: Option<Word>,
+}
+
 /// One entry of a rule's `tests`.
 #[derive(Debug)]
 pub(super) struct Test {
@@ -161,6 +168,10 @@ pub(super) struct Shared {
     pub(super) remind: Option<Word>,
     pub(super) ring: Option<Word>,
     pub(super) limit: Option<Word>,
+    /// For those who want other words.
+    pub(super) template: Option<Word>,
+    /// For the way from the phone to the runbook.
+    pub(super) buttons: Option<Vec<Button>>,
     /// For secrets of one's own.
     pub(super) redact: Option<Words>,
 }
@@ -283,6 +294,18 @@ impl AtLeast {
     }
 }
 
+impl Button {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        for key in ["text", "url"] {
+            table.require(key, &format!("write {}", keys::example(key)), report);
+        }
+        Self {
+            text: table.word("text", report),
+            url: table.word("url", report),
+        }
+    }
+}
+
 impl Test {
     fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
         let line = format!("write the line to try: {}", keys::example("line"));
@@ -315,6 +338,10 @@ impl Shared {
             remind: table.word("remind", report),
             ring: table.word("ring", report),
             limit: table.word("limit", report),
+            template: table.word("template", report),
+            buttons: table
+                .has("buttons")
+                .then(|| entries(table, "buttons", Table::Button, table.env, report, Button::read)),
             redact: table.words("redact", report),
         }
     }
@@ -460,7 +487,7 @@ fn entries<'a, 'i, T>(
         return Vec::new();
     };
     let help = match kind {
-        Table::Test => format!("write {}", keys::example(key)),
+        Table::Test | Table::Button => format!("write {}", keys::example(key)),
         _ => format!("write each entry below a line [[{key}]], with two brackets"),
     };
     let Some(items) = value.get_ref().as_array() else {

@@ -11,13 +11,15 @@ use crate::event::{self, Event, Events, Fields, Placed, Scratch};
 use crate::incident::{self, Ring};
 use crate::model::{
     By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
-    Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId,
+    Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId, Values,
 };
 use crate::scan::{self, Pattern, Redactor, Says, ScanError, Scanner, Verdict};
 use crate::tail::{Chunk, Ending, Source};
 
 /// A `by` value is cut to this many characters.
 const BY_CHARS: usize = 120;
+/// Any other value that a rule's texts and links ask for is cut to this many characters.
+const VALUE_CHARS: usize = 1_000;
 
 /// How the bytes of the logs are looked at; shared by all turns.
 pub(super) struct Lens {
@@ -38,6 +40,8 @@ struct LogLens {
 struct RuleLens {
     name: RuleName,
     by: Vec<String>,
+    /// The further names that its texts and links ask for.
+    values: Vec<String>,
     /// `ring = "all"`: every line is kept.
     keeps_all: bool,
     /// The rule's own redaction, on top of the built-in one; absent where it has none.
@@ -61,6 +65,7 @@ impl Lens {
             let rules = log.scan.rules.iter().map(|rule: &scan::RuleSettings| RuleLens {
                 name: rule.name.clone(),
                 by: rule.by.clone(),
+                values: rule.values.clone(),
                 keeps_all: keeps_all(&rule.name),
                 redactor: redactor(&rule.redact),
             });
@@ -92,15 +97,15 @@ fn redactor(patterns: &[Pattern]) -> Option<Redactor> {
 impl Lens {
     /// A captured value without secrets, then cut. Alone it is just a word, so it is looked at beside its
     /// name: what `password=(?P<password>\S+)` captured is recognised by the name.
-    fn by_value(&self, rule: &RuleLens, name: &str, value: &str) -> String {
+    fn value(&self, rule: &RuleLens, name: &str, value: &str, most: usize) -> String {
         let pair = format!("{name}={value}");
         match rule.redactor.as_ref().unwrap_or(&self.redactor).redact(&pair) {
-            std::borrow::Cow::Borrowed(_) => value.chars().take(BY_CHARS).collect(),
+            std::borrow::Cow::Borrowed(_) => value.chars().take(most).collect(),
             std::borrow::Cow::Owned(redacted) => {
                 let value = redacted
                     .strip_prefix(name)
                     .and_then(|rest| rest.strip_prefix('='));
-                value.unwrap_or(&redacted).chars().take(BY_CHARS).collect()
+                value.unwrap_or(&redacted).chars().take(most).collect()
             }
         }
     }
@@ -205,28 +210,33 @@ impl<'l> Tally<'l> {
             let own = own.map(|redactor| Hit::new(at, redactor, self.now));
             let hit = own.as_ref().unwrap_or(&hit);
             match finding.says {
-                Says::Match { by } => {
-                    let values = self.fill(rule, by, log, at);
+                Says::Match { by, values } => {
+                    let by = self.fill(rule, &rule.by, by, BY_CHARS, log, at);
                     let pairs = rule
                         .by
                         .iter()
                         .cloned()
-                        .zip(values.into_iter().map(Option::unwrap_or_default));
-                    self.add(rule, By(pairs.collect()), hit);
+                        .zip(by.into_iter().map(Option::unwrap_or_default));
+                    let values = self.fill(rule, &rule.values, values, VALUE_CHARS, log, at);
+                    let values = rule.values.iter().cloned().zip(values);
+                    let values = values.filter_map(|(name, value)| Some((name, value?)));
+                    self.add(rule, By(pairs.collect()), values.collect(), hit);
                 }
                 Says::Resolve { by } => {
-                    let by = self.fill(rule, by, log, at);
+                    let by = self.fill(rule, &rule.by, by, BY_CHARS, log, at);
                     self.resolve(rule, by, hit);
                 }
             }
         }
     }
 
-    /// The values of `by`: what captures and fields gave, without secrets, and what is neither.
+    /// The values of these names: what captures and fields gave, without secrets, and what is neither.
     fn fill(
         &self,
         rule: &RuleLens,
-        by: Vec<Option<String>>,
+        names: &[String],
+        captured: Vec<Option<String>>,
+        most: usize,
         log: &LogLens,
         at: Seen<'_>,
     ) -> Vec<Option<String>> {
@@ -235,22 +245,23 @@ impl<'l> Tally<'l> {
             "host" => Some(self.lens.host.clone()),
             "log" => Some(log.name.clone()),
             _ => {
-                let value = at.fields.get(name)?;
-                Some(self.lens.by_value(rule, name, &value))
+                let field = name.strip_prefix("fields.").unwrap_or(name);
+                let value = at.fields.get(field).or_else(|| at.fields.get(name))?;
+                Some(self.lens.value(rule, name, &value, most))
             }
         };
-        rule.by
+        names
             .iter()
-            .zip(by)
+            .zip(captured)
             .map(|(name, value)| {
                 value
-                    .map(|value| self.lens.by_value(rule, name, &value))
+                    .map(|value| self.lens.value(rule, name, &value, most))
                     .or_else(|| known(name))
             })
             .collect()
     }
 
-    fn add(&mut self, rule: &RuleLens, by: By, hit: &Hit<'_>) {
+    fn add(&mut self, rule: &RuleLens, by: By, values: Values, hit: &Hit<'_>) {
         match self.found.get_mut(&rule.name) {
             Some(found) => *found += 1,
             None => drop(self.found.insert(rule.name.clone(), 1)),
@@ -266,6 +277,7 @@ impl<'l> Tally<'l> {
         });
         if let Some(Row::Found(row)) = self.rows.get_mut(index) {
             hit.add_to(row, rule.keeps_all);
+            row.values = values;
         }
     }
 
@@ -359,6 +371,7 @@ impl<'e> Hit<'e> {
             lines: VecDeque::new(),
             kept: 0,
             files: Vec::new(),
+            values: Values::new(),
         }
     }
 
@@ -423,6 +436,7 @@ mod tests {
         RuleLens {
             name: RuleName::new("r"),
             by: Vec::new(),
+            values: Vec::new(),
             keeps_all: false,
             redactor: None,
         }
@@ -432,10 +446,11 @@ mod tests {
     fn a_by_value_is_cut_only_after_secrets_were_taken_out() {
         let lens = Lens::compile("host", &[], &incident::Settings::default()).unwrap();
         let long = "한".repeat(500);
-        assert_eq!(lens.by_value(&rule(), "user", &long), "한".repeat(BY_CHARS));
+        let by_value = |name: &str, value: &str| lens.value(&rule(), name, value, BY_CHARS);
+        assert_eq!(by_value("user", &long), "한".repeat(BY_CHARS));
         // The whole is recognised by its three parts; its first 120 characters are just letters.
         let token = format!("eyJ{}.eyJ{}.{}", "a".repeat(100), "b".repeat(100), "c".repeat(43));
-        assert_eq!(lens.by_value(&rule(), "who", &token), "[redacted]");
-        assert_eq!(lens.by_value(&rule(), "password", "hunter2"), "[redacted]");
+        assert_eq!(by_value("who", &token), "[redacted]");
+        assert_eq!(by_value("password", "hunter2"), "[redacted]");
     }
 }

@@ -32,6 +32,8 @@ pub(super) enum Heard {
     TokenWrong,
     /// The message it was about is gone.
     MessageGone,
+    /// Telegram does not take the link buttons.
+    ButtonsRefused,
     /// Telegram does not take this text.
     TextRefused,
 }
@@ -145,6 +147,7 @@ fn refused(rows: &mut Rows, chat: &ChatName, refusal: &Refusal, retry: Duration,
             Heard::Later
         }
         RefusalKind::MessageGone => Heard::MessageGone,
+        RefusalKind::Buttons => Heard::ButtonsRefused,
         RefusalKind::TopicGone | RefusalKind::Text => Heard::TextRefused,
     }
 }

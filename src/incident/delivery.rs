@@ -117,7 +117,10 @@ pub(super) fn begin(
         now.wall,
     );
     card.repeat |= decided.unwritten && decided.kind.is_new_message();
-    let rendered = render(&card);
+    let mut rendered = render(&card);
+    if delivery.no_buttons {
+        rendered.text.buttons.clear();
+    }
     // Answers can be lost for hours while the messages arrive: the first repeats ring, the others do not.
     let sounds = decided.sounds && delivery.unsure < SOUNDING_REPEATS;
     let (lines, dropped) = match decided.kind {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     AccountKey, By, ChatName, Delivery, DeliveryKey, Ended, Form, Found, Incident, IncidentId, KEPT_BYTES,
-    KEPT_LINES, KEPT_SHAPES, KeptLine, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
+    KEPT_LINES, KEPT_SHAPES, KeptLine, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer, Values,
 };
 
 use super::booking;
@@ -191,6 +191,7 @@ fn begin(rule: &RuleSettings, by: By, found: &Found, now: Now, draw: &mut fastra
         other: 0,
         lines: std::collections::VecDeque::new(),
         files: Vec::new(),
+        values: Values::new(),
         saved: now,
     }
 }
@@ -216,6 +217,7 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         repeat: false,
         unsure: 0,
         form: Form::default(),
+        no_buttons: false,
         owed_since: None,
         carried: None,
         queued: 0,
@@ -251,6 +253,7 @@ fn absorb(incident: &mut Incident, found: &Found, ring: Ring, now: Now) {
     }
     let surplus = incident.files.len().saturating_sub(FILES);
     incident.files.drain(..surplus);
+    incident.values.clone_from(&found.values);
 }
 
 fn absorb_shapes(incident: &mut Incident, found: &Found, before: u64) {

@@ -30,6 +30,8 @@ pub struct Incidents {
     /// Those that are told notices.
     noticed: Vec<ChatName>,
     silent: BTreeMap<ChatName, SilentHours>,
+    /// Rules whose link buttons Telegram refused, which was told.
+    without_buttons: BTreeSet<RuleName>,
     draw: fastrand::Rng,
 }
 
@@ -108,6 +110,7 @@ impl Incidents {
             chats: settings.chats.clone(),
             noticed: settings.notices.clone(),
             silent: settings.silent.clone(),
+            without_buttons: BTreeSet::new(),
             draw,
         };
         incidents.take_over(&settings.chats, now);
@@ -290,9 +293,19 @@ impl Incidents {
             }
         };
         self.notice_outcome(chat, was_parked, outcome, now);
-        if let (Settled::GaveUp { matches }, Some(rule)) = (settled, rule) {
-            let chat = chat.clone();
-            self.notice(&Notice::Refused { rule, chat, matches }, now);
+        match (settled, rule) {
+            (Settled::GaveUp { matches }, Some(rule)) => {
+                let chat = chat.clone();
+                self.notice(&Notice::Refused { rule, chat, matches }, now);
+            }
+            // Once per rule and run: each further incident would only say it again.
+            (Settled::WithoutButtons, Some(rule)) if self.without_buttons.insert(rule.clone()) => {
+                if let Outcome::Refused(refusal) = outcome {
+                    let why = refusal.why.clone();
+                    self.notice(&Notice::ButtonsRefused { rule, why }, now);
+                }
+            }
+            _ => {}
         }
         settled
     }

@@ -241,7 +241,7 @@ impl Render for Texts {
         let repeat = if card.repeat { "may repeat" } else { "" };
         Text {
             text: format!("{};{};{repeat}", told.join(" "), card.dropped),
-            entities: vec![],
+            ..Text::default()
         }
     }
 }
@@ -317,7 +317,7 @@ fn render(card: &Card<'_>) -> Rendered {
     Rendered {
         text: Text {
             text,
-            entities: vec![],
+            ..Text::default()
         },
         covers,
     }
@@ -451,6 +451,7 @@ impl World {
         }
         lines.truncate(most);
         let found = Found {
+            values: Values::new(),
             rule,
             by: By(vec![("k".into(), by.to_string())]),
             count: total,
@@ -1833,6 +1834,7 @@ fn past_a_thousand_windows_further_values_share_one() {
     for user in 0..1_500 {
         let by = By(vec![("k".into(), user.to_string())]);
         let found = Found {
+            values: Values::new(),
             rule: rule.clone(),
             by,
             count: 1,

@@ -136,6 +136,12 @@ impl Page {
                     .out
                     .say(&format!("; {} counted as failed", matches(*count)));
             }
+            Notice::ButtonsRefused { rule, why } => {
+                self.named("Telegram refused the buttons of rule ", rule.as_str())
+                    .out
+                    .say("; its messages are sent without them");
+                self.why(why);
+            }
         }
     }
 

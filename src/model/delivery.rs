@@ -70,6 +70,9 @@ pub struct Delivery {
     /// What Telegram has not refused yet: the next text goes out in this form.
     #[serde(default, alias = "plain", deserialize_with = "Form::stored")]
     pub form: Form,
+    /// Telegram refused the link buttons of this incident: it is told without them.
+    #[serde(default)]
+    pub no_buttons: bool,
     /// When it began to owe something; the oldest goes first.
     pub owed_since: Option<Moment>,
     /// What the live message says about other incidents; every edit says it again.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{By, FileKey, RuleName, Timestamp};
+use super::{By, FileKey, RuleName, Timestamp, Values};
 
 /// At most this many lines are kept per incident.
 pub const KEPT_LINES: usize = 200;
@@ -96,6 +96,9 @@ pub struct Found {
     pub kept: usize,
     /// The paths of the files the matches stood in, newest last; at most eight.
     pub files: Vec<Arc<str>>,
+    /// What the newest match says by name; only names that the rule asks for.
+    #[serde(default)]
+    pub values: Values,
 }
 
 /// A line that ends open incidents.

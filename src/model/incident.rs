@@ -1,6 +1,6 @@
 //! An incident: the open group of a rule's matches with the same `by` values.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ impl By {
             .all(|((_, mine), theirs)| theirs.as_ref().is_none_or(|theirs| theirs == mine))
     }
 }
+
+/// What a match says by name, for the texts and links of rules.toml that ask for it: captures, fields, `file`, `log`.
+pub type Values = BTreeMap<String, String>;
 
 /// Where an incident is in its life. It passes each phase once, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +102,9 @@ pub struct Incident {
     pub lines: VecDeque<KeptLine>,
     /// The paths its matches stood in, newest last; at most eight.
     pub files: Vec<Arc<str>>,
+    /// What its newest match says by name; only names that the rule asks for.
+    #[serde(default)]
+    pub values: Values,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,
 }

@@ -29,13 +29,13 @@ pub use found::{
     SAMPLE_CHARS, ShapeCount, ShapeId,
 };
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
-pub use incident::{By, Ended, Incident, Phase};
+pub use incident::{By, Ended, Incident, Phase, Values};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked};
 pub use name::{ChatName, LogName, RuleName};
 pub use notice::{KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow};
 pub use outcome::{ChatTarget, Outcome, Refusal, RefusalKind};
 pub use rate::Rate;
 pub use severity::Severity;
-pub use text::{Entity, EntityKind, Form, Text};
+pub use text::{Entity, EntityKind, Form, LinkButton, Text};
 pub use time::{Moment, Now, Timer, Timestamp};
 pub use waiting::{BelowCount, Waiting, WaitingKey};

@@ -106,6 +106,13 @@ pub enum Notice {
         /// So many matches are failed by that.
         matches: u64,
     },
+    /// Telegram refused the link buttons of a message; it was sent without them.
+    ButtonsRefused {
+        /// The rule whose buttons they are.
+        rule: RuleName,
+        /// Telegram's words.
+        why: String,
+    },
 }
 
 impl Notice {
@@ -118,7 +125,7 @@ impl Notice {
             }
             Self::Gap(_) => NoticeKind::Gaps,
             Self::Parked { .. } | Self::Returned { .. } | Self::Moved { .. } => NoticeKind::Chats,
-            Self::Refused { .. } => NoticeKind::Texts,
+            Self::Refused { .. } | Self::ButtonsRefused { .. } => NoticeKind::Texts,
         }
     }
 }

@@ -37,3 +37,4 @@ mod shutdown;
 mod status;
 mod storm;
 mod unicode;
+mod words;

@@ -5,13 +5,15 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::chats::Chat;
-use super::{conditions, logs, rule_tests, word};
+use super::names::Known;
+use super::{buttons, conditions, logs, rule_tests, template, word};
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw::{self, Shared};
 use crate::config::table::{Word, Words};
 use crate::event::Format;
 use crate::incident::{self, AtLeast, Ring};
+use crate::message::{self, Button, Link, Template};
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 use crate::scan::{self, Pattern};
 
@@ -35,6 +37,7 @@ const MAX_BY: usize = 8;
 pub(super) struct Rule {
     pub(super) incident: incident::RuleSettings,
     pub(super) scan: scan::RuleSettings,
+    pub(super) message: message::RuleSettings,
     /// The logs it looks at; absent: all.
     logs: Option<Vec<LogName>>,
     /// How many of its tests were run.
@@ -77,6 +80,10 @@ struct Values {
     remind: Option<Duration>,
     ring: Option<Ring>,
     limit: Option<Rate>,
+    /// Their names are checked against the captures of each rule later.
+    buttons: Option<Vec<(Button, Word, Link)>>,
+    /// The same.
+    template: Option<(Option<Template>, Word)>,
     redact: Vec<Pattern>,
 }
 
@@ -98,6 +105,11 @@ impl Values {
             remind: word::duration(shared.remind.as_ref(), "remind", &REMIND, report),
             ring: ring(shared.ring.as_ref(), report),
             limit: word::rate(shared.limit.as_ref(), report),
+            buttons: shared.buttons.as_ref().map(|raw| buttons::check(raw, report)),
+            template: shared
+                .template
+                .as_ref()
+                .map(|word| (template::check(word, report), word.clone())),
             redact: pattern::compile(shared.redact.as_ref(), Role::Redact, report),
         }
     }
@@ -117,6 +129,8 @@ impl Values {
             remind: self.remind.or(defaults.remind),
             ring: self.ring.or(defaults.ring),
             limit: self.limit.or(defaults.limit),
+            template: self.template.or_else(|| defaults.template.clone()),
+            buttons: self.buttons.or_else(|| defaults.buttons.clone()),
             // Both: a rule that names a secret of its own must not let everybody's out.
             redact: [defaults.redact.clone(), self.redact].concat(),
         }
@@ -149,13 +163,42 @@ fn check_one(
         .map(|words| words.value.len())
         .sum::<usize>();
     // And any name may be that of a field.
-    let certain = written == matches.len() + all.len() && !has_fields;
+    let whole = written == matches.len() + all.len();
+    let certain = whole && !has_fields;
     let by = values
         .by
         .as_ref()
         .map(|words| by(words, &captures, certain, rule, report))
         .unwrap_or_default();
     stray_resolve(rule, &resolve, &by, report);
+    let known = Known {
+        captures: &captures,
+        by: &by,
+        own: &[],
+        whole,
+        has_fields,
+    };
+    let links = values.buttons.unwrap_or_default();
+    let mut asked = buttons::names(&links, &known, report);
+    let own_words = values
+        .template
+        .and_then(|(template, word)| Some((template?, word)));
+    if let Some((template, word)) = &own_words {
+        let known = Known {
+            own: &template::OWN,
+            ..known
+        };
+        asked.extend(template::names(template, word, &known, report));
+        if values.ring == Some(Ring::All) {
+            let what = "`template` has no say in the messages of ring = \"all\"".to_owned();
+            report.warn(
+                Some(&word.at),
+                what,
+                "they hold lines, one below the other; take one of the two out",
+            );
+        }
+    }
+    let of_match = asked_of_match(asked, &by);
     let ring = values.ring.unwrap_or_default();
     let name = RuleName::new(rule.name.as_ref().map_or("", |name| &name.value));
     let severity = values.severity.unwrap_or_default();
@@ -184,14 +227,32 @@ fn check_one(
         unless: values.unless.unwrap_or_default(),
         resolve,
         by,
+        values: of_match,
         redact: values.redact,
     };
     Rule {
         incident,
+        message: message::RuleSettings {
+            buttons: links.into_iter().map(|(button, ..)| button).collect(),
+            template: own_words.map(|(template, _)| template),
+        },
         logs: values.logs,
         tests: rule_tests::run(rule, &file.defaults, &scan, &formats, report),
         scan,
     }
+}
+
+/// Those of these names that the reader looks up in each match, each once.
+fn asked_of_match(asked: Vec<String>, by: &[String]) -> Vec<String> {
+    let own = |name: &String| {
+        let mut own = message::OWN.iter().chain(&message::OF_TEMPLATE);
+        own.any(|(own, _)| own == name)
+    };
+    let names: BTreeSet<String> = asked
+        .into_iter()
+        .filter(|name| !own(name) && !by.contains(name))
+        .collect();
+    names.into_iter().collect()
 }
 
 /// The formats of the logs that a rule looks at; nothing if not all of them can be read.

@@ -85,8 +85,6 @@ const NOT_YET: &[&str] = &[
     "multiline = \"auto\"",
     "`hub`",
     "`context`",
-    "`template`",
-    "`buttons`",
     "`absent`",
 ];
 

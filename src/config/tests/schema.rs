@@ -59,6 +59,7 @@ name = 'panic'
 match = 'panicked at'
 tests = [{ line = 'panicked at', match = true }]
 at_least = { count = 5, within = '1m' }
+buttons = [{ text = 'Runbook', url = 'https://wiki.example.com' }]
 ";
 
 /// The file with another value for one key, or without it.
@@ -73,6 +74,7 @@ fn with(table: Table, key: &str, value: Option<&Value>) -> Toml {
         Table::Rule => inside(&mut file, "rules"),
         Table::Test => inside(inside(&mut file, "rules"), "tests"),
         Table::AtLeast => inside(inside(&mut file, "rules"), "at_least"),
+        Table::Button => inside(inside(&mut file, "rules"), "buttons"),
         Table::Defaults => inside(&mut file, "defaults"),
     };
     match value {
@@ -146,6 +148,7 @@ fn every_table_of_the_schema_has_the_keys_that_are_accepted_and_no_other() {
         (Table::Rule, "/properties/rules/items"),
         (Table::Test, "/properties/rules/items/properties/tests/items"),
         (Table::AtLeast, "/properties/rules/items/properties/at_least"),
+        (Table::Button, "/properties/rules/items/properties/buttons/items"),
         (Table::Defaults, "/properties/defaults"),
     ];
     assert_eq!(tables.map(|(table, _)| table), Table::ALL);

@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use super::damage::{Damage, with};
 use super::row::{self, Row};
 use super::{CommitError, FILE, OpenError, Opened, Store, WAL, schema};
+use crate::model::Values;
 use crate::model::{
     Account, AccountKey, Attempt, AttemptId, AttemptKind, BelowCount, By, Carried, ChatName, ChatState,
     Delivery, DeliveryKey, Delta, Ended, FileKey, Form, Found, FoundCount, Gap, GapKind, Head, HostDelta,
@@ -77,6 +78,7 @@ fn kept(nth: u64, text: &str) -> KeptLine {
 
 fn incident(id: u128, total: u64, text: &str) -> Incident {
     Incident {
+        values: Values::new(),
         id: IncidentId(id),
         rule: RuleName::new("db error"),
         by: By(vec![("host".to_owned(), "web-1".to_owned())]),
@@ -116,6 +118,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
     let by = By(vec![]);
     let carried = Carried::one(&by, 3, Timestamp(1), Timestamp(2));
     Delivery {
+        no_buttons: false,
         key: delivery_key(incident),
         rule: RuleName::new("db error"),
         applied,
@@ -248,6 +251,7 @@ fn waiting(text: &str) -> Waiting {
         by: By(vec![("user".into(), text.into())]),
     };
     let found = Found {
+        values: Values::new(),
         rule: key.rule.clone(),
         by: key.by.clone(),
         count: 2,
