@@ -101,6 +101,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Test => (TEST, true),
         Table::AtLeast => (AT_LEAST, true),
         Table::Button => (BUTTON, true),
+        Table::Context => (CONTEXT, true),
         Table::Defaults => (RULE, false),
     };
     rows.iter().filter(move |key| all || key.shared)
@@ -371,6 +372,12 @@ const RULE: &[Key] = &[
     .default("12/h")
     .shared(),
     Key::new(
+        "context",
+        Kind::Table(Table::Context),
+        "The lines around the newest match that are shown with it: { before = 2, after = 5 }.",
+    )
+    .shared(),
+    Key::new(
         "template",
         Kind::Text,
         "An incident's message in your own words: Telegram's HTML with {{ names }} of values, {% if %} and {% for %}. `tailgram explain --fields` lists what there is.",
@@ -403,6 +410,15 @@ const AT_LEAST: &[Key] = &[
     )
     .needed(),
     Key::new("within", Kind::Duration, "The length of the window that slides.").needed(),
+];
+
+const CONTEXT: &[Key] = &[
+    Key::new("before", Kind::Number(0, 50), "How many lines before it."),
+    Key::new(
+        "after",
+        Kind::Number(0, 50),
+        "How many lines behind it; those that are written later come with an edit.",
+    ),
 ];
 
 const BUTTON: &[Key] = &[

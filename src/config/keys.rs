@@ -18,11 +18,12 @@ pub(super) enum Table {
     Test,
     AtLeast,
     Button,
+    Context,
     Defaults,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 10] = [
+    pub(super) const ALL: [Table; 11] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
@@ -32,6 +33,7 @@ impl Table {
         Table::Test,
         Table::AtLeast,
         Table::Button,
+        Table::Context,
         Table::Defaults,
     ];
 
@@ -47,6 +49,7 @@ impl Table {
             Table::Test => "`tests`",
             Table::AtLeast => "`at_least`",
             Table::Button => "`buttons`",
+            Table::Context => "`context`",
             Table::Defaults => "[defaults]",
         }
     }
@@ -86,7 +89,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     ),
     (Table::Chat, "invite", "give the chat's `id` instead"),
     (Table::Rule, "absent", "take the rule out"),
-    (Table::Rule, "context", "take the line out"),
 ];
 
 /// What people write who come from other programs, and the key here.
@@ -135,6 +137,8 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "button", "buttons"),
     (Table::Rule, "runbook", "buttons"),
     (Table::Button, "link", "url"),
+    (Table::Context, "above", "before"),
+    (Table::Context, "below", "after"),
     (Table::Button, "href", "url"),
     (Table::Button, "label", "text"),
     (Table::Button, "name", "text"),
@@ -207,6 +211,9 @@ const EXAMPLES: &[(&str, &str)] = &[
         "buttons",
         "buttons = [{ text = \"Runbook\", url = \"https://wiki.example.com/{{ rule }}\" }]",
     ),
+    ("context", "context = { before = 2, after = 5 }"),
+    ("before", "before = 2"),
+    ("after", "after = 5"),
     ("text", "text = \"Runbook\""),
     ("url", "url = \"https://wiki.example.com/{{ rule }}\""),
     ("tests", "tests = [{ line = \"ValueError: x\", match = true }]"),

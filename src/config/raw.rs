@@ -134,6 +134,14 @@ pub(super) struct AtLeast {
     pub(super) within: Option<Word>,
 }
 
+/// `context` of a rule.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) before: Option<Spot<i64>>,
+    pub(super) after: Option<Spot<i64>>,
+    pub(super) at: Range<usize>,
+}
+
 /// One entry of a rule's `buttons`.
 #[derive(Debug)]
 pub(super) struct Button {
@@ -168,6 +176,8 @@ pub(super) struct Shared {
     pub(super) remind: Option<Word>,
     pub(super) ring: Option<Word>,
     pub(super) limit: Option<Word>,
+    /// For matches that say little alone.
+    pub(super) context: Option<Context>,
     /// For those who want other words.
     pub(super) template: Option<Word>,
     /// For the way from the phone to the runbook.
@@ -294,6 +304,16 @@ impl AtLeast {
     }
 }
 
+impl Context {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        Self {
+            before: table.number("before", report),
+            after: table.number("after", report),
+            at: table.at.clone(),
+        }
+    }
+}
+
 impl Button {
     fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
         for key in ["text", "url"] {
@@ -338,6 +358,8 @@ impl Shared {
             remind: table.word("remind", report),
             ring: table.word("ring", report),
             limit: table.word("limit", report),
+            context: self::table(table, "context", Table::Context, table.env, report)
+                .map(|table| Context::read(&table, report)),
             template: table.word("template", report),
             buttons: table
                 .has("buttons")
@@ -465,7 +487,7 @@ fn table<'a, 'i>(
     let value = top.get(key)?;
     let Some(entries) = value.get_ref().as_table() else {
         let help = match kind {
-            Table::AtLeast => format!("write {}", keys::example(key)),
+            Table::AtLeast | Table::Context => format!("write {}", keys::example(key)),
             _ => format!("write its keys below a line [{key}]"),
         };
         report.problem(&value.span(), format!("`{key}` must be a table"), help);

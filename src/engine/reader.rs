@@ -1,14 +1,16 @@
 //! The reader thread: files in, rows out.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
 
-use crate::model::{LogName, Notice, Position};
+use crate::model::{LogName, Notice, Position, Row, RuleName};
 use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
+use super::around::Surroundings;
 use super::clock::Clock;
 use super::herald::Pulse;
 use super::ledger::Batch;
@@ -58,6 +60,7 @@ impl Reader {
             pulse,
             mut start,
         } = self;
+        let mut surroundings = Surroundings::default();
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
             let now = clock.now();
@@ -65,7 +68,9 @@ impl Reader {
             let mut turn = tailer.turn(now, &mut |source, chunk| tally.chunk(source, chunk));
             say(&turn);
             let more = turn.more;
-            let mut batch = batch(&mut turn, tally);
+            let (mut rows, found, spots) = tally.finish();
+            surroundings.fill(&mut rows, spots, &tailer, now);
+            let mut batch = batch(&mut turn, rows, found);
             if let Some(start) = start.take() {
                 batch
                     .notices
@@ -86,8 +91,7 @@ impl Reader {
     }
 }
 
-fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
-    let (rows, found) = tally.finish();
+fn batch(turn: &mut Turn, rows: Vec<Row>, found: BTreeMap<RuleName, u64>) -> Batch {
     // Before the gaps move away: they are told too.
     let notices = notices(turn);
     Batch {

@@ -8,13 +8,15 @@ use regex::Regex;
 
 use crate::config::LogRules;
 use crate::event::{self, Event, Events, Fields, Placed, Scratch};
-use crate::incident::{self, Ring};
+use crate::incident::{self, Around, Ring};
 use crate::model::{
     By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
     Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId, Values,
 };
 use crate::scan::{self, Pattern, Redactor, Says, ScanError, Scanner, Verdict};
 use crate::tail::{Chunk, Ending, Source};
+
+use super::around::{self, Spot};
 
 /// A `by` value is cut to this many characters.
 const BY_CHARS: usize = 120;
@@ -44,6 +46,8 @@ struct RuleLens {
     values: Vec<String>,
     /// `ring = "all"`: every line is kept.
     keeps_all: bool,
+    /// The lines around its matches that are wanted.
+    around: Option<Around>,
     /// The rule's own redaction, on top of the built-in one; absent where it has none.
     redactor: Option<Redactor>,
 }
@@ -55,18 +59,15 @@ impl Lens {
         logs: &[LogRules],
         incidents: &incident::Settings,
     ) -> Result<Self, ScanError> {
-        let keeps_all = |name: &RuleName| {
-            incidents
-                .rules
-                .iter()
-                .any(|rule| rule.name == *name && rule.ring == Ring::All)
-        };
+        let settings = |name: &RuleName| incidents.rules.iter().find(|rule| rule.name == *name);
+        let keeps_all = |name: &RuleName| settings(name).is_some_and(|rule| rule.ring == Ring::All);
         let log = |log: &LogRules| {
             let rules = log.scan.rules.iter().map(|rule: &scan::RuleSettings| RuleLens {
                 name: rule.name.clone(),
                 by: rule.by.clone(),
                 values: rule.values.clone(),
                 keeps_all: keeps_all(&rule.name),
+                around: settings(&rule.name).and_then(|rule| rule.around),
                 redactor: redactor(&rule.redact),
             });
             Ok(LogLens {
@@ -120,6 +121,8 @@ pub(super) struct Tally<'l> {
     open: HashMap<RuleName, HashMap<By, usize>>,
     /// How many events each rule found.
     found: BTreeMap<RuleName, u64>,
+    /// The newest match of each row whose rule wants to know what stands around it.
+    spots: BTreeMap<usize, Spot<'l>>,
     verdict: Verdict,
     scratch: Scratch,
 }
@@ -132,6 +135,7 @@ impl<'l> Tally<'l> {
             rows: Vec::new(),
             open: HashMap::new(),
             found: BTreeMap::new(),
+            spots: BTreeMap::new(),
             verdict: Verdict::default(),
             scratch: Scratch::default(),
         }
@@ -147,15 +151,15 @@ impl<'l> Tally<'l> {
         }
     }
 
-    /// The rows, and what each rule found.
-    pub(super) fn finish(self) -> (Vec<Row>, BTreeMap<RuleName, u64>) {
-        (self.rows, self.found)
+    /// The rows, what each rule found, and the matches whose surroundings are wanted.
+    pub(super) fn finish(self) -> (Vec<Row>, BTreeMap<RuleName, u64>, Vec<Spot<'l>>) {
+        (self.rows, self.found, self.spots.into_values().collect())
     }
 
     /// Candidate first: a line exists as a value only from here on, and only around a hit.
     fn log(
         &mut self,
-        log: &LogLens,
+        log: &'l LogLens,
         source: &Source,
         chunk: Chunk<'_>,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
@@ -190,7 +194,7 @@ impl<'l> Tally<'l> {
 
     fn event(
         &mut self,
-        log: &LogLens,
+        log: &'l LogLens,
         at: Seen<'_>,
         verdict: &mut Verdict,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
@@ -220,7 +224,8 @@ impl<'l> Tally<'l> {
                     let values = self.fill(rule, &rule.values, values, VALUE_CHARS, log, at);
                     let values = rule.values.iter().cloned().zip(values);
                     let values = values.filter_map(|(name, value)| Some((name, value?)));
-                    self.add(rule, By(pairs.collect()), values.collect(), hit);
+                    let row = self.add(rule, By(pairs.collect()), values.collect(), hit);
+                    self.spot(rule, log, row, at);
                 }
                 Says::Resolve { by } => {
                     let by = self.fill(rule, &rule.by, by, BY_CHARS, log, at);
@@ -261,7 +266,27 @@ impl<'l> Tally<'l> {
             .collect()
     }
 
-    fn add(&mut self, rule: &RuleLens, by: By, values: Values, hit: &Hit<'_>) {
+    /// Remembers a match whose surroundings are wanted, in place of the one before it.
+    fn spot(&mut self, rule: &'l RuleLens, log: &'l LogLens, row: usize, at: Seen<'_>) {
+        let Some(wish) = rule.around else { return };
+        let range = at.event.range.clone();
+        let spot = Spot {
+            row,
+            origin: Origin {
+                file: at.source.key,
+                offset: at.chunk.offset + range.start as u64,
+            },
+            end: at.chunk.offset + range.end as u64,
+            hash: around::hash(&at.chunk.bytes[range]),
+            wish,
+            events: &log.events,
+            redactor: rule.redactor.as_ref().unwrap_or(&self.lens.redactor),
+        };
+        self.spots.insert(row, spot);
+    }
+
+    /// Adds a match to its row; returns where that is.
+    fn add(&mut self, rule: &RuleLens, by: By, values: Values, hit: &Hit<'_>) -> usize {
         match self.found.get_mut(&rule.name) {
             Some(found) => *found += 1,
             None => drop(self.found.insert(rule.name.clone(), 1)),
@@ -279,6 +304,7 @@ impl<'l> Tally<'l> {
             hit.add_to(row, rule.keeps_all);
             row.values = values;
         }
+        index
     }
 
     /// A resolve seals the rule's rows: the next match begins others.
@@ -372,6 +398,7 @@ impl<'e> Hit<'e> {
             kept: 0,
             files: Vec::new(),
             values: Values::new(),
+            context: None,
         }
     }
 
@@ -438,6 +465,7 @@ mod tests {
             by: Vec::new(),
             values: Vec::new(),
             keeps_all: false,
+            around: None,
             redactor: None,
         }
     }

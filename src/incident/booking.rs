@@ -300,6 +300,13 @@ impl Booking<'_> {
 
     /// The attempt is over without having settled anything.
     fn release(&mut self) {
+        if let Some(delivery) = self
+            .rows
+            .delivery_mut(self.key)
+            .filter(|_| self.attempt.refreshes)
+        {
+            delivery.refresh = true;
+        }
         if self.attempt.folds {
             let account = self.account();
             fold::land(self.rows, &account, false);

@@ -153,10 +153,16 @@ pub(super) fn begin(
         carried,
         folds,
         over: incident.is_over() && upto == delivery.applied,
+        refreshes: delivery.refresh
+            && matches!(
+                decided.kind,
+                AttemptKind::Open | AttemptKind::Edit | AttemptKind::End
+            ),
         at: now.wall,
     };
     let order = order(rows, delivery, &attempt, decided, rendered.text)?;
     if let Some(delivery) = rows.delivery_mut(key) {
+        delivery.refresh &= !attempt.refreshes;
         delivery.attempt = Some(attempt);
     }
     chat::requested(rows, &key.chat, now);

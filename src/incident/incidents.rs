@@ -141,6 +141,9 @@ impl Incidents {
                             .found(&mut self.rows, rule, &found, now, &mut self.draw);
                     }
                 }
+                Row::Context { rule, by, context } => {
+                    self.grouper.context(&mut self.rows, &rule, &by, context, now);
+                }
                 Row::Resolve(resolve) => {
                     self.grouper.resolve(&mut self.rows, &resolve, now);
                     self.fold_untold(&resolve.rule);

@@ -452,6 +452,7 @@ impl World {
         lines.truncate(most);
         let found = Found {
             values: Values::new(),
+            context: None,
             rule,
             by: By(vec![("k".into(), by.to_string())]),
             count: total,
@@ -1835,6 +1836,7 @@ fn past_a_thousand_windows_further_values_share_one() {
         let by = By(vec![("k".into(), user.to_string())]);
         let found = Found {
             values: Values::new(),
+            context: None,
             rule: rule.clone(),
             by,
             count: 1,

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::Settings;
+use super::around::Surroundings;
 use super::fit::{self, Fitted, SHOWN};
 use super::head::Head;
 use super::html;
@@ -31,6 +32,8 @@ const CHANGES: usize = 480;
 const VALUES: [usize; 6] = [4_096, 2_048, 1_024, 400, 160, 80];
 /// The smallest part of what is left that the newest line can have, in percent.
 const NEWEST_PERCENT: usize = 45;
+/// The largest part of what is left that the lines around the newest match can have, in percent.
+const AROUND_PERCENT: usize = 30;
 /// So much room is left for what the log said when Telegram refused all of it.
 pub(super) const SHORT: usize = 500;
 /// Longer one-line events are folded.
@@ -113,9 +116,18 @@ impl Page<'_> {
         self.head.files(&mut self.out, FILES);
         self.head.carried(&mut self.out);
         self.body_begins();
+        let surroundings = Surroundings::of(incident).filter(|_| !self.short);
+        let aside = surroundings.as_ref().map_or(0, |around| {
+            around.units().min(self.out.room() * AROUND_PERCENT / 100)
+        });
+        self.out.set_aside(aside);
         match incident.lines.back() {
             Some(newest) => self.body(incident, newest),
             None => self.shapes(incident, self.out.room()),
+        }
+        self.out.give_back(aside);
+        if let Some(around) = surroundings {
+            around.write(&mut self.out);
         }
     }
 
@@ -128,6 +140,11 @@ impl Page<'_> {
         let mut below = TextBuilder::new();
         self.head.state_below(&mut below, false);
         let room = self.out.room().saturating_sub(below.units());
+        let surroundings = Surroundings::of(incident).filter(|_| !template.says_surroundings());
+        let aside = surroundings
+            .as_ref()
+            .map_or(0, |around| around.units().min(room * AROUND_PERCENT / 100));
+        let room = room - aside;
         let Some(page) = template_that_fits(template, &self.head, self.names, room) else {
             return false;
         };
@@ -135,7 +152,10 @@ impl Page<'_> {
         self.out.finished(&page.text());
         self.head.state_below(&mut self.out, has_state);
         if incident.shapes.len() > 1 || incident.other > 0 {
-            self.shapes(incident, self.out.room());
+            self.shapes(incident, self.out.room().saturating_sub(aside));
+        }
+        if let Some(around) = surroundings {
+            around.write(&mut self.out);
         }
         if let Some(newest) = incident.lines.back() {
             // Whoever wrote the template knows what to say of a match: its shape is told.

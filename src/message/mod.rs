@@ -11,6 +11,7 @@
 //! what the program says about itself, `hand` what somebody sends by hand; `names` looks up what texts and links of
 //! rules.toml ask for, `buttons` makes links of it, `template` and `html` whole messages.
 
+mod around;
 mod buttons;
 mod clock;
 mod fit;

@@ -90,7 +90,22 @@ impl Filled {
             values.extend(said.map(|said| (name.to_owned(), said)));
         }
         for (name, _) in OF_TEMPLATE {
+            let lines = |lines: &[String]| shortened(&Clean::block(&lines.join("\n")), most);
+            let context = incident.context.as_ref();
             let said = match name {
+                "before" | "after" => {
+                    let side = context.map(|context| {
+                        if name == "before" {
+                            &context.before
+                        } else {
+                            &context.after
+                        }
+                    });
+                    if let Some(side) = side {
+                        values.insert(name.to_owned(), lines(side));
+                    }
+                    continue;
+                }
                 "mark" => Said::Own(head.mark().to_owned()),
                 "first" => Said::Own(head.second(incident.first)),
                 "last" => Said::Own(head.second(incident.last)),

@@ -31,7 +31,7 @@ const OWN_WORDS: usize = 2_500;
 const STATEMENTS: [&str; 6] = ["if", "elif", "else", "endif", "for", "endfor"];
 
 /// Names that only templates know: their values are ours.
-pub const OF_TEMPLATE: [(&str, &str); 5] = [
+pub const OF_TEMPLATE: [(&str, &str); 7] = [
     ("mark", "🚨, 🔴, 🟡 or 🔵 by severity; ✅ when it is over"),
     (
         "state",
@@ -39,6 +39,11 @@ pub const OF_TEMPLATE: [(&str, &str); 5] = [
     ),
     ("first", "when the first match was read"),
     ("last", "when the newest match was read"),
+    (
+        "before",
+        "the lines before the newest match, if the rule has `context`",
+    ),
+    ("after", "the lines behind it"),
     ("over", "whether it is over: {% if over %}"),
 ];
 
@@ -138,6 +143,16 @@ impl Template {
             });
         }
         Ok(())
+    }
+
+    /// Whether it says the lines around the newest match by itself.
+    pub(super) fn says_surroundings(&self) -> bool {
+        let mut blocks = blocks(&self.source).unwrap_or_default().into_iter();
+        blocks.any(|block| {
+            let inside = &self.source[block.at];
+            let mut words = inside.split(|c: char| !c.is_alphanumeric() && c != '_');
+            words.any(|word| word == "before" || word == "after")
+        })
     }
 
     /// The names that it asks for, and where each stands first.
@@ -361,6 +376,10 @@ impl Values for Sample {
             "over" => Said::Truth(matches!(self, Self::Full)),
             "total" | "first_ms" | "last_ms" => Said::Number(1),
             "text" => Said::Log(Clean::block("<b>&x")),
+            "before" | "after" => match self {
+                Self::Full => Said::Log(Clean::block("<b>&x")),
+                Self::Empty => return None,
+            },
             _ if own.into_iter().any(|(known, _)| *known == name) => Said::Own("x".to_owned()),
             _ => match self {
                 // Whether a name with a dot behind it is a value or the way to one, only its use says.

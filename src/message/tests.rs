@@ -72,6 +72,7 @@ pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
         lines: VecDeque::from([newest]),
         files: vec![Arc::from("/logs/app/api.log")],
         values: Values::new(),
+        context: None,
         saved: Now::default(),
     }
 }

@@ -49,6 +49,16 @@ impl TextBuilder {
         self.limit = self.limit.min(self.units + room);
     }
 
+    /// Leaves so much room for what comes at the end.
+    pub(super) fn set_aside(&mut self, room: usize) {
+        self.limit = self.limit.saturating_sub(room);
+    }
+
+    /// What was set aside may be written to now.
+    pub(super) fn give_back(&mut self, room: usize) {
+        self.limit = (self.limit + room).min(LIMIT);
+    }
+
     /// How many UTF-16 code units were written.
     pub fn units(&self) -> usize {
         self.units

@@ -73,6 +73,9 @@ pub struct Delivery {
     /// Telegram refused the link buttons of this incident: it is told without them.
     #[serde(default)]
     pub no_buttons: bool,
+    /// More became known of what stands around the newest match than the live message says.
+    #[serde(default)]
+    pub refresh: bool,
     /// When it began to owe something; the oldest goes first.
     pub owed_since: Option<Moment>,
     /// What the live message says about other incidents; every edit says it again.
@@ -167,6 +170,9 @@ pub struct Attempt {
     pub folds: bool,
     /// Whether its text says "over".
     pub over: bool,
+    /// It says what [`Delivery::refresh`] asks for.
+    #[serde(default)]
+    pub refreshes: bool,
     /// When it was rendered.
     pub at: Timestamp,
 }

@@ -72,6 +72,17 @@ pub struct ShapeCount {
     pub last: Timestamp,
 }
 
+/// The lines around a match, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// Which match.
+    pub origin: Origin,
+    /// The lines before it, in order.
+    pub before: Vec<String>,
+    /// Those behind it, as far as they are known.
+    pub after: Vec<String>,
+}
+
 /// All matches of one rule with the same `by` values in one turn, between two resolves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
@@ -99,6 +110,9 @@ pub struct Found {
     /// What the newest match says by name; only names that the rule asks for.
     #[serde(default)]
     pub values: Values,
+    /// What stands around the newest match; absent where the rule does not ask for it.
+    #[serde(default)]
+    pub context: Option<Context>,
 }
 
 /// A line that ends open incidents.
@@ -121,4 +135,13 @@ pub enum Row {
     Found(Found),
     /// An end.
     Resolve(Resolve),
+    /// More is known of the lines around a match.
+    Context {
+        /// The rule that matched.
+        rule: RuleName,
+        /// The values of its `by`.
+        by: By,
+        /// All that is known now.
+        context: Context,
+    },
 }

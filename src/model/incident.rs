@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IncidentId, KeptLine, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
+use super::{Context, IncidentId, KeptLine, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
 
 /// The `by` values of an incident, as (name, value), in the order of the rule's `by`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -105,6 +105,9 @@ pub struct Incident {
     /// What its newest match says by name; only names that the rule asks for.
     #[serde(default)]
     pub values: Values,
+    /// What stands around its newest match, where the rule asks for that and it is known.
+    #[serde(default)]
+    pub context: Option<Context>,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,
 }

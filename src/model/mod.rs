@@ -25,8 +25,8 @@ pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey}
 pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, State, TokenGate, TurnNo};
 pub use file::{Gap, GapKind, Head, Identity, Position};
 pub use found::{
-    Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve, Row,
-    SAMPLE_CHARS, ShapeCount, ShapeId,
+    Context, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve,
+    Row, SAMPLE_CHARS, ShapeCount, ShapeId,
 };
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
 pub use incident::{By, Ended, Incident, Phase, Values};

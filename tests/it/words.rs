@@ -300,3 +300,80 @@ fn explain_lists_the_names_even_where_the_rules_are_wrong() {
         Some(1)
     );
 }
+
+#[test]
+fn the_lines_around_the_newest_match_are_shown_those_behind_it_once_they_are_written() {
+    let sandbox = rule("match = 'ERROR'\ncontext = { before = 2, after = 3 }");
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "zero\none\nlogin password=hunter2\nERROR\nthree\n");
+    let first = &told(&sandbox, "three")[0];
+    assert!(
+        first
+            .text
+            .contains("2 lines before it:\none\nlogin password=[redacted]"),
+        "{}",
+        first.text
+    );
+    assert!(first.text.contains("1 line after it:\nthree"), "{}", first.text);
+    assert!(!first.text.contains("zero"), "{}", first.text);
+    // A rotation in between: the rest is written to the file under its new name.
+    std::fs::rename(sandbox.log("a.log"), sandbox.log("a.log.1")).unwrap();
+    let mut old = std::fs::File::options()
+        .append(true)
+        .open(sandbox.log("a.log.1"))
+        .unwrap();
+    std::io::Write::write_all(&mut old, b"four\nfive\nsix\n").unwrap();
+    let edited = &told(&sandbox, "five")[0];
+    assert!(
+        edited.text.contains("3 lines after it:\nthree\nfour\nfive"),
+        "{}",
+        edited.text
+    );
+    assert!(!edited.text.contains("six"), "{}", edited.text);
+    assert!(edited.text.contains("1 match"), "an edit moves no count");
+    assert_eq!(
+        sandbox.api.journal().messages(ME).len(),
+        1,
+        "and rings for nobody"
+    );
+    running.terminate();
+}
+
+#[test]
+fn lines_around_a_match_are_read_as_the_program_in_the_container_wrote_them() {
+    let sandbox = Sandbox::unlimited();
+    let files = sandbox.path("logs").join("*.log");
+    sandbox.rules_toml(&format!(
+        "[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n[[logs]]\nname = \"app\"\n\
+         files = [\"{}\"]\nstart = \"beginning\"\nformat = \"docker\"\n[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\n\
+         context = {{ before = 1, after = 1 }}\n",
+        files.display()
+    ));
+    let line = |text: &str| {
+        format!("{{\"log\":\"{text}\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05Z\"}}\n")
+    };
+    let lines: Vec<String> = ["a", "b < c", "ERROR", "d", "e"]
+        .iter()
+        .map(|text| line(text))
+        .collect();
+    sandbox.append("a.log", &lines.concat());
+    sandbox.once();
+    let text = sandbox.last_text();
+    assert!(
+        text.contains("1 line before it:\nb < c\n1 line after it:\nd"),
+        "{text}"
+    );
+}
+
+#[test]
+fn lines_around_a_match_of_a_file_that_was_cut_meanwhile_are_not_made_up() {
+    let sandbox = rule("match = 'ERROR'\ncontext = { before = 1, after = 2 }");
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "one\nERROR\n");
+    told(&sandbox, "1 line before it");
+    std::fs::write(sandbox.log("a.log"), "other words of another life\nother lines\n").unwrap();
+    sandbox.append("b.log", "ERROR of another file\n");
+    let edited = &told(&sandbox, "2 matches")[0];
+    assert!(!edited.text.contains("other lines"), "{}", edited.text);
+    running.terminate();
+}

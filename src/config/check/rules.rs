@@ -10,9 +10,9 @@ use super::{buttons, conditions, logs, rule_tests, template, word};
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw::{self, Shared};
-use crate::config::table::{Word, Words};
+use crate::config::table::{Spot, Word, Words};
 use crate::event::Format;
-use crate::incident::{self, AtLeast, Ring};
+use crate::incident::{self, Around, AtLeast, Ring};
 use crate::message::{self, Button, Link, Template};
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 use crate::scan::{self, Pattern};
@@ -29,6 +29,9 @@ const WITHIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from
 
 /// Names in `by` that are no captures.
 const BUILT_IN: [&str; 3] = ["file", "host", "log"];
+
+/// How many lines `context` takes on either side.
+const MOST_AROUND: usize = 50;
 
 /// How many names `by` takes: each is a line of every message.
 const MAX_BY: usize = 8;
@@ -80,6 +83,7 @@ struct Values {
     remind: Option<Duration>,
     ring: Option<Ring>,
     limit: Option<Rate>,
+    around: Option<Around>,
     /// Their names are checked against the captures of each rule later.
     buttons: Option<Vec<(Button, Word, Link)>>,
     /// The same.
@@ -106,6 +110,7 @@ impl Values {
             ring: ring(shared.ring.as_ref(), report),
             limit: word::rate(shared.limit.as_ref(), report),
             buttons: shared.buttons.as_ref().map(|raw| buttons::check(raw, report)),
+            around: shared.context.as_ref().and_then(|raw| around(raw, report)),
             template: shared
                 .template
                 .as_ref()
@@ -129,6 +134,7 @@ impl Values {
             remind: self.remind.or(defaults.remind),
             ring: self.ring.or(defaults.ring),
             limit: self.limit.or(defaults.limit),
+            around: self.around.or(defaults.around),
             template: self.template.or_else(|| defaults.template.clone()),
             buttons: self.buttons.or_else(|| defaults.buttons.clone()),
             // Both: a rule that names a secret of its own must not let everybody's out.
@@ -217,7 +223,16 @@ fn check_one(
         limit: values
             .limit
             .or((ring != Ring::All).then_some(incident::RuleSettings::LIMIT)),
+        around: values.around.filter(|_| ring != Ring::All),
     };
+    if let (Ring::All, Some(raw)) = (ring, &rule.shared.context) {
+        let what = "`context` has no say in the messages of ring = \"all\"".to_owned();
+        report.warn(
+            Some(&raw.at),
+            what,
+            "they hold lines, one below the other; take one of the two out",
+        );
+    }
     short_quiet(rule, &incident, report);
     let scan = scan::RuleSettings {
         name,
@@ -325,6 +340,39 @@ fn at_least(raw: &raw::AtLeast, report: &mut Report<'_>) -> Option<AtLeast> {
         count: count.value.unsigned_abs(),
         within: within?,
     })
+}
+
+fn around(raw: &raw::Context, report: &mut Report<'_>) -> Option<Around> {
+    let mut number = |spot: Option<&Spot<i64>>, key: &str| {
+        let Some(spot) = spot else { return Some(0) };
+        let fits = usize::try_from(spot.value)
+            .ok()
+            .filter(|lines| *lines <= MOST_AROUND);
+        if fits.is_none() {
+            report.problem(
+                &spot.at,
+                format!("{} is out of bounds for `{key}`", spot.value),
+                format!("write a number from 0 to {MOST_AROUND}"),
+            );
+        }
+        fits
+    };
+    let (before, after) = (
+        number(raw.before.as_ref(), "before"),
+        number(raw.after.as_ref(), "after"),
+    );
+    let around = Around {
+        before: before?,
+        after: after?,
+    };
+    if around == Around::default() {
+        report.warn(
+            Some(&raw.at),
+            "`context` asks for no lines".into(),
+            "say how many: context = { before = 2, after = 5 }, or take it out",
+        );
+    }
+    Some(around)
 }
 
 fn ring(word: Option<&Word>, report: &mut Report<'_>) -> Option<Ring> {

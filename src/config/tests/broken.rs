@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, wait, every, quiet, remind, ring, resolve, limit, template, buttons, redact, tests
+      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, wait, every, quiet, remind, ring, resolve, limit, context, template, buttons, redact, tests
 
     1 problem
     ");
@@ -1923,7 +1923,7 @@ template = "{{ ¦sevrice }} {% if ¦totl > 5 %}many{% endif %} {{ ¦zebra }} {{ 
       |
     9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
       |                                                               ^^^^^
-      = help: capture it: (?P<zebra>…) in `match`, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, mark, state, first, last, over, service
+      = help: capture it: (?P<zebra>…) in `match`, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, mark, state, first, last, before, after, over, service
 
     rules.toml:9:75: there is no field "level": the logs of this rule have no fields
       |
@@ -1959,4 +1959,33 @@ fn a_template_that_does_not_come_to_an_end_is_refused() {
     let ends = "{% endfor %}".repeat(9);
     let told = wrong_rule(&format!("match = 'x'\ntemplate = '¦{loops}x{ends}'"));
     assert!(told.contains("does not come to an end"), "{told}");
+}
+
+#[test]
+fn a_context_has_bounds_and_two_sides() {
+    let told = wrong_rule(
+        r#"match = 'x'
+context = { before = ¦51, after = ¦-1, ¦around = 3 }"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:22: 51 is out of bounds for `before`
+      |
+    9 | context = { before = 51, after = -1, around = 3 }
+      |                      ^^
+      = help: write a number from 0 to 50
+
+    rules.toml:9:34: -1 is out of bounds for `after`
+      |
+    9 | context = { before = 51, after = -1, around = 3 }
+      |                                  ^^
+      = help: write a number from 0 to 50
+
+    rules.toml:9:38: there is no key `around` in `context`
+      |
+    9 | context = { before = 51, after = -1, around = 3 }
+      |                                      ^^^^^^
+      = help: allowed in `context`: before, after
+
+    3 problems
+    "#);
 }

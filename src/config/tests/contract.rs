@@ -84,7 +84,6 @@ const NOT_YET: &[&str] = &[
     "format = \"auto\"",
     "multiline = \"auto\"",
     "`hub`",
-    "`context`",
     "`absent`",
 ];
 

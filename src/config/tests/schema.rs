@@ -59,6 +59,7 @@ name = 'panic'
 match = 'panicked at'
 tests = [{ line = 'panicked at', match = true }]
 at_least = { count = 5, within = '1m' }
+context = { before = 2, after = 5 }
 buttons = [{ text = 'Runbook', url = 'https://wiki.example.com' }]
 ";
 
@@ -75,6 +76,7 @@ fn with(table: Table, key: &str, value: Option<&Value>) -> Toml {
         Table::Test => inside(inside(&mut file, "rules"), "tests"),
         Table::AtLeast => inside(inside(&mut file, "rules"), "at_least"),
         Table::Button => inside(inside(&mut file, "rules"), "buttons"),
+        Table::Context => inside(inside(&mut file, "rules"), "context"),
         Table::Defaults => inside(&mut file, "defaults"),
     };
     match value {
@@ -149,6 +151,7 @@ fn every_table_of_the_schema_has_the_keys_that_are_accepted_and_no_other() {
         (Table::Test, "/properties/rules/items/properties/tests/items"),
         (Table::AtLeast, "/properties/rules/items/properties/at_least"),
         (Table::Button, "/properties/rules/items/properties/buttons/items"),
+        (Table::Context, "/properties/rules/items/properties/context"),
         (Table::Defaults, "/properties/defaults"),
     ];
     assert_eq!(tables.map(|(table, _)| table), Table::ALL);

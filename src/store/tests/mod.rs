@@ -79,6 +79,7 @@ fn kept(nth: u64, text: &str) -> KeptLine {
 fn incident(id: u128, total: u64, text: &str) -> Incident {
     Incident {
         values: Values::new(),
+        context: None,
         id: IncidentId(id),
         rule: RuleName::new("db error"),
         by: By(vec![("host".to_owned(), "web-1".to_owned())]),
@@ -119,6 +120,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
     let carried = Carried::one(&by, 3, Timestamp(1), Timestamp(2));
     Delivery {
         no_buttons: false,
+        refresh: false,
         key: delivery_key(incident),
         rule: RuleName::new("db error"),
         applied,
@@ -135,6 +137,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         remind: None,
         follow_ups: 2,
         attempt: Some(Attempt {
+            refreshes: false,
             id: AttemptId(u128::MAX),
             kind: AttemptKind::Batch,
             sounds: true,
@@ -252,6 +255,7 @@ fn waiting(text: &str) -> Waiting {
     };
     let found = Found {
         values: Values::new(),
+        context: None,
         rule: key.rule.clone(),
         by: key.by.clone(),
         count: 2,
