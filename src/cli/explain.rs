@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Environment, LogRules};
 use crate::event::{Events, Fields, Scratch};
 use crate::message::Clean;
+use crate::model::{Joints as _, Manner};
 use crate::scan::{Decided, Pattern, RuleSettings};
 
 use super::{Failure, Options};
@@ -59,19 +60,26 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
     let bytes = read(file)?;
     if args.fields {
         let mut page = names::of_rules(&logs, args.rule.as_deref());
-        page.push_str(&names::of_lines(&logs, &bytes));
+        page.push_str(&names::of_lines(&logs, file, &bytes));
         return super::print(page.as_bytes());
     }
     let colour = std::io::stdout().is_terminal();
     for log in &logs {
         let page = Explained {
             log,
+            manner: manner(log, file, &bytes),
             rule: args.rule.as_deref(),
             colour,
         };
         page.print(&bytes)?;
     }
     Ok(())
+}
+
+/// What the lines are, read as those of this log.
+fn manner(log: &LogRules, file: &Path, bytes: &[u8]) -> Manner {
+    let first = &bytes[..bytes.len().min(Manner::FIRST)];
+    log.event.manner(&file.to_string_lossy(), first)
 }
 
 /// The logs whose rules are asked.
@@ -124,6 +132,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// The lines of one log, explained.
 struct Explained<'s> {
     log: &'s LogRules,
+    manner: Manner,
     /// The only rule to speak of.
     rule: Option<&'s str>,
     colour: bool,
@@ -140,7 +149,7 @@ impl Explained<'_> {
     fn print(&self, bytes: &[u8]) -> Result<(), Failure> {
         let events = Events::new(self.log.event.clone());
         let mut scratch = Scratch::default();
-        let lines = events.lines(bytes, &mut scratch);
+        let lines = events.lines(bytes, self.manner, &mut scratch);
         let (mut at, mut number) = (0, 1);
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         while at < lines.bytes().len() {

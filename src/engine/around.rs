@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::event::{Events, Scratch, decode};
 use crate::incident::Around;
-use crate::model::{By, Context, Moment, Now, Origin, Row, RuleName};
+use crate::model::{By, Context, Manner, Moment, Now, Origin, Row, RuleName};
 use crate::scan::Redactor;
 use crate::tail::Tailer;
 
@@ -40,6 +40,8 @@ pub(super) struct Spot<'l> {
     pub(super) hash: u64,
     /// How many lines are wanted.
     pub(super) wish: Around,
+    /// How its file is read.
+    pub(super) manner: Manner,
     pub(super) events: &'l Events,
     pub(super) redactor: &'l Redactor,
 }
@@ -142,18 +144,19 @@ fn look(spot: &Spot<'_>, tailer: &Tailer) -> Option<Context> {
         return None;
     }
     let read = |from: u64, to: u64| tailer.peek(file, from, to).unwrap_or_default();
-    let own = texts(spot.events, &own, offset);
+    let end = spot.manner.line_end;
+    let own = texts(spot, &own, offset);
     let mut before = Vec::new();
     if spot.wish.before > 0 {
-        let from = offset.saturating_sub(WINDOW);
+        let from = end.floor_offset(offset.saturating_sub(WINDOW));
         let bytes = read(from, offset);
         // The first line of the window is most likely a piece of one.
-        let whole = match (from, memchr::memchr(b'\n', &bytes)) {
+        let whole = match (from, end.first(&bytes)) {
             (0, _) => &bytes[..],
-            (_, Some(newline)) => &bytes[newline + 1..],
+            (_, Some(behind)) => &bytes[behind..],
             (_, None) => &[],
         };
-        before = texts(spot.events, whole, offset - whole.len() as u64);
+        before = texts(spot, whole, offset - whole.len() as u64);
         let surplus = before.len().saturating_sub(spot.wish.before);
         before.drain(..surplus);
         before = hide_before(spot.redactor, before, &own);
@@ -161,8 +164,8 @@ fn look(spot: &Spot<'_>, tailer: &Tailer) -> Option<Context> {
     let mut after = Vec::new();
     if spot.wish.after > 0 {
         let bytes = read(spot.end, spot.end + WINDOW);
-        let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |newline| newline + 1);
-        after = texts(spot.events, &bytes[..whole], spot.end);
+        let whole = end.last(&bytes).unwrap_or_default();
+        after = texts(spot, &bytes[..whole], spot.end);
         after.truncate(spot.wish.after);
         after = hide_after(spot.redactor, after, &own);
     }
@@ -174,9 +177,9 @@ fn look(spot: &Spot<'_>, tailer: &Tailer) -> Option<Context> {
 }
 
 /// The lines as the rules see them.
-fn texts(events: &Events, bytes: &[u8], offset: u64) -> Vec<String> {
+fn texts(spot: &Spot<'_>, bytes: &[u8], offset: u64) -> Vec<String> {
     let mut scratch = Scratch::default();
-    let lines = events.lines(bytes, &mut scratch);
+    let lines = spot.events.lines(bytes, spot.manner, &mut scratch);
     let mut texts = Vec::new();
     let mut at = 0;
     while at < lines.bytes().len() {

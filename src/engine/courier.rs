@@ -11,8 +11,9 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::failpoint::{self, Point};
 use crate::incident::{Asked, Class, Order, OrderCall, Settled};
-use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, RefusalKind};
+use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, RefusalKind, Slowed, Timer};
 use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, Request, default_limit};
 
 use super::clock::Clock;
@@ -70,6 +71,7 @@ impl Lane {
             limits: ChatLimits::new(
                 chat.limit.unwrap_or_else(|| default_limit(&chat.target)),
                 &ages(known, now),
+                known.and_then(|chat| slow(chat, now)),
             ),
             backoff: Backoff::new(draw.fork()),
             courier,
@@ -155,8 +157,9 @@ impl Lane {
             .messenger
             .deliver(&self.chat.name, Some(&order.subject), &request)
             .await;
+        failpoint::reach(Point::AfterResponse);
         tracing::debug!(chat = %self.chat.name, subject = ?order.subject, reason = ?order.reason, ?outcome, "delivered");
-        let retry = self.learn(&outcome);
+        let Learned { retry, slowed } = self.learn(&outcome);
         let (subject, attempt) = (order.subject, order.attempt);
         let settled = self
             .ask(|reply| Ask::Settle {
@@ -164,6 +167,7 @@ impl Lane {
                 attempt,
                 outcome,
                 retry,
+                slowed,
                 reply,
             })
             .await?;
@@ -191,16 +195,17 @@ impl Lane {
 
     /// Takes a place in both limits. The bot's is asked first: one that is not used is back in a moment.
     fn place(&mut self, class: Class) -> Result<(), Duration> {
-        self.courier.bot.check()?;
-        self.limits.check(if class.is_new_message() {
-            telegram::Class::Ring
-        } else {
-            telegram::Class::Edit
-        })
+        let class = match class {
+            Class::CriticalRing => telegram::Class::Critical,
+            _ if class.is_new_message() => telegram::Class::Ring,
+            _ => telegram::Class::Edit,
+        };
+        self.courier.bot.check(class)?;
+        self.limits.check(class)
     }
 
-    /// What the lane itself takes from an outcome; returns when to try again where Telegram does not say.
-    fn learn(&mut self, outcome: &Outcome) -> Duration {
+    /// What the lane itself takes from an outcome, and what of it the ledger has to know.
+    fn learn(&mut self, outcome: &Outcome) -> Learned {
         if matches!(outcome, Outcome::Sent { .. }) {
             self.courier.success.mark(self.courier.clock.now());
         }
@@ -211,8 +216,13 @@ impl Lane {
         } = outcome
         {
             self.limits.flooded(after.unwrap_or(retry));
+            let slowed = self.limits.slowed().map(|slow| Slowed {
+                halvings: slow.halvings,
+                whole: Timer::start(self.courier.clock.now().moment, slow.whole_in),
+            });
+            return Learned { retry, slowed };
         }
-        retry
+        Learned { retry, slowed: None }
     }
 
     /// When to try again where Telegram does not say.
@@ -257,6 +267,14 @@ impl Lane {
     }
 }
 
+/// What an outcome means beyond itself.
+struct Learned {
+    /// When to try again where Telegram does not say.
+    retry: Duration,
+    /// How far the chat's rate is from whole, if this halved it.
+    slowed: Option<Slowed>,
+}
+
 enum Step {
     Delivered,
     Wait(Option<Moment>),
@@ -269,6 +287,15 @@ fn ages(known: Option<&ChatState>, now: Now) -> Vec<Duration> {
         .iter()
         .map(|request| request.length.saturating_sub(request.remaining(now.moment)))
         .collect()
+}
+
+/// What is left of the halvings that the store remembers.
+fn slow(known: &ChatState, now: Now) -> Option<telegram::Slow> {
+    let slowed = known.slowed.filter(|slowed| !slowed.whole.fired(now.moment))?;
+    Some(telegram::Slow {
+        halvings: slowed.halvings,
+        whole_in: slowed.whole.remaining(now.moment),
+    })
 }
 
 async fn sleep_until(clock: Clock, until: Option<Moment>) {

@@ -16,11 +16,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
+use crate::failpoint::{self, Later, Point};
 use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
-    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
+    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Slowed, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
 
@@ -47,6 +48,8 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
     pub(super) found: BTreeMap<RuleName, u64>,
     pub(super) notices: Vec<Notice>,
+    /// For the first time, everything that there was to read is read. Only said after commits were lost.
+    pub(super) caught_up: bool,
 }
 
 impl Batch {
@@ -57,6 +60,7 @@ impl Batch {
             && self.gaps.is_empty()
             && self.rows.is_empty()
             && self.notices.is_empty()
+            && !self.caught_up
     }
 }
 
@@ -80,6 +84,7 @@ pub(super) enum Ask {
         attempt: AttemptId,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<Settled>,
     },
     /// How does a message by hand reach this chat now?
@@ -92,6 +97,7 @@ pub(super) enum Ask {
         chat: ChatName,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<()>,
     },
     /// What do the books say? For `status`.
@@ -126,6 +132,11 @@ pub(super) struct Ledger {
     pub(super) lanes: Vec<Arc<Notify>>,
     /// `run --once`: `wait` is cut short as soon as the reader is done.
     pub(super) once: bool,
+    /// The state lost commits, and what they told is told again: new messages say that they may repeat, until everything
+    /// that was there at the start is read and told.
+    pub(super) forgetful: bool,
+    /// Everything that was there at the start is read.
+    pub(super) caught_up: bool,
     /// What the disk did not take.
     pub(super) unwritten: Option<Unwritten>,
 }
@@ -151,6 +162,19 @@ impl Render for Pages<'_> {
     }
 }
 
+/// Where a test may end the process after this outcome.
+fn settle_points(outcome: &Outcome, later: &mut Later) {
+    later.add(Point::AfterSettleCommit);
+    match outcome {
+        Outcome::Moved { .. } => {
+            failpoint::reach(Point::Migrate);
+            later.add(Point::Migrate);
+        }
+        Outcome::Wait { .. } => later.add(Point::RetryAfterCommit),
+        _ => {}
+    }
+}
+
 /// One turn under construction.
 #[derive(Default)]
 struct Turn {
@@ -162,6 +186,8 @@ struct Turn {
     /// Whether the lanes may find something new.
     news: bool,
     stop: bool,
+    /// Where a test may end the process once this turn is committed.
+    points: Later,
 }
 
 /// What the thread hands back when it ends.
@@ -195,7 +221,11 @@ impl Ledger {
             turn.news |= before != self.incidents.next_tick();
             let host = std::mem::take(&mut turn.host);
             let was_unwritten = self.unwritten.is_some();
+            if !turn.settles.is_empty() {
+                failpoint::reach(Point::BeforeSettleCommit);
+            }
             if self.commit(&host)? {
+                std::mem::take(&mut turn.points).reach();
                 last_commit = Some(Instant::now());
             }
             if self.unwritten.is_some() && !was_unwritten {
@@ -203,6 +233,7 @@ impl Ledger {
             }
             let stop = turn.stop;
             self.reply(turn);
+            self.remember_again();
             self.tell_drained(&mut drained, reading);
             if stop {
                 self.write_at_last()?;
@@ -262,6 +293,7 @@ impl Ledger {
     }
 
     fn apply(&mut self, turn: &mut Turn, batch: Batch) {
+        self.caught_up |= batch.caught_up;
         turn.host.positions.extend(batch.positions);
         turn.host.forgotten.extend(batch.forgotten);
         turn.host.logs_seen.extend(batch.logs_seen);
@@ -278,6 +310,8 @@ impl Ledger {
         self.incidents.apply(batch.rows, now);
         for notice in &batch.notices {
             self.incidents.notice(notice, now);
+            failpoint::reach(Point::Notice);
+            turn.points.add(Point::Notice);
         }
     }
 
@@ -290,9 +324,12 @@ impl Ledger {
                     let _ = reply.send(self.incidents.ask(&chat, now));
                 }
                 Ask::Take { chat, class, reply } => {
-                    let unwritten = self.unwritten.is_some();
+                    let unwritten = self.unwritten.is_some() || self.forgetful;
                     let pages = &mut Pages(&self.message);
                     let order = self.incidents.take(&chat, class, unwritten, now, pages);
+                    if order.is_some() {
+                        turn.points.add(Point::AfterAttemptCommit);
+                    }
                     turn.takes.push((order, reply));
                 }
                 Ask::Settle {
@@ -300,11 +337,14 @@ impl Ledger {
                     attempt,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(subject.chat(), slowed);
                     let settled = self.incidents.settle(&subject, attempt, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news |= !matches!(outcome, Outcome::Sent { .. });
+                    settle_points(&outcome, &mut turn.points);
                     turn.settles.push((settled, reply));
                 }
                 Ask::Way { chat, reply } => {
@@ -314,8 +354,10 @@ impl Ledger {
                     chat,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(&chat, slowed);
                     self.incidents.hear(&chat, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news = true;
@@ -354,8 +396,10 @@ impl Ledger {
 
     /// Writes a delta, or keeps it where the disk does not take it; `since` is when it was tried first.
     fn write(&mut self, delta: Delta, since: Option<Moment>) -> Result<bool, CommitError> {
+        failpoint::reach(Point::BeforeCommit);
         match self.store.commit(self.turn, &delta) {
             Ok(turn) => {
+                failpoint::reach(Point::AfterCommit);
                 if since.is_some() {
                     tracing::info!("the state is written again; reading goes on");
                 }
@@ -397,6 +441,16 @@ impl Ledger {
             if let Some(order) = order.take_if(new) {
                 self.incidents.withdraw(&order.subject, order.attempt, now);
             }
+        }
+    }
+
+    /// What the lost commits told is told again.
+    fn remember_again(&mut self) {
+        if self.forgetful && self.caught_up && self.incidents.undelivered(self.clock.now()) == 0 {
+            self.forgetful = false;
+            tracing::info!(
+                "what happened since the lost commits is told; messages no longer say that they may repeat"
+            );
         }
     }
 

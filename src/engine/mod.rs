@@ -21,6 +21,7 @@ mod follow;
 mod herald;
 mod ledger;
 mod messenger;
+mod places;
 pub mod process;
 mod reader;
 mod run;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
 
+use crate::failpoint::{self, Point};
 use crate::model::{LogName, Notice, Position, Row, RuleName};
 use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
@@ -41,6 +42,8 @@ pub(super) struct Start {
     pub(super) fresh: bool,
     /// Pieces of the state that were set aside.
     pub(super) set_aside: usize,
+    /// The state is older than the last run left it.
+    pub(super) rolled_back: bool,
 }
 
 impl Reader {
@@ -61,16 +64,25 @@ impl Reader {
             mut start,
         } = self;
         let mut surroundings = Surroundings::default();
+        let mut behind = start.is_some_and(|start| start.rolled_back);
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
             let now = clock.now();
             let mut tally = Tally::new(&lens, now);
             let mut turn = tailer.turn(now, &mut |source, chunk| tally.chunk(source, chunk));
+            if !turn.positions.is_empty() {
+                failpoint::reach(Point::AfterRead);
+            }
             say(&turn);
             let more = turn.more;
             let (mut rows, found, spots) = tally.finish();
             surroundings.fill(&mut rows, spots, &tailer, now);
             let mut batch = batch(&mut turn, rows, found);
+            batch.caught_up = behind && !more;
+            behind &= more;
+            if !batch.rows.is_empty() {
+                failpoint::reach(Point::AfterMatch);
+            }
             if let Some(start) = start.take() {
                 batch
                     .notices
@@ -102,6 +114,7 @@ fn batch(turn: &mut Turn, rows: Vec<Row>, found: BTreeMap<RuleName, u64>) -> Bat
         notices,
         rows,
         found,
+        caught_up: false,
     }
 }
 
@@ -113,6 +126,7 @@ impl Start {
             rules: self.rules as u64,
             fresh: self.fresh.then_some(at_end as u64),
             set_aside: self.set_aside as u64,
+            rolled_back: self.rolled_back,
             earlier: 0,
         }
     }

@@ -1,17 +1,20 @@
 //! Folds the hits of one turn into rows: a storm leaves here as a few values.
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use regex::Regex;
 
+use super::places::Places;
 use crate::config::LogRules;
-use crate::event::{self, Event, Events, Fields, Placed, Scratch};
+use crate::event::{self, Event, Events, Fields, Place, Placed, Reference, Scratch};
 use crate::incident::{self, Around, Ring};
+use crate::message;
 use crate::model::{
-    By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
-    Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId, Values,
+    By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Logged, Now, Origin, QUEUE_BYTES,
+    Resolve, Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId, Timestamp, Values, without_controls,
 };
 use crate::scan::{self, Pattern, Redactor, Says, ScanError, Scanner, Verdict};
 use crate::tail::{Chunk, Ending, Source};
@@ -26,6 +29,9 @@ const VALUE_CHARS: usize = 1_000;
 /// How the bytes of the logs are looked at; shared by all turns.
 pub(super) struct Lens {
     host: String,
+    /// That of times in records that name none.
+    zone: TimeZone,
+    places: RefCell<Places>,
     logs: Vec<LogLens>,
     /// The built-in redaction.
     redactor: Redactor,
@@ -55,7 +61,7 @@ struct RuleLens {
 impl Lens {
     /// Compiles what the rules look for.
     pub(super) fn compile(
-        host: &str,
+        message: &message::Settings,
         logs: &[LogRules],
         incidents: &incident::Settings,
     ) -> Result<Self, ScanError> {
@@ -78,7 +84,9 @@ impl Lens {
             })
         };
         Ok(Self {
-            host: host.to_owned(),
+            host: message.host.clone(),
+            zone: message.zone.clone(),
+            places: RefCell::default(),
             redactor: Redactor::default(),
             logs: logs.iter().map(log).collect::<Result<_, _>>()?,
         })
@@ -99,6 +107,7 @@ impl Lens {
     /// A captured value without secrets, then cut. Alone it is just a word, so it is looked at beside its
     /// name: what `password=(?P<password>\S+)` captured is recognised by the name.
     fn value(&self, rule: &RuleLens, name: &str, value: &str, most: usize) -> String {
+        let value = &*without_controls(value);
         let pair = format!("{name}={value}");
         match rule.redactor.as_ref().unwrap_or(&self.redactor).redact(&pair) {
             std::borrow::Cow::Borrowed(_) => value.chars().take(most).collect(),
@@ -167,14 +176,16 @@ impl<'l> Tally<'l> {
         let mut at = 0;
         let mut verdict = std::mem::take(&mut self.verdict);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let lines = log.events.lines(chunk.bytes, &mut scratch);
+        let (lens, now) = (self.lens, self.now);
+        let place = LazyCell::new(|| lens.places.borrow_mut().of(source, now));
+        let lines = log.events.lines(chunk.bytes, source.manner, &mut scratch);
         while let Some(hit) = lines
             .bytes()
             .get(at..)
             .and_then(|rest| log.scanner.candidate(rest))
         {
             let Placed { event, next } = lines.around(at + hit, chunk.offset);
-            let fields = LazyCell::new(|| lines.fields(&event));
+            let fields = LazyCell::new(|| lines.fields(&event).at(place.clone()));
             log.scanner
                 .judge(event.text, &|name| fields.get(name), &mut verdict);
             if !verdict.findings.is_empty() {
@@ -183,6 +194,8 @@ impl<'l> Tally<'l> {
                     chunk,
                     event: &event,
                     fields: &fields,
+                    place: &place,
+                    zone: &lens.zone,
                 };
                 self.event(log, seen_as, &mut verdict, seen);
             }
@@ -278,6 +291,7 @@ impl<'l> Tally<'l> {
             },
             end: at.chunk.offset + range.end as u64,
             hash: around::hash(&at.chunk.bytes[range]),
+            manner: at.source.manner,
             wish,
             events: &log.events,
             redactor: rule.redactor.as_ref().unwrap_or(&self.lens.redactor),
@@ -327,6 +341,8 @@ struct Seen<'e> {
     chunk: Chunk<'e>,
     event: &'e Event<'e>,
     fields: &'e Fields,
+    place: &'e Place,
+    zone: &'e TimeZone,
 }
 
 /// One event that matters, decoded.
@@ -336,6 +352,10 @@ struct Hit<'e> {
     shape: ShapeId,
     origin: Origin,
     path: &'e Arc<str>,
+    /// The file as people are told of it.
+    file: Arc<str>,
+    /// When the record says it was written.
+    logged: Option<Timestamp>,
     now: Now,
 }
 
@@ -348,10 +368,12 @@ impl<'e> Hit<'e> {
             chunk,
             event,
             fields,
+            place,
+            zone,
         } = at;
         let last = event.range.end == chunk.bytes.len();
         let decoded = match fields.message() {
-            Some(message) => message.into(),
+            Some(message) => without_controls(message),
             None => event::decode(event.text),
         };
         let mut text = match redactor.redact(&decoded) {
@@ -380,6 +402,8 @@ impl<'e> Hit<'e> {
             shape,
             origin,
             path: &source.path,
+            file: place.label().map_or_else(|| source.path.clone(), Arc::from),
+            logged: fields.time(event.text, Reference { now: now.wall, zone }),
             now,
         }
     }
@@ -392,6 +416,7 @@ impl<'e> Hit<'e> {
             count: 0,
             first: self.now.wall,
             last: self.now.wall,
+            logged: None,
             shapes: Vec::new(),
             other: 0,
             lines: VecDeque::new(),
@@ -404,10 +429,11 @@ impl<'e> Hit<'e> {
 
     fn add_to(&self, row: &mut Found, keeps_all: bool) {
         row.count += 1;
+        row.logged = Logged::of_both(row.logged, self.logged.map(Logged::at));
         self.count_shape(row);
-        if row.files.last() != Some(self.path) {
-            row.files.retain(|path| path != self.path);
-            row.files.push(self.path.clone());
+        if row.files.last() != Some(&self.file) {
+            row.files.retain(|file| *file != self.file);
+            row.files.push(self.file.clone());
             let surplus = row.files.len().saturating_sub(8);
             row.files.drain(..surplus);
         }
@@ -472,7 +498,11 @@ mod tests {
 
     #[test]
     fn a_by_value_is_cut_only_after_secrets_were_taken_out() {
-        let lens = Lens::compile("host", &[], &incident::Settings::default()).unwrap();
+        let message = message::Settings {
+            host: "host".into(),
+            zone: TimeZone::UTC,
+        };
+        let lens = Lens::compile(&message, &[], &incident::Settings::default()).unwrap();
         let long = "한".repeat(500);
         let by_value = |name: &str, value: &str| lens.value(&rule(), name, value, BY_CHARS);
         assert_eq!(by_value("user", &long), "한".repeat(BY_CHARS));
@@ -480,5 +510,6 @@ mod tests {
         let token = format!("eyJ{}.eyJ{}.{}", "a".repeat(100), "b".repeat(100), "c".repeat(43));
         assert_eq!(by_value("who", &token), "[redacted]");
         assert_eq!(by_value("password", "hunter2"), "[redacted]");
+        assert_eq!(by_value("user", "\u{1b}[1mann\u{1b}[0m"), "ann");
     }
 }

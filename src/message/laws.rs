@@ -33,6 +33,7 @@ fn phase() -> impl Strategy<Value = Phase> {
     let ended = prop_oneof![
         Just(Ended::Quiet),
         Just(Ended::RuleRemoved),
+        Just(Ended::RuleChanged),
         outside(6_000).prop_map(|line| Ended::Resolved { line })
     ];
     prop_oneof![
@@ -75,7 +76,7 @@ prop_compose! {
     }
 }
 
-/// The five kinds of card about an incident.
+/// The six kinds of card about an incident.
 fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
     let lines = || incident.lines.iter().collect();
     let mut kinds = vec![
@@ -89,6 +90,8 @@ fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
                 .map(|shape| shape.id)
                 .collect(),
         ),
+        CardKind::Raised(incident.shapes.iter().take(1).map(|shape| shape.id).collect()),
+        CardKind::Raised(Vec::new()),
         CardKind::Resolved,
         CardKind::Lines {
             lines: lines(),
@@ -200,7 +203,7 @@ fn check(rendered: &Rendered, card: &Card<'_>) {
         CardKind::Live => assert!(covers.shown.contains(&incident.lines.back().unwrap().nth)),
         CardKind::FollowUp(_) => assert!(!covers.shapes.is_empty()),
         CardKind::Lines { .. } => assert!(covers.lines > 0 && covers.shown.contains(&incident.lines[0].nth)),
-        CardKind::Reminder { .. } | CardKind::Resolved => {}
+        CardKind::Raised(_) | CardKind::Reminder { .. } | CardKind::Resolved => {}
     }
 }
 
@@ -236,6 +239,7 @@ fn notice() -> impl Strategy<Value = Notice> {
         rules,
         fresh,
         set_aside,
+        rolled_back: set_aside % 2 == 1,
         earlier: rules / 2,
     });
     let gap = (outside(300), any::<bool>(), any::<u64>());

@@ -1,4 +1,4 @@
-//! The five kinds of message, each put together from its parts.
+//! The six kinds of message, each put together from its parts.
 //!
 //! Parts are written from the top, and each part gets the room that is left for it, so no message is ever
 //! too long. Two promises shape the order: the total stands in the head, before anything that grows; and
@@ -26,8 +26,8 @@ use crate::model::{
 /// So many files are named.
 const FILES: usize = 3;
 /// Room for the changing part of the head of a batch, at its longest: a mark that is wider, "may repeat",
-/// how it ended, two dates, one path, the numbers of the lines.
-const CHANGES: usize = 480;
+/// how it ended, four dates, one path, the numbers of the lines.
+const CHANGES: usize = 560;
 /// How much of each value a template shows, in UTF-16 units: the first with which the message fits.
 const VALUES: [usize; 6] = [4_096, 2_048, 1_024, 400, 160, 80];
 /// The smallest part of what is left that the newest line can have, in percent.
@@ -58,6 +58,7 @@ pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
     match &card.kind {
         CardKind::Live => page.live(card.incident),
         CardKind::FollowUp(shapes) => page.follow_up(card.incident, shapes),
+        CardKind::Raised(shapes) => page.raised(card.incident, shapes),
         CardKind::Reminder { at } => page.reminder(*at),
         CardKind::Resolved => page.resolved(card.incident),
         CardKind::Lines {
@@ -210,7 +211,16 @@ impl Page<'_> {
     }
 
     fn follow_up(&mut self, incident: &Incident, wanted: &[ShapeId]) {
-        self.head.names(&mut self.out, "new in ");
+        self.reply(incident, wanted, "new in ");
+    }
+
+    fn raised(&mut self, incident: &Incident, wanted: &[ShapeId]) {
+        self.reply(incident, wanted, &format!("now {}: ", incident.severity.as_str()));
+    }
+
+    /// A short reply that shows these shapes, if there are any.
+    fn reply(&mut self, incident: &Incident, wanted: &[ShapeId], lead: &str) {
+        self.head.names(&mut self.out, lead);
         self.head.state(&mut self.out);
         self.head.carried(&mut self.out);
         self.body_begins();

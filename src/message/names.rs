@@ -26,9 +26,10 @@ pub const OWN: [(&str, &str); 7] = [
 ];
 
 /// What the reader says of the newest match, besides captures and fields.
-pub const OF_MATCH: [(&str, &str); 2] = [
+pub const OF_MATCH: [(&str, &str); 3] = [
     ("file", "the path of the newest match's file"),
     ("log", "the name of its log"),
+    ("level", "the level that its fields or its text say"),
 ];
 
 /// Looks names up for one incident.

@@ -66,6 +66,7 @@ pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
         quiet: timer,
         first: at("02:10:04"),
         last: at("02:17:41"),
+        logged: None,
         total: shapes.iter().map(|shape| shape.count).sum(),
         shapes,
         other: 0,
@@ -223,6 +224,18 @@ fn the_rule_left() {
 }
 
 #[test]
+fn the_rule_says_something_else_now() {
+    insta::assert_snapshot!(shown(&card(&over(one(), Ended::RuleChanged))), @r"
+    ⚪ ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *rule changed: over after 12 min, 1 match*
+    02:10:04
+    ⟪/logs/app/api.log⟫
+    ┃ValueError: x
+    ");
+}
+
+#[test]
 fn a_stack_trace_is_folded() {
     let trace = "Traceback (most recent call last):\n  File \"app.py\", line 7\n\tpay()\nValueError: x";
     let incident = incident(vec![shape(1, 3, 1, "02:17:41", trace)], line(3, 1, trace));
@@ -248,6 +261,29 @@ fn a_follow_up_shows_the_new_shape() {
     };
     insta::assert_snapshot!(shown(&card), @r"
     🔴 new in ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ┃12× ERROR upstream 502 from 10.0.0.7
+    ");
+}
+
+#[test]
+fn a_rise_in_severity_says_how_bad_it_is_by_now() {
+    let mut incident = storm();
+    incident.severity = Severity::Critical;
+    let raised = |shapes| Card {
+        kind: CardKind::Raised(shapes),
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&raised(vec![])), @r"
+    🚨 now critical: ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ");
+    insta::assert_snapshot!(shown(&raised(vec![ShapeId(2)])), @r"
+    🚨 now critical: ⟪exception⟫ on ⟪web-1⟫
     ⟪service=payments⟫
     *4,812 matches*
     02:10:04 – 02:17:41
@@ -375,6 +411,22 @@ fn more_files_than_are_named_and_matches_without_a_shape() {
 }
 
 #[test]
+fn what_the_records_say_of_the_time_stands_beside_ours_where_it_is_another() {
+    let mut incident = one();
+    let logged = |first, last| {
+        Some(crate::model::Logged {
+            first: at(first),
+            last: at(last),
+        })
+    };
+    incident.logged = logged("02:10:00", "02:17:40");
+    assert!(!shown(&card(&incident)).contains("in the log"));
+    incident.logged = logged("01:10:00", "02:17:40");
+    let text = shown(&card(&incident));
+    assert!(text.contains("\nin the log 01:10:00 – 02:17:40"), "{text}");
+}
+
+#[test]
 fn hostile_text_is_only_text() {
     let text = "\u{1b}[31m<b>x</b> @admin #tag /start http://evil.example \u{202e}gnp.exe\u{1b}]0;pwn\u{7}";
     let mut incident = incident(vec![shape(1, 2, 1, "02:17:41", "old text")], line(2, 1, text));
@@ -387,7 +439,7 @@ fn hostile_text_is_only_text() {
     ⟪/logs/app/api.log⟫
     ┃2× old text
     latest:
-    ┃<b>x</b> @admin #tag /start http://evil.example ⟨U+202E⟩gnp.exe␛]0;pwn␇
+    ┃<b>x</b> @admin #tag /start http://evil.example ⟨U+202E⟩gnp.exe
     ");
 }
 
@@ -516,6 +568,7 @@ fn started(fresh: Option<u64>, set_aside: u64, earlier: u64) -> Notice {
         rules: 6,
         fresh,
         set_aside,
+        rolled_back: earlier == 3,
         earlier,
     }
 }
@@ -531,6 +584,7 @@ fn a_start_says_what_was_not_found_and_what_nobody_was_told() {
     ⚠ *may repeat* an earlier message
     ℹ started on ⟪web-1⟫, following 14 files, 6 rules
     2 pieces of the state are damaged and were set aside; the log says which
+    the state is older than it was left; what happened since may be told again
     no state found; 14 files are followed from their end
     3 starts before this one were not told
     ");

@@ -21,7 +21,7 @@ mod wire;
 pub use backoff::Backoff;
 pub use chat::{Chat, ChatKind, Standing};
 pub use client::{Bot, Call, Client, ClientError, Request};
-pub use limits::{BotLimits, ChatLimits, Class, default_limit};
+pub use limits::{BotLimits, ChatLimits, Class, Slow, default_limit};
 pub use settings::{ChatSettings, Settings};
 pub use token::{Token, TokenError};
 pub use updates::{MOST_UPDATES, Page, Poll, PollError, Sight, Topic, Webhook};

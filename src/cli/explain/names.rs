@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::config::LogRules;
 use crate::event::{Events, Scratch};
 use crate::message;
 use crate::scan::Pattern;
 
-use super::shown;
+use super::{manner, shown};
 
 /// So many events of a file are looked at for fields.
 const EVENTS: usize = 1_000;
@@ -63,12 +64,12 @@ pub(super) fn of_rules(logs: &[&LogRules], only: Option<&str>) -> String {
 }
 
 /// The fields of the first lines, each with its first value.
-pub(super) fn of_lines(logs: &[&LogRules], bytes: &[u8]) -> String {
+pub(super) fn of_lines(logs: &[&LogRules], file: &Path, bytes: &[u8]) -> String {
     let mut page = String::new();
     for log in logs {
         let events = Events::new(log.event.clone());
         let mut scratch = Scratch::default();
-        let lines = events.lines(bytes, &mut scratch);
+        let lines = events.lines(bytes, manner(log, file, bytes), &mut scratch);
         let mut fields: BTreeMap<String, String> = BTreeMap::new();
         let mut at = 0;
         for _ in 0..EVENTS {

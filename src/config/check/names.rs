@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::rules::HasFields;
 use crate::config::keys;
 use crate::config::problem::Report;
 use crate::message;
@@ -16,8 +17,8 @@ pub(super) struct Known<'r> {
     pub(super) own: &'static [&'static str],
     /// Every pattern was read, so every capture is known.
     pub(super) whole: bool,
-    /// Events of the rule's logs may have fields, of any name.
-    pub(super) has_fields: bool,
+    /// Whether events of the rule's logs have fields, which may have any name.
+    pub(super) has_fields: HasFields,
 }
 
 impl Known<'_> {
@@ -27,11 +28,11 @@ impl Known<'_> {
             return;
         }
         if let Some(field) = name.strip_prefix("fields.") {
-            if !self.has_fields {
+            if self.has_fields == HasFields::No {
                 report.missing(
                     at,
                     format!("there is no field {field:?}: the logs of this rule have no fields"),
-                    "give a log the format it has: format = \"json\", \"logfmt\", \"docker\" or \"cri\"",
+                    "take format = \"plain\" out, or give the log the format it has: \"json\", \"logfmt\", \"docker\" or \"cri\"",
                 );
             }
             return;
@@ -45,7 +46,7 @@ impl Known<'_> {
             return;
         }
         let near = keys::nearest(name, self.names());
-        if !self.whole || (near.is_none() && self.has_fields) {
+        if !self.whole || (near.is_none() && self.has_fields == HasFields::Yes) {
             return;
         }
         report.missing(
@@ -69,14 +70,19 @@ impl Known<'_> {
 
     fn help(&self, name: &str, near: Option<&str>) -> String {
         match near {
-            Some(near) if self.has_fields => {
+            Some(near) if self.has_fields != HasFields::No => {
                 format!("did you mean {near:?}? A field of that name is written fields.{name}")
             }
             Some(near) => format!("did you mean {near:?}?"),
             None => {
                 let names: Vec<_> = self.names().collect();
+                let field = if self.has_fields == HasFields::No {
+                    String::new()
+                } else {
+                    format!("; if it is a field, write fields.{name}")
+                };
                 format!(
-                    "capture it: (?P<{name}>…) in `match`, or take one of these: {}",
+                    "capture it: (?P<{name}>…) in `match`{field}, or take one of these: {}",
                     names.join(", ")
                 )
             }

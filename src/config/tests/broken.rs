@@ -548,7 +548,8 @@ by = ["host", ¦"usr"]"#,
 #[test]
 fn a_by_of_defaults_must_fit_every_rule() {
     let told = wrong(&format!(
-        r#"{BASE}[defaults]
+        r#"{BASE}format = "plain"
+[defaults]
 by = ¦"user"
 [[rules]]
 name = "a"
@@ -559,9 +560,9 @@ match = 'x'
 "#
     ));
     insta::assert_snapshot!(told, @r#"
-    rules.toml:7:6: rule "b" has no capture named "user"
+    rules.toml:8:6: rule "b" has no capture named "user"
       |
-    7 | by = "user"
+    8 | by = "user"
       |      ^^^^^^
       = help: `by` takes captures of `match` and `all`, written (?P<user>…), and "file", "host", "log"; here: file, host, log
 
@@ -811,41 +812,84 @@ match = 'x'
 }
 
 #[test]
-fn formats_and_presets_that_are_not_built_yet_are_refused() {
+fn presets_that_are_not_built_yet_are_refused() {
     let told = wrong(
         r#"[chats]
 me = 7
 [[logs]]
 name = "app"
 files = "a"
-format = ¦"auto"
 multiline = ¦"python"
-encoding = ¦"euc-kr"
 [[rules]]
 name = "a"
 match = 'x'
 "#,
     );
     insta::assert_snapshot!(told, @r#"
-    rules.toml:6:10: format = "auto" is not supported yet
+    rules.toml:6:13: multiline = "python" is not supported yet
       |
-    6 | format = "auto"
-      |          ^^^^^^
-      = help: write one of "plain", "docker", "cri", "json", "logfmt"
-
-    rules.toml:7:13: multiline = "python" is not supported yet
-      |
-    7 | multiline = "python"
+    6 | multiline = "python"
       |             ^^^^^^^^
       = help: write "off", or take the line out, which means the same
 
-    rules.toml:8:12: encoding = "euc-kr" is not supported yet
-      |
-    8 | encoding = "euc-kr"
-      |            ^^^^^^^^
-      = help: write "utf-8", or take the line out, which means the same
+    1 problem
+    "#);
+}
 
-    3 problems
+#[test]
+fn an_encoding_that_nobody_knows_and_one_that_a_container_never_has_are_refused() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+[[logs]]
+name = "a"
+files = "a"
+encoding = ¦"euckr8"
+[[logs]]
+name = "b"
+files = "b"
+encoding = ¦"ebcdic"
+[[logs]]
+name = "c"
+files = "c"
+format = "docker"
+encoding = ¦"gbk"
+[[logs]]
+name = "d"
+files = "d"
+format = "cri"
+encoding = ¦"utf-16"
+[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:6:12: "euckr8" is not a value of `encoding`
+      |
+    6 | encoding = "euckr8"
+      |            ^^^^^^^^
+      = help: did you mean "euc-kr"?
+
+    rules.toml:10:12: "ebcdic" is not a value of `encoding`
+       |
+    10 | encoding = "ebcdic"
+       |            ^^^^^^^^
+       = help: it takes the names that browsers know, such as "euc-kr", "gbk", "shift_jis", "utf-16le", "windows-1252"
+
+    rules.toml:15:12: a log of format = "docker" is never in GBK
+       |
+    15 | encoding = "gbk"
+       |            ^^^^^
+       = help: the container runtime writes UTF-8: take the line out
+
+    rules.toml:20:12: a log of format = "cri" is never in UTF-16LE
+       |
+    20 | encoding = "utf-16"
+       |            ^^^^^^^^
+       = help: the container runtime writes UTF-8: take the line out
+
+    4 problems
     "#);
 }
 
@@ -1749,7 +1793,7 @@ fn a_name_that_nobody_gives_a_value_offers_the_near_one() {
 buttons = [
     { text = "a", url = "https://a.example/{{ ¦sevrice }}" },
     { text = "b", url = "https://a.example/{{ ¦zebra }}" },
-    { text = "c", url = "https://a.example/{{ ¦fields.level }}" },
+    { text = "c", url = "https://a.example/{{ fields.level }}" },
 ]"#,
     );
     insta::assert_snapshot!(told, @r#"
@@ -1757,21 +1801,15 @@ buttons = [
        |
     10 |     { text = "a", url = "https://a.example/{{ sevrice }}" },
        |                                               ^^^^^^^
-       = help: did you mean "service"?
+       = help: did you mean "service"? A field of that name is written fields.sevrice
 
     rules.toml:11:47: there is no value named "zebra"
        |
     11 |     { text = "b", url = "https://a.example/{{ zebra }}" },
        |                                               ^^^^^
-       = help: capture it: (?P<zebra>…) in `match`, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, service
+       = help: capture it: (?P<zebra>…) in `match`; if it is a field, write fields.zebra, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, service
 
-    rules.toml:12:47: there is no field "level": the logs of this rule have no fields
-       |
-    12 |     { text = "c", url = "https://a.example/{{ fields.level }}" },
-       |                                               ^^^^^^^^^^^^
-       = help: give a log the format it has: format = "json", "logfmt", "docker" or "cri"
-
-    3 problems
+    2 problems
     "#);
 }
 
@@ -1904,34 +1942,28 @@ template = "¦<a href='https://a.example/{{{{ text }}}}'>x</a>"
 fn an_unknown_name_in_a_template_offers_the_near_one() {
     let told = wrong_rule(
         r#"match = '(?P<service>x)'
-template = "{{ ¦sevrice }} {% if ¦totl > 5 %}many{% endif %} {{ ¦zebra }} {{ ¦fields.level }}""#,
+template = "{{ ¦sevrice }} {% if ¦totl > 5 %}many{% endif %} {{ ¦zebra }} {{ fields.level }} {{ level }}""#,
     );
     insta::assert_snapshot!(told, @r#"
     rules.toml:9:16: there is no value named "sevrice"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
       |                ^^^^^^^
-      = help: did you mean "service"?
+      = help: did you mean "service"? A field of that name is written fields.sevrice
 
     rules.toml:9:33: there is no value named "totl"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
       |                                 ^^^^
-      = help: did you mean "total"?
+      = help: did you mean "total"? A field of that name is written fields.totl
 
     rules.toml:9:63: there is no value named "zebra"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
       |                                                               ^^^^^
-      = help: capture it: (?P<zebra>…) in `match`, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, mark, state, first, last, before, after, over, service
+      = help: capture it: (?P<zebra>…) in `match`; if it is a field, write fields.zebra, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, mark, state, first, last, before, after, over, service
 
-    rules.toml:9:75: there is no field "level": the logs of this rule have no fields
-      |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
-      |                                                                           ^^^^^^^^^^^^
-      = help: give a log the format it has: format = "json", "logfmt", "docker" or "cri"
-
-    4 problems
+    3 problems
     "#);
 }
 
@@ -1987,5 +2019,35 @@ context = { before = ¦51, after = ¦-1, ¦around = 3 }"#,
       = help: allowed in `context`: before, after
 
     3 problems
+    "#);
+}
+
+#[test]
+fn plain_lines_have_no_fields_to_say() {
+    let text = r#"[chats]
+me = 1
+[[logs]]
+name = "app"
+files = ["/logs/*.log"]
+format = "plain"
+[[rules]]
+name = "a"
+match = 'x'
+template = "{{ level }} {{ ¦fields.user }} {{ ¦zebra }}"
+"#;
+    insta::assert_snapshot!(wrong(text), @r#"
+    rules.toml:10:28: there is no field "user": the logs of this rule have no fields
+       |
+    10 | template = "{{ level }} {{ fields.user }} {{ zebra }}"
+       |                            ^^^^^^^^^^^
+       = help: take format = "plain" out, or give the log the format it has: "json", "logfmt", "docker" or "cri"
+
+    rules.toml:10:46: there is no value named "zebra"
+       |
+    10 | template = "{{ level }} {{ fields.user }} {{ zebra }}"
+       |                                              ^^^^^
+       = help: capture it: (?P<zebra>…) in `match`, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, mark, state, first, last, before, after, over
+
+    2 problems
     "#);
 }

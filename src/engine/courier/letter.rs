@@ -24,7 +24,7 @@ use crate::incident::{Class, Way};
 use crate::model::{ChatName, ChatTarget, Moment, Outcome, RefusalKind, Text};
 use crate::telegram::{Call, Request};
 
-use super::{Lane, LedgerGone, Step};
+use super::{Lane, Learned, LedgerGone, Step};
 
 /// So many letters wait in a lane, and as many on their way to it.
 const PLACES: usize = 4;
@@ -312,7 +312,7 @@ impl Lane {
             .deliver(&self.chat.name, None, &request)
             .await;
         tracing::debug!(chat = %self.chat.name, ?outcome, "sent by hand");
-        let retry = self.learn(&outcome);
+        let Learned { retry, slowed } = self.learn(&outcome);
         // Told before it is booked: a disk that takes nothing is no concern of whoever waits for this.
         match end(&outcome, topic.is_some()) {
             Some(end) => drop(letter.fate.send_replace(end)),
@@ -323,6 +323,7 @@ impl Lane {
             chat,
             outcome,
             retry,
+            slowed,
             reply,
         })
         .await
