@@ -149,11 +149,11 @@ impl Explained<'_> {
     fn print(&self, bytes: &[u8]) -> Result<(), Failure> {
         let events = Events::new(self.log.event.clone());
         let mut scratch = Scratch::default();
-        let lines = events.lines(bytes, self.manner, &mut scratch);
+        let lines = events.lines(bytes, 0, self.manner, &mut scratch);
         let (mut at, mut number) = (0, 1);
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         while at < lines.bytes().len() {
-            let placed = lines.around(at, 0);
+            let placed = lines.around(at, at);
             let fields = lines.fields(&placed.event);
             let page = self.event(number, placed.event.text, &fields);
             match out.write_all(page.as_bytes()) {

@@ -19,11 +19,12 @@ pub(super) enum Table {
     AtLeast,
     Button,
     Context,
+    Multiline,
     Defaults,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 11] = [
+    pub(super) const ALL: [Table; 12] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
@@ -34,6 +35,7 @@ impl Table {
         Table::AtLeast,
         Table::Button,
         Table::Context,
+        Table::Multiline,
         Table::Defaults,
     ];
 
@@ -50,6 +52,7 @@ impl Table {
             Table::AtLeast => "`at_least`",
             Table::Button => "`buttons`",
             Table::Context => "`context`",
+            Table::Multiline => "`multiline`",
             Table::Defaults => "[defaults]",
         }
     }
@@ -127,6 +130,12 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "threshold", "at_least"),
     (Table::AtLeast, "window", "within"),
     (Table::AtLeast, "times", "count"),
+    (Table::Multiline, "begin", "start"),
+    (Table::Multiline, "first", "start"),
+    (Table::Multiline, "match", "start"),
+    (Table::Multiline, "pattern", "start"),
+    (Table::Multiline, "continuation", "continue"),
+    (Table::Multiline, "next", "continue"),
     (Table::Rule, "repeat_interval", "remind"),
     (Table::Rule, "repeat", "remind"),
     (Table::Rule, "test", "tests"),
@@ -180,7 +189,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("watch", "watch = \"auto\""),
     ("ignore", "ignore = ['healthcheck']"),
     ("format", "format = \"docker\""),
-    ("multiline", "multiline = \"off\""),
+    ("multiline", "multiline = \"auto\""),
     ("encoding", "encoding = \"utf-8\""),
     ("logs", "logs = [\"app\"]"),
     ("match", "match = 'panicked at'"),
@@ -218,6 +227,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("url", "url = \"https://wiki.example.com/{{ rule }}\""),
     ("tests", "tests = [{ line = \"ValueError: x\", match = true }]"),
     ("line", "line = \"ValueError: x\""),
+    ("continue", "continue = '^\\s'"),
 ];
 
 /// How a key is written. The name of a chat is a key too; it takes an id.

@@ -179,12 +179,13 @@ fn look(spot: &Spot<'_>, tailer: &Tailer) -> Option<Context> {
 /// The lines as the rules see them.
 fn texts(spot: &Spot<'_>, bytes: &[u8], offset: u64) -> Vec<String> {
     let mut scratch = Scratch::default();
-    let lines = spot.events.lines(bytes, spot.manner, &mut scratch);
+    let lines = spot.events.lines(bytes, offset, spot.manner, &mut scratch);
     let mut texts = Vec::new();
     let mut at = 0;
     while at < lines.bytes().len() {
-        let placed = lines.around(at, offset);
-        texts.push(decode(placed.event.text).into_owned());
+        let placed = lines.around(at, at);
+        let text = decode(placed.event.text);
+        texts.extend(text.split('\n').map(str::to_owned));
         at = placed.next;
     }
     texts

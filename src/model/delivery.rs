@@ -149,6 +149,10 @@ impl AttemptKind {
 
 /// One request and what its success means, fixed when it was rendered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a row: each of them is one fact about the request"
+)]
 pub struct Attempt {
     /// Tells this attempt from the next one of the same delivery.
     pub id: AttemptId,

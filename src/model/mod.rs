@@ -9,6 +9,7 @@ mod delta;
 mod ecma48;
 mod file;
 mod found;
+mod habit;
 mod id;
 mod incident;
 mod ledger;
@@ -33,6 +34,7 @@ pub use found::{
     Context, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve,
     Row, SAMPLE_CHARS, ShapeCount, ShapeId,
 };
+pub use habit::{Habit, Records};
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
 pub use incident::{By, Ended, Incident, Phase, Values};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked, Slowed};

@@ -69,14 +69,14 @@ pub(super) fn of_lines(logs: &[&LogRules], file: &Path, bytes: &[u8]) -> String 
     for log in logs {
         let events = Events::new(log.event.clone());
         let mut scratch = Scratch::default();
-        let lines = events.lines(bytes, manner(log, file, bytes), &mut scratch);
+        let lines = events.lines(bytes, 0, manner(log, file, bytes), &mut scratch);
         let mut fields: BTreeMap<String, String> = BTreeMap::new();
         let mut at = 0;
         for _ in 0..EVENTS {
             if at >= lines.bytes().len() {
                 break;
             }
-            let placed = lines.around(at, 0);
+            let placed = lines.around(at, at);
             at = placed.next;
             for (name, value) in lines.fields(&placed.event).list() {
                 if fields.len() < FIELDS || fields.contains_key(&name) {

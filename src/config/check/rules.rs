@@ -185,27 +185,12 @@ fn check_one(
         has_fields: HasFields::of(&formats),
     };
     let links = values.buttons.unwrap_or_default();
-    let mut asked = buttons::names(&links, &known, report);
     let own_words = values
         .template
         .and_then(|(template, word)| Some((template?, word)));
-    if let Some((template, word)) = &own_words {
-        let known = Known {
-            own: &template::OWN,
-            ..known
-        };
-        asked.extend(template::names(template, word, &known, report));
-        if values.ring == Some(Ring::All) {
-            let what = "`template` has no say in the messages of ring = \"all\"".to_owned();
-            report.warn(
-                Some(&word.at),
-                what,
-                "they hold lines, one below the other; take one of the two out",
-            );
-        }
-    }
-    let of_match = asked_of_match(asked, &by);
     let ring = values.ring.unwrap_or_default();
+    let asked = asked(&links, own_words.as_ref(), &known, ring, report);
+    let of_match = asked_of_match(asked, &by);
     let name = RuleName::new(rule.name.as_ref().map_or("", |name| &name.value));
     let severity = values.severity.unwrap_or_default();
     let chats = values.chats.unwrap_or_else(|| only_chat(rule, file, report));
@@ -255,6 +240,33 @@ fn check_one(
         tests: rule_tests::run(rule, &file.defaults, &scan, &formats, report),
         scan,
     }
+}
+
+/// The names that links and a template ask for; those that nobody gives a value are reported.
+fn asked(
+    links: &[(Button, Word, Link)],
+    own_words: Option<&(Template, Word)>,
+    known: &Known<'_>,
+    ring: Ring,
+    report: &mut Report<'_>,
+) -> Vec<String> {
+    let mut asked = buttons::names(links, known, report);
+    let Some((template, word)) = own_words else {
+        return asked;
+    };
+    let known = Known {
+        own: &template::OWN,
+        ..*known
+    };
+    asked.extend(template::names(template, word, &known, report));
+    if ring == Ring::All {
+        report.warn(
+            Some(&word.at),
+            "`template` has no say in the messages of ring = \"all\"".to_owned(),
+            "they hold lines, one below the other; take one of the two out",
+        );
+    }
+    asked
 }
 
 /// Those of these names that the reader looks up in each match, each once.
