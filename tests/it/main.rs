@@ -39,3 +39,4 @@ mod shutdown;
 mod status;
 mod storm;
 mod unicode;
+mod words;
