@@ -8,6 +8,7 @@
 //!   rules matched.
 //! - `set per line`: `RegexSet` on every line; it knows which rules matched.
 //! - `grep`: `grep-searcher` with all rules in one matcher, Unicode off; it only knows that some rule matched.
+//! - then events of several lines (`multiline = "auto"`) beside lines, with what is held back at the end of each chunk.
 //! - then the Unicode rows: the same scan over a log with 1 % of lines beyond ASCII, beside pure ASCII.
 
 #![allow(clippy::print_stdout, missing_docs)]
@@ -21,8 +22,8 @@ use std::time::{Duration, Instant};
 use grep_regex::RegexMatcherBuilder;
 use grep_searcher::{Searcher, SearcherBuilder, Sink, SinkMatch};
 use regex::bytes::RegexSet;
-use tailgram::event::{Events, Format, Multiline};
-use tailgram::model::RuleName;
+use tailgram::event::{Events, Format, Multiline, Scratch};
+use tailgram::model::{Joints as _, Manner, RuleName};
 use tailgram::scan::{Pattern, RuleSettings, Scanner, Settings, Verdict, no_fields};
 
 use logs::Recipe;
@@ -44,6 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut void = false;
     for count in [1, 20, 200] {
         void |= !beside_others(count, &ascii_log, rounds)?;
+    }
+    for count in [1, 20, 200] {
+        void |= !several_lines(count, &ascii_log, rounds)?;
     }
     let foreign_log = logs::make(Recipe {
         foreign: 0.01,
@@ -219,8 +223,29 @@ fn unicode(count: usize, ascii: &[u8], foreign: &[u8], rounds: usize) -> Result<
     ))
 }
 
-/// The scan as the engine runs it.
+/// Rows of the same scan over events of several lines, and over lines. An alert stands in the first line of its
+/// event, so both find as many.
+fn several_lines(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
+    let rules = logs::rules(count);
+    let mut rows = [
+        Row::new("multi-line", log, events(&rules, Multiline::Auto)?),
+        Row::new("lines", log, events(&rules, Multiline::Off)?),
+    ];
+    interleave(&mut rows, rounds);
+    Ok(print(
+        &format!("{count} rules, events of several lines"),
+        &mut rows,
+        true,
+    ))
+}
+
+/// The scan as the engine runs it, over lines.
 fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>> {
+    events(rules, Multiline::Off)
+}
+
+/// The scan as the engine runs it.
+fn events(rules: &[String], multiline: Multiline) -> Result<impl Fn(&[u8]) -> Count + use<>, Box<dyn Error>> {
     let rules = rules.iter().map(|source| {
         let matches = vec![Pattern::parse(source)?];
         let none = Vec::new;
@@ -241,22 +266,28 @@ fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>>
         rules,
     })?;
     let max_line = tailgram::event::Settings::MAX_LINE;
-    let events = Events::new(tailgram::event::Settings {
+    let settings = tailgram::event::Settings {
         format: Format::Plain,
-        multiline: Multiline::Off,
+        multiline,
         max_line,
         ..Default::default()
-    });
+    };
+    let events = Events::new(settings.clone());
     Ok(move |log: &[u8]| {
         let (mut verdict, mut lines, mut matches) = (Verdict::default(), 0, 0);
-        for (offset, chunk) in chunks(log) {
+        let mut scratch = Scratch::default();
+        let manner = settings.manner("", &log[..log.len().min(Manner::FIRST)]);
+        for (offset, chunk) in chunks(log, |lines, offset| {
+            settings.whole(manner, lines, offset, lines.len())
+        }) {
+            let found = events.lines(chunk, offset, manner, &mut scratch);
             let mut at = 0;
             while let Some(hit) = scanner.candidate(&chunk[at..]) {
-                let event = events.around(chunk, at + hit, offset);
-                scanner.judge(event.text, &no_fields, &mut verdict);
+                let placed = found.around(at, at + hit);
+                scanner.judge(placed.event.text, &no_fields, &mut verdict);
                 lines += u64::from(!verdict.findings.is_empty());
                 matches += verdict.findings.len() as u64;
-                at = event.range.end;
+                at = placed.next;
             }
         }
         Count {
@@ -266,14 +297,19 @@ fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>>
     })
 }
 
-/// Chunks of whole lines with their offsets.
-fn chunks(log: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+/// Chunks of whole events with their offsets; `whole` says how much of some lines are such.
+fn chunks(log: &[u8], whole: impl Fn(&[u8], u64) -> usize) -> impl Iterator<Item = (u64, &[u8])> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = &log[start..];
         let most = rest.len().min(CHUNK);
         let len = memchr::memrchr(b'\n', &rest[..most]).map_or(rest.len(), |newline| newline + 1);
         let offset = start as u64;
+        let len = if len < rest.len() {
+            whole(&rest[..len], offset)
+        } else {
+            len
+        };
         start += len;
         (len > 0).then_some((offset, &rest[..len]))
     })
