@@ -8,6 +8,8 @@
 //!   rules matched.
 //! - `set per line`: `RegexSet` on every line; it knows which rules matched.
 //! - `grep`: `grep-searcher` with all rules in one matcher, Unicode off; it only knows that some rule matched.
+//! - then the formats: the same lines as a container runtime would have written them, beside the plain ones. Speeds are
+//!   those of the text, not of what wraps it; nearly nothing matches.
 //! - then events of several lines (`multiline = "auto"`) beside lines, with what is held back at the end of each chunk.
 //! - then the Unicode rows: the same scan over a log with 1 % of lines beyond ASCII, beside pure ASCII.
 
@@ -46,9 +48,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     for count in [1, 20, 200] {
         void |= !beside_others(count, &ascii_log, rounds)?;
     }
+    let quiet_log = logs::make(Recipe {
+        alerts: 1e-5,
+        seed: 9,
+        ..ascii
+    });
     for count in [1, 20, 200] {
-        void |= !several_lines(count, &ascii_log, rounds)?;
+        void |= !formats(count, &quiet_log, rounds)?;
     }
+    for count in [1, 20, 200] {
+        void |= !several_lines(count, &quiet_log, rounds)?;
+    }
+    drop(quiet_log);
     let foreign_log = logs::make(Recipe {
         foreign: 0.01,
         seed: 8,
@@ -203,6 +214,104 @@ fn beside_others(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dy
     Ok(print(&format!("{count} rules"), &mut rows, true))
 }
 
+/// The same lines in every format, found by the same rules.
+fn formats(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
+    let rules = logs::rules(count);
+    let (docker, cri) = (wrap(log, docker_line)?, wrap(log, cri_line)?);
+    let mut rows = vec![Row::new("plain", log, in_format(Format::Plain, Multiline::Off, &rules)?)];
+    for (name, format, wrapped) in [
+        ("auto", Format::Auto, log),
+        ("json", Format::Json, log),
+        ("docker", Format::Docker, &docker),
+        ("docker, auto", Format::Auto, &docker),
+        ("cri", Format::Cri, &cri),
+        ("cri, auto", Format::Auto, &cri),
+    ] {
+        let mut row = Row::new(name, wrapped, in_format(format, Multiline::Off, &rules)?);
+        row.bytes = log.len();
+        rows.push(row);
+    }
+    interleave(&mut rows, rounds);
+    Ok(print(&format!("{count} rules, formats"), &mut rows, true))
+}
+
+/// Events of several lines beside lines. What matches stands in the first line of an event, so both find as many.
+fn several_lines(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
+    let rules = logs::rules(count);
+    let mut rows = [
+        Row::new("multi-line", log, in_format(Format::Plain, Multiline::Auto, &rules)?),
+        Row::new("lines", log, in_format(Format::Plain, Multiline::Off, &rules)?),
+    ];
+    interleave(&mut rows, rounds);
+    Ok(print(&format!("{count} rules, events of several lines"), &mut rows, true))
+}
+
+fn wrap(log: &[u8], line: fn(&str, &mut String)) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut wrapped = String::with_capacity(log.len() * 2);
+    for text in std::str::from_utf8(log)?.lines() {
+        line(text, &mut wrapped);
+        wrapped.push('\n');
+    }
+    Ok(wrapped.into_bytes())
+}
+
+fn docker_line(text: &str, out: &mut String) {
+    let log = serde_json::Value::from(format!("{text}\n"));
+    out.push_str(&format!(
+        r#"{{"log":{log},"stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}}"#
+    ));
+}
+
+fn cri_line(text: &str, out: &mut String) {
+    out.push_str("2026-01-02T03:04:05.678901234+00:00 stdout F ");
+    out.push_str(text);
+}
+
+/// The scan of one format as the engine runs it, with what `tail` asks before.
+fn in_format(
+    format: Format,
+    multiline: Multiline,
+    rules: &[String],
+) -> Result<impl FnMut(&[u8]) -> Count + use<>, Box<dyn Error>> {
+    let scanner = scanner(rules)?;
+    let settings = tailgram::event::Settings {
+        format,
+        multiline,
+        max_line: tailgram::event::Settings::MAX_LINE,
+        ..Default::default()
+    };
+    let events = Events::new(settings.clone());
+    let mut scratch = Scratch::default();
+    Ok(move |log: &[u8]| {
+        let (mut verdict, mut lines, mut matches) = (Verdict::default(), 0, 0);
+        let manner: Manner = settings.manner("bench.log", &log[..log.len().min(Manner::FIRST)]);
+        let mut start = 0;
+        while start < log.len() {
+            let rest = &log[start..];
+            let most = rest.len().min(CHUNK);
+            let len = memchr::memrchr(b'\n', &rest[..most]).map_or(rest.len(), |newline| newline + 1);
+            let offset = start as u64;
+            let whole = settings.whole(manner, &rest[..len], offset, len);
+            // What waits is read again, with what follows.
+            let len = if len < rest.len() && whole > 0 { whole } else { len };
+            start += len;
+            let plain = events.lines(&rest[..len], offset, manner, &mut scratch);
+            let mut at = 0;
+            while let Some(hit) = scanner.candidate(&plain.bytes()[at..]) {
+                let placed = plain.around(at, at + hit);
+                scanner.judge(placed.event.text, &no_fields, &mut verdict);
+                lines += u64::from(!verdict.findings.is_empty());
+                matches += verdict.findings.len() as u64;
+                at = placed.next;
+            }
+        }
+        Count {
+            lines,
+            matches: Some(matches),
+        }
+    })
+}
+
 fn unicode(count: usize, ascii: &[u8], foreign: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
     let rules = logs::rules(count);
     let set = RegexSet::new(&rules)?;
@@ -223,29 +332,7 @@ fn unicode(count: usize, ascii: &[u8], foreign: &[u8], rounds: usize) -> Result<
     ))
 }
 
-/// Rows of the same scan over events of several lines, and over lines. An alert stands in the first line of its
-/// event, so both find as many.
-fn several_lines(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
-    let rules = logs::rules(count);
-    let mut rows = [
-        Row::new("multi-line", log, events(&rules, Multiline::Auto)?),
-        Row::new("lines", log, events(&rules, Multiline::Off)?),
-    ];
-    interleave(&mut rows, rounds);
-    Ok(print(
-        &format!("{count} rules, events of several lines"),
-        &mut rows,
-        true,
-    ))
-}
-
-/// The scan as the engine runs it, over lines.
-fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>> {
-    events(rules, Multiline::Off)
-}
-
-/// The scan as the engine runs it.
-fn events(rules: &[String], multiline: Multiline) -> Result<impl Fn(&[u8]) -> Count + use<>, Box<dyn Error>> {
+fn scanner(rules: &[String]) -> Result<Scanner, Box<dyn Error>> {
     let rules = rules.iter().map(|source| {
         let matches = vec![Pattern::parse(source)?];
         let none = Vec::new;
@@ -261,33 +348,32 @@ fn events(rules: &[String], multiline: Multiline) -> Result<impl Fn(&[u8]) -> Co
         })
     });
     let rules = rules.collect::<Result<_, Box<dyn Error>>>()?;
-    let scanner = Scanner::compile(&Settings {
+    Ok(Scanner::compile(&Settings {
         ignore: Vec::new(),
         rules,
-    })?;
+    })?)
+}
+
+/// The scan as the engine runs it.
+fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>> {
+    let scanner = scanner(rules)?;
     let max_line = tailgram::event::Settings::MAX_LINE;
-    let settings = tailgram::event::Settings {
+    let events = Events::new(tailgram::event::Settings {
         format: Format::Plain,
-        multiline,
+        multiline: Multiline::Off,
         max_line,
         ..Default::default()
-    };
-    let events = Events::new(settings.clone());
+    });
     Ok(move |log: &[u8]| {
         let (mut verdict, mut lines, mut matches) = (Verdict::default(), 0, 0);
-        let mut scratch = Scratch::default();
-        let manner = settings.manner("", &log[..log.len().min(Manner::FIRST)]);
-        for (offset, chunk) in chunks(log, |lines, offset| {
-            settings.whole(manner, lines, offset, lines.len())
-        }) {
-            let found = events.lines(chunk, offset, manner, &mut scratch);
+        for (offset, chunk) in chunks(log) {
             let mut at = 0;
             while let Some(hit) = scanner.candidate(&chunk[at..]) {
-                let placed = found.around(at, at + hit);
-                scanner.judge(placed.event.text, &no_fields, &mut verdict);
+                let event = events.around(chunk, at + hit, offset);
+                scanner.judge(event.text, &no_fields, &mut verdict);
                 lines += u64::from(!verdict.findings.is_empty());
                 matches += verdict.findings.len() as u64;
-                at = placed.next;
+                at = event.range.end;
             }
         }
         Count {
@@ -297,19 +383,14 @@ fn events(rules: &[String], multiline: Multiline) -> Result<impl Fn(&[u8]) -> Co
     })
 }
 
-/// Chunks of whole events with their offsets; `whole` says how much of some lines are such.
-fn chunks(log: &[u8], whole: impl Fn(&[u8], u64) -> usize) -> impl Iterator<Item = (u64, &[u8])> {
+/// Chunks of whole lines with their offsets.
+fn chunks(log: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = &log[start..];
         let most = rest.len().min(CHUNK);
         let len = memchr::memrchr(b'\n', &rest[..most]).map_or(rest.len(), |newline| newline + 1);
         let offset = start as u64;
-        let len = if len < rest.len() {
-            whole(&rest[..len], offset)
-        } else {
-            len
-        };
         start += len;
         (len > 0).then_some((offset, &rest[..len]))
     })

@@ -6,6 +6,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::Settings;
+use crate::model::{is_introducer, without_controls};
 
 /// The bytes that some editors put before the first line of a UTF-8 file.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -89,9 +90,37 @@ impl Events {
     }
 }
 
-/// The text of an event for people and for keeping: what is not UTF-8 becomes U+FFFD. Rules never see this.
+/// The text of an event for people and for keeping: what is not UTF-8 becomes U+FFFD, and control functions of terminals
+/// are taken out, those in 8 bits too. Rules never see this.
 pub fn decode(text: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(text)
+    match std::str::from_utf8(text) {
+        Ok(text) => without_controls(text),
+        Err(_) => Cow::Owned(without_controls(&lossy(text)).into_owned()),
+    }
+}
+
+/// What is not UTF-8 becomes U+FFFD, unless it is a single byte that begins or ends a control function in 8 bits.
+fn lossy(text: &[u8]) -> String {
+    let mut all = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        all.push_str(chunk.valid());
+        match chunk.invalid() {
+            [] => {}
+            &[byte] if is_introducer(char::from(byte)) => all.push(char::from(byte)),
+            _ => all.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    all
+}
+
+/// The beginning of a text as [`decode`] gives it, at least `len` bytes if there are so many and they hold no more
+/// control functions than most do.
+pub(super) fn plain_head(text: &[u8], len: usize) -> Cow<'_, str> {
+    let head = &text[..text.len().min(len)];
+    match std::str::from_utf8(head) {
+        Ok(plain) if !plain.contains(is_introducer) => Cow::Borrowed(plain),
+        _ => decode(&text[..text.len().min(2 * len)]),
+    }
 }
 
 /// The range of the line that holds the byte `at`, its newline included. A newline belongs to the line it
@@ -275,6 +304,11 @@ mod tests {
     fn decoding_shows_invalid_bytes_and_keeps_the_rest() {
         assert_eq!(decode("한국".as_bytes()), "한국");
         assert_eq!(decode(b"a\xFFb"), "a\u{FFFD}b");
+        assert_eq!(decode("\u{1b}[31m한\u{1b}[0m".as_bytes()), "한");
+        assert_eq!(
+            decode(b"\x9B31mred\x9B0m \x9D0;title\x9C\xED\x95 \x90half \x93quoted\x94"),
+            "red \u{FFFD} \u{FFFD}half \u{FFFD}quoted\u{FFFD}"
+        );
     }
 
     /// Bytes of which newlines, carriage returns, NULs and pieces of characters are a fair part.

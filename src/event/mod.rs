@@ -27,19 +27,24 @@ mod cri;
 mod docker;
 mod encoding;
 mod fields;
+mod level;
 mod lines;
 mod multiline;
 mod place;
 mod recognise;
 mod settings;
+mod time;
 mod wrapped;
 
+pub(in crate::event) use around::plain_head;
 pub use around::{Event, Events, decode};
 pub use encoding::Encoding;
 pub use fields::Fields;
 pub use lines::{Lines, Placed, sample};
 pub use multiline::{Language, LinePattern, Multiline};
+pub use place::Place;
 pub use settings::Settings;
+pub use time::Reference;
 pub use wrapped::Scratch;
 
 pub use crate::model::Format;
