@@ -337,6 +337,17 @@ impl<'l> Tally<'l> {
     }
 }
 
+/// A long text of many lines without those in its middle: its beginning says when, its end says what. None if its
+/// lines are too long for that.
+fn without_middle(text: &str) -> Option<String> {
+    let most = KEPT_TEXT / 2 - 64;
+    let head = text[..text.floor_char_boundary(most)].rfind('\n')?;
+    let rest = text.ceil_char_boundary(text.len() - most);
+    let tail = rest + text[rest..].find('\n')?;
+    let missing = text.get(head + 1..tail)?.matches('\n').count() + 1;
+    Some(format!("{}\n… {missing} lines …{}", &text[..head], &text[tail..]))
+}
+
 /// An event that some rule found, and where.
 #[derive(Clone, Copy)]
 struct Seen<'e> {
@@ -375,14 +386,27 @@ impl<'e> Hit<'e> {
             zone,
         } = at;
         let last = event.range.end == chunk.bytes.len();
-        let decoded = match fields.message() {
-            Some(message) => without_controls(message),
-            None => event::decode(event.text),
+        let decoded = match (fields.message(), event.parts().1) {
+            (Some(message), []) => without_controls(message),
+            (Some(message), below) => {
+                format!("{}\n{}", without_controls(message), event::decode(below)).into()
+            }
+            (None, _) => event::decode(event.text),
+        };
+        let decoded = if decoded.contains("\r\n") {
+            decoded.replace("\r\n", "\n").into()
+        } else {
+            decoded
         };
         let mut text = match redactor.redact(&decoded) {
             std::borrow::Cow::Owned(redacted) => redacted.into(),
             std::borrow::Cow::Borrowed(_) => decoded,
         };
+        if text.len() > KEPT_TEXT
+            && let Some(shorter) = without_middle(&text)
+        {
+            text = shorter.into();
+        }
         let cut = event.cut || (last && chunk.ending == Ending::Cut) || text.len() > KEPT_TEXT;
         if text.len() > KEPT_TEXT {
             let end = text.floor_char_boundary(KEPT_TEXT);
@@ -394,7 +418,7 @@ impl<'e> Hit<'e> {
         if event.rest || (chunk.continued && event.range.start == 0) {
             text = format!("(continued) {text}").into();
         }
-        let (shape, _) = scan::shape(&text);
+        let (shape, _) = scan::shape(&scan::outline(&text));
         let origin = Origin {
             file: source.key,
             offset: chunk.offset + event.range.start as u64,
@@ -497,6 +521,30 @@ mod tests {
             around: None,
             redactor: None,
         }
+    }
+
+    #[test]
+    fn a_long_event_loses_its_middle_and_a_single_line_its_end() {
+        let lines: Vec<_> = (0..2000).map(|n| format!("line {n}")).collect();
+        let short = without_middle(&lines.join("\n")).unwrap();
+        assert!(
+            short.len() <= KEPT_TEXT
+                && short.starts_with("line 0\nline 1\n")
+                && short.ends_with("\nline 1999")
+        );
+        let mark = short.lines().position(|line| line.starts_with('…')).unwrap();
+        let missing: usize = short
+            .lines()
+            .nth(mark)
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(short.lines().count() - 1 + missing, 2000);
+        assert_eq!(without_middle(&"한".repeat(KEPT_TEXT)), None);
+        assert_eq!(without_middle(&format!("a\n{}", "x".repeat(2 * KEPT_TEXT))), None);
     }
 
     #[test]
