@@ -267,11 +267,11 @@ fn in_format(format: Format, rules: &[String]) -> Result<impl FnMut(&[u8]) -> Co
         let (mut verdict, mut lines, mut matches) = (Verdict::default(), 0, 0);
         let manner: Manner = settings.manner("bench.log", &log[..log.len().min(Manner::FIRST)]);
         for (offset, chunk) in chunks(log) {
-            let whole = settings.whole(manner, chunk, settings.longest());
-            let plain = events.lines(&chunk[..whole], manner, &mut scratch);
+            let whole = settings.whole(manner, chunk, offset, chunk.len());
+            let plain = events.lines(&chunk[..whole], offset, manner, &mut scratch);
             let mut at = 0;
             while let Some(hit) = scanner.candidate(&plain.bytes()[at..]) {
-                let placed = plain.around(at + hit, offset);
+                let placed = plain.around(at, at + hit);
                 scanner.judge(placed.event.text, &no_fields, &mut verdict);
                 lines += u64::from(!verdict.findings.is_empty());
                 matches += verdict.findings.len() as u64;

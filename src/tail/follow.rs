@@ -26,7 +26,9 @@ use rustix::fs::SeekFrom;
 use super::buffer::{self, Piece};
 use super::identity::{self, FileId, Seen};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
-use crate::model::{FileKey, Head, Identity, Joints, LineEnd, LogName, Manner, Moment, Now, Position, Timestamp};
+use crate::model::{
+    FileKey, Head, Identity, Joints, LineEnd, LogName, Manner, Moment, Now, Position, Timestamp,
+};
 
 /// How much of a file is read in one turn, at least; also the longest stretch of NULs looked at.
 pub(super) const READ: usize = 256 * 1024;
@@ -520,10 +522,16 @@ impl Follower {
             return lines.len();
         }
         let (manner, offset) = (self.source.manner, self.at + used);
-        let joints = self.source.logs.iter().filter_map(|&log| logs[log].joints.as_ref());
+        let joints = self
+            .source
+            .logs
+            .iter()
+            .filter_map(|&log| logs[log].joints.as_ref());
         let mut upto = lines.len();
         loop {
-            let ends = joints.clone().map(|joints| joints.whole(manner, lines, offset, upto));
+            let ends = joints
+                .clone()
+                .map(|joints| joints.whole(manner, lines, offset, upto));
             let end = ends.min().unwrap_or(upto);
             if end == upto {
                 break;

@@ -813,7 +813,9 @@ match = 'x'
 
 #[test]
 fn what_is_no_way_to_put_lines_together_is_refused() {
-    let log = |name: &str, value: &str| format!("[[logs]]\nname = \"{name}\"\nfiles = \"a\"\nmultiline = {value}\n");
+    let log = |name: &str, value: &str| {
+        format!("[[logs]]\nname = \"{name}\"\nfiles = \"a\"\nmultiline = {value}\n")
+    };
     let told = wrong(&format!(
         "[chats]\nme = 7\n{}{}{}{}{}{}{}{}[[rules]]\nname = \"a\"\nmatch = 'x'\n",
         log("a", "¦\"kotlin\""),

@@ -16,7 +16,9 @@ fn pattern(source: &str) -> LinePattern {
 
 fn learned(bytes: &[u8], full: bool) -> Option<Habit> {
     let mut end = 0;
-    let lines = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let lines = bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .filter(|line| line.ends_with(b"\n"));
     let lines = lines.map(|line| {
         end += line.len() as u64;
         (end, line.trim_ascii_end())
@@ -25,7 +27,13 @@ fn learned(bytes: &[u8], full: bool) -> Option<Habit> {
 }
 
 /// All events of `chunk`, which stands `offset` bytes into its file, as ranges of the file.
-fn walk(multiline: &Multiline, habit: Habit, longest: usize, chunk: &[u8], offset: usize) -> Vec<(usize, usize)> {
+fn walk(
+    multiline: &Multiline,
+    habit: Habit,
+    longest: usize,
+    chunk: &[u8],
+    offset: usize,
+) -> Vec<(usize, usize)> {
     let borders = Borders {
         joiner: Joiner::new(multiline, habit),
         chunk,
@@ -45,7 +53,10 @@ fn walk(multiline: &Multiline, habit: Habit, longest: usize, chunk: &[u8], offse
 fn events(multiline: &Multiline, text: &str) -> Vec<String> {
     let habit = learned(text.as_bytes(), false).unwrap_or_default();
     let ranges = walk(multiline, habit, LONGEST, text.as_bytes(), 0);
-    ranges.into_iter().map(|(start, end)| text[start..end].to_owned()).collect()
+    ranges
+        .into_iter()
+        .map(|(start, end)| text[start..end].to_owned())
+        .collect()
 }
 
 /// Events are told apart by lines of `%%`.
@@ -329,7 +340,9 @@ fn where_records_begin_with_anything_each_line_of_text_is_one() {
 
 #[test]
 fn a_habit_is_the_same_however_much_of_the_file_is_there() {
-    let text: String = (0..200).map(|n| format!("web-1 02 Jan 2026 12:00:{:02} words\n", n % 60)).collect();
+    let text: String = (0..200)
+        .map(|n| format!("web-1 02 Jan 2026 12:00:{:02} words\n", n % 60))
+        .collect();
     let all = learned(text.as_bytes(), true).unwrap();
     assert_eq!(all.records, Records::Named);
     for end in 0..text.len() {
@@ -434,13 +447,21 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
         1 => prop::sample::select(LINES[5..14].to_vec()).prop_map(str::to_owned),
     ];
     let end = prop_oneof![9 => Just("\n"), 1 => Just("\r\n")];
-    prop::collection::vec((line, end), 0..50)
-        .prop_map(|lines| lines.into_iter().flat_map(|(line, end)| (line + end).into_bytes()).collect())
+    prop::collection::vec((line, end), 0..50).prop_map(|lines| {
+        lines
+            .into_iter()
+            .flat_map(|(line, end)| (line + end).into_bytes())
+            .collect()
+    })
 }
 
 fn any_habit() -> impl Strategy<Value = Habit> {
     let records = prop::sample::select(vec![Records::Any, Records::Headed, Records::Named]);
-    (records, any::<bool>(), 0u64..600).prop_map(|(records, indented, from)| Habit { records, indented, from })
+    (records, any::<bool>(), 0u64..600).prop_map(|(records, indented, from)| Habit {
+        records,
+        indented,
+        from,
+    })
 }
 
 proptest! {
@@ -506,14 +527,22 @@ fn is_one_event(name: &str) {
     // The numbers of processes differ from run to run.
     let numbers = regex::Regex::new("[0-9]+").unwrap();
     let blank = |text: &str| numbers.replace_all(text, "#").into_owned();
-    let found = |kind: &str| events(&Multiline::Auto, &read(kind)).iter().map(|event| blank(event)).collect::<Vec<_>>();
+    let found = |kind: &str| {
+        events(&Multiline::Auto, &read(kind))
+            .iter()
+            .map(|event| blank(event))
+            .collect::<Vec<_>>()
+    };
     let crash = blank(read("crash").trim());
     let crash = crash.as_str();
     let plain = found("plain.log");
     let alone: Vec<_> = plain.iter().filter(|event| event.trim() == crash).collect();
     assert_eq!(alone.len(), 1, "{plain:#?}");
     let dated = found("dated.log");
-    let below: Vec<_> = dated.iter().filter(|event| event.trim().ends_with(crash)).collect();
+    let below: Vec<_> = dated
+        .iter()
+        .filter(|event| event.trim().ends_with(crash))
+        .collect();
     assert_eq!(below.len(), 1, "{dated:#?}");
     let above = below[0].trim().strip_suffix(crash).unwrap();
     assert!(above.lines().count() <= 2, "{above}");
@@ -604,4 +633,3 @@ fn a_crash_of_bash_is_one_event() {
 fn a_crash_of_python_thread_is_one_event() {
     is_one_event("python-thread");
 }
-
