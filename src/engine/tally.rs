@@ -429,7 +429,7 @@ impl<'e> Hit<'e> {
             shape,
             origin,
             path: &source.path,
-            file: place.label().map_or_else(|| source.path.clone(), Arc::from),
+            file: place.label().unwrap_or(&source.path).clone(),
             logged: fields.time(event.text, Reference { now: now.wall, zone }),
             now,
         }
