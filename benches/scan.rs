@@ -269,9 +269,9 @@ fn wrap(log: &[u8], line: fn(&str, &mut String)) -> Result<Vec<u8>, Box<dyn Erro
 
 fn docker_line(text: &str, out: &mut String) {
     let log = serde_json::Value::from(format!("{text}\n"));
-    out.push_str(&format!(
-        r#"{{"log":{log},"stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}}"#
-    ));
+    out.push_str(r#"{"log":"#);
+    out.push_str(&log.to_string());
+    out.push_str(r#","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}"#);
 }
 
 fn cri_line(text: &str, out: &mut String) {

@@ -40,3 +40,4 @@ mod shutdown;
 mod status;
 mod storm;
 mod unicode;
+mod words;
