@@ -117,6 +117,16 @@ impl Fields {
             .or_else(|| of_field(&self.around, &"time"))
     }
 
+    /// All of them, each with its way and its value, as [`Fields::get`] takes and gives them; those of a table in
+    /// place of the table.
+    pub fn list(&self) -> Vec<(String, String)> {
+        let mut list = Vec::new();
+        for object in [&self.around, &self.inside] {
+            leaves(object, "", DEPTH, &mut list);
+        }
+        list
+    }
+
     /// What people are shown instead of the whole text.
     pub fn message(&self) -> Option<&str> {
         if !self.has_message {
@@ -127,6 +137,18 @@ impl Fields {
             .filter_map(|name| self.inside().get(*name)?.as_str());
         let mut texts = texts.filter(|text| !text.trim().is_empty());
         texts.next()
+    }
+}
+
+fn leaves(object: &Map<String, Value>, way: &str, depth: usize, list: &mut Vec<(String, String)>) {
+    for (name, value) in object {
+        let way = format!("{way}{name}");
+        match value {
+            Value::Object(inner) if !inner.is_empty() && depth > 0 => {
+                leaves(inner, &format!("{way}."), depth - 1, list);
+            }
+            value => list.push((way, text_of(value))),
+        }
     }
 }
 
@@ -264,6 +286,18 @@ mod tests {
         is(&fields, "no", Some("null"));
         for absent in ["", ".", "http.", "http.status.x", "tags.2", "tags.-1", "levels"] {
             is(&fields, absent, None);
+        }
+    }
+
+    #[test]
+    fn every_field_that_is_listed_is_found_by_its_way() {
+        let line = br#"{"level":"error","http":{"status":502,"a.b":{"c":1.5}},"tags":["a"],"none":{}}"#;
+        let fields = Fields::of(Format::Json, line);
+        let list = fields.list();
+        let names: Vec<_> = list.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["http.a.b.c", "http.status", "level", "none", "tags"]);
+        for (name, value) in &list {
+            is(&fields, name, Some(value));
         }
     }
 
