@@ -89,6 +89,7 @@ pub(super) fn settings(
         tests,
         warnings: Vec::new(),
         path: path.into(),
+        outline: file.outline.clone(),
     }
 }
 

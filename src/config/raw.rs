@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Environment;
 use super::keys::{self, Table};
+use super::outline::Outline;
 use super::problem::Report;
 use super::table::{NumberOrText, Reader, Spot, Word, Words, integer};
 
@@ -26,6 +27,7 @@ pub(super) struct File {
     pub(super) rules: Vec<Rule>,
     /// What rules say that do not say it themselves.
     pub(super) defaults: Shared,
+    pub(super) outline: Outline,
 }
 
 /// `[telegram]`.
@@ -229,6 +231,7 @@ impl File {
             defaults: table(&top, "defaults", Table::Defaults, env, report)
                 .map(|table| Shared::read(&table, report))
                 .unwrap_or_default(),
+            outline: Outline::of(document.get_ref(), env),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! The trap: between the match and the look the file may have been cut and written again. The bytes of the match
 //! itself are looked at once more, and if they are not what they were, nothing around them is believed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -30,7 +31,7 @@ const HIDDEN: &str = "[redacted]";
 
 /// A match whose surroundings are wanted.
 #[derive(Clone, Debug)]
-pub(super) struct Spot<'l> {
+pub(super) struct Spot {
     /// The row it belongs to, in its turn.
     pub(super) row: usize,
     pub(super) origin: Origin,
@@ -42,8 +43,8 @@ pub(super) struct Spot<'l> {
     pub(super) wish: Around,
     /// How its file is read.
     pub(super) manner: Manner,
-    pub(super) events: &'l Events,
-    pub(super) redactor: &'l Redactor,
+    pub(super) events: Arc<Events>,
+    pub(super) redactor: Redactor,
 }
 
 /// The hash of the bytes of a match.
@@ -52,10 +53,10 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// A match whose following lines are not there yet.
-struct Waiting<'l> {
+struct Waiting {
     rule: RuleName,
     by: By,
-    spot: Spot<'l>,
+    spot: Spot,
     /// What is known so far.
     context: Context,
     /// How far the file was read then.
@@ -65,14 +66,14 @@ struct Waiting<'l> {
 
 /// The matches that wait, over the turns.
 #[derive(Default)]
-pub(super) struct Surroundings<'l> {
-    waiting: Vec<Waiting<'l>>,
+pub(super) struct Surroundings {
+    waiting: Vec<Waiting>,
 }
 
-impl<'l> Surroundings<'l> {
+impl Surroundings {
     /// Fills in what is there around the matches of a turn, and adds a row for each earlier match of which there is
     /// more now.
-    pub(super) fn fill(&mut self, rows: &mut Vec<Row>, spots: Vec<Spot<'l>>, tailer: &Tailer, now: Now) {
+    pub(super) fn fill(&mut self, rows: &mut Vec<Row>, spots: Vec<Spot>, tailer: &Tailer, now: Now) {
         for spot in spots {
             let Some(Row::Found(found)) = rows.get_mut(spot.row) else {
                 continue;
@@ -108,7 +109,7 @@ impl<'l> Surroundings<'l> {
     }
 }
 
-impl Waiting<'_> {
+impl Waiting {
     /// What is new, and whether more may come.
     fn look(&mut self, tailer: &Tailer, now: Now) -> (Option<Row>, bool) {
         let goes_on = now.moment - self.since < PATIENCE;
@@ -137,7 +138,7 @@ impl Waiting<'_> {
 }
 
 /// What stands around a match now; nothing if the match itself does not stand there any more.
-fn look(spot: &Spot<'_>, tailer: &Tailer) -> Option<Context> {
+fn look(spot: &Spot, tailer: &Tailer) -> Option<Context> {
     let Origin { file, offset } = spot.origin;
     let own = tailer.peek(file, offset, spot.end)?;
     if hash(&own) != spot.hash {
@@ -159,7 +160,7 @@ fn look(spot: &Spot<'_>, tailer: &Tailer) -> Option<Context> {
         before = texts(spot, whole, offset - whole.len() as u64);
         let surplus = before.len().saturating_sub(spot.wish.before);
         before.drain(..surplus);
-        before = hide_before(spot.redactor, before, &own);
+        before = hide_before(&spot.redactor, before, &own);
     }
     let mut after = Vec::new();
     if spot.wish.after > 0 {
@@ -167,7 +168,7 @@ fn look(spot: &Spot<'_>, tailer: &Tailer) -> Option<Context> {
         let whole = end.last(&bytes).unwrap_or_default();
         after = texts(spot, &bytes[..whole], spot.end);
         after.truncate(spot.wish.after);
-        after = hide_after(spot.redactor, after, &own);
+        after = hide_after(&spot.redactor, after, &own);
     }
     Some(Context {
         origin: spot.origin,
@@ -177,7 +178,7 @@ fn look(spot: &Spot<'_>, tailer: &Tailer) -> Option<Context> {
 }
 
 /// The lines as the rules see them.
-fn texts(spot: &Spot<'_>, bytes: &[u8], offset: u64) -> Vec<String> {
+fn texts(spot: &Spot, bytes: &[u8], offset: u64) -> Vec<String> {
     let mut scratch = Scratch::default();
     let lines = spot.events.lines(bytes, offset, spot.manner, &mut scratch);
     let mut texts = Vec::new();

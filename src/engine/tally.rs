@@ -40,7 +40,7 @@ pub(super) struct Lens {
 /// One log's half of the [`Lens`].
 struct LogLens {
     name: String,
-    events: Events,
+    events: Arc<Events>,
     scanner: Scanner,
     rules: Vec<RuleLens>,
 }
@@ -78,7 +78,7 @@ impl Lens {
             });
             Ok(LogLens {
                 name: log.name.to_string(),
-                events: Events::new(log.event.clone()),
+                events: Arc::new(Events::new(log.event.clone())),
                 scanner: Scanner::compile(&log.scan)?,
                 rules: rules.collect(),
             })
@@ -131,7 +131,7 @@ pub(super) struct Tally<'l> {
     /// How many events each rule found.
     found: BTreeMap<RuleName, u64>,
     /// The newest match of each row whose rule wants to know what stands around it.
-    spots: BTreeMap<usize, Spot<'l>>,
+    spots: BTreeMap<usize, Spot>,
     verdict: Verdict,
     scratch: Scratch,
 }
@@ -161,14 +161,14 @@ impl<'l> Tally<'l> {
     }
 
     /// The rows, what each rule found, and the matches whose surroundings are wanted.
-    pub(super) fn finish(self) -> (Vec<Row>, BTreeMap<RuleName, u64>, Vec<Spot<'l>>) {
+    pub(super) fn finish(self) -> (Vec<Row>, BTreeMap<RuleName, u64>, Vec<Spot>) {
         (self.rows, self.found, self.spots.into_values().collect())
     }
 
     /// Candidate first: a line exists as a value only from here on, and only around a hit.
     fn log(
         &mut self,
-        log: &'l LogLens,
+        log: &LogLens,
         source: &Source,
         chunk: Chunk<'_>,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
@@ -209,7 +209,7 @@ impl<'l> Tally<'l> {
 
     fn event(
         &mut self,
-        log: &'l LogLens,
+        log: &LogLens,
         at: Seen<'_>,
         verdict: &mut Verdict,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
@@ -282,7 +282,7 @@ impl<'l> Tally<'l> {
     }
 
     /// Remembers a match whose surroundings are wanted, in place of the one before it.
-    fn spot(&mut self, rule: &'l RuleLens, log: &'l LogLens, row: usize, at: Seen<'_>) {
+    fn spot(&mut self, rule: &RuleLens, log: &LogLens, row: usize, at: Seen<'_>) {
         let Some(wish) = rule.around else { return };
         let range = at.event.range.clone();
         let spot = Spot {
@@ -295,8 +295,8 @@ impl<'l> Tally<'l> {
             hash: around::hash(&at.chunk.bytes[range]),
             manner: at.source.manner,
             wish,
-            events: &log.events,
-            redactor: rule.redactor.as_ref().unwrap_or(&self.lens.redactor),
+            events: log.events.clone(),
+            redactor: rule.redactor.as_ref().unwrap_or(&self.lens.redactor).clone(),
         };
         self.spots.insert(row, spot);
     }

@@ -4,6 +4,7 @@
 //! that room.
 
 mod card;
+mod change;
 mod delivery;
 mod delta;
 mod ecma48;
@@ -26,6 +27,7 @@ mod time;
 mod waiting;
 
 pub use card::{Card, CardKind, Rendered};
+pub use change::{Changed, Changes, Hindsight, Names};
 pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey};
 pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, State, TokenGate, TurnNo};
 pub use ecma48::{is_introducer, without_controls};
@@ -42,7 +44,9 @@ pub use level::Level;
 pub use line_end::LineEnd;
 pub use manner::{Format, Joints, Manner};
 pub use name::{ChatName, LogName, RuleName};
-pub use notice::{KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow};
+pub use notice::{
+    KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow, RulesProblem,
+};
 pub use outcome::{ChatTarget, Outcome, Refusal, RefusalKind};
 pub use rate::Rate;
 pub use severity::Severity;

@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 
+mod reconfigure;
+
 use super::*;
 use crate::model::{GapKind, Joints, LineEnd, Manner, Moment, Now, Timestamp};
 
