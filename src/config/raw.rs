@@ -136,7 +136,7 @@ pub(super) enum Multiline {
     Patterns {
         start: Option<Word>,
         continues: Option<Word>,
-        /// How many of the two are there, rightly or wrongly written.
+        /// How many of the two are there, rightly or wrongly written; a key that does not exist counts if it is alone.
         count: usize,
         at: Range<usize>,
     },
@@ -320,7 +320,11 @@ impl Multiline {
         Some(Self::Patterns {
             start: table.word("start", report),
             continues: table.word("continue", report),
-            count: ["start", "continue"].iter().filter(|key| table.has(key)).count(),
+            count: ["start", "continue"]
+                .iter()
+                .filter(|key| table.has(key))
+                .count()
+                .max(usize::from(!entries.is_empty())),
             at: table.at.clone(),
         })
     }

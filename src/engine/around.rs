@@ -44,7 +44,7 @@ pub(super) struct Spot {
     /// How its file is read.
     pub(super) manner: Manner,
     pub(super) events: Arc<Events>,
-    pub(super) redactor: Redactor,
+    pub(super) redactor: Arc<Redactor>,
 }
 
 /// The hash of the bytes of a match.

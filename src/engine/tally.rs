@@ -34,12 +34,13 @@ pub(super) struct Lens {
     places: RefCell<Places>,
     logs: Vec<LogLens>,
     /// The built-in redaction.
-    redactor: Redactor,
+    redactor: Arc<Redactor>,
 }
 
 /// One log's half of the [`Lens`].
 struct LogLens {
     name: String,
+    /// Shared with the matches whose surroundings are still awaited: they may outlive this lens.
     events: Arc<Events>,
     scanner: Scanner,
     rules: Vec<RuleLens>,
@@ -55,7 +56,7 @@ struct RuleLens {
     /// The lines around its matches that are wanted.
     around: Option<Around>,
     /// The rule's own redaction, on top of the built-in one; absent where it has none.
-    redactor: Option<Redactor>,
+    redactor: Option<Arc<Redactor>>,
 }
 
 impl Lens {
@@ -74,7 +75,7 @@ impl Lens {
                 values: rule.values.clone(),
                 keeps_all: keeps_all(&rule.name),
                 around: settings(&rule.name).and_then(|rule| rule.around),
-                redactor: redactor(&rule.redact),
+                redactor: redactor(&rule.redact).map(Arc::new),
             });
             Ok(LogLens {
                 name: log.name.to_string(),
@@ -87,7 +88,7 @@ impl Lens {
             host: message.host.clone(),
             zone: message.zone.clone(),
             places: RefCell::default(),
-            redactor: Redactor::default(),
+            redactor: Arc::default(),
             logs: logs.iter().map(log).collect::<Result<_, _>>()?,
         })
     }
@@ -168,7 +169,7 @@ impl<'l> Tally<'l> {
     /// Candidate first: a line exists as a value only from here on, and only around a hit.
     fn log(
         &mut self,
-        log: &LogLens,
+        log: &'l LogLens,
         source: &Source,
         chunk: Chunk<'_>,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
@@ -209,7 +210,7 @@ impl<'l> Tally<'l> {
 
     fn event(
         &mut self,
-        log: &LogLens,
+        log: &'l LogLens,
         at: Seen<'_>,
         verdict: &mut Verdict,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
@@ -282,7 +283,7 @@ impl<'l> Tally<'l> {
     }
 
     /// Remembers a match whose surroundings are wanted, in place of the one before it.
-    fn spot(&mut self, rule: &RuleLens, log: &LogLens, row: usize, at: Seen<'_>) {
+    fn spot(&mut self, rule: &'l RuleLens, log: &'l LogLens, row: usize, at: Seen<'_>) {
         let Some(wish) = rule.around else { return };
         let range = at.event.range.clone();
         let spot = Spot {
@@ -295,8 +296,8 @@ impl<'l> Tally<'l> {
             hash: around::hash(&at.chunk.bytes[range]),
             manner: at.source.manner,
             wish,
-            events: log.events.clone(),
-            redactor: rule.redactor.as_ref().unwrap_or(&self.lens.redactor).clone(),
+            events: Arc::clone(&log.events),
+            redactor: Arc::clone(rule.redactor.as_ref().unwrap_or(&self.lens.redactor)),
         };
         self.spots.insert(row, spot);
     }
@@ -334,6 +335,17 @@ impl<'l> Tally<'l> {
             text,
         }));
     }
+}
+
+/// A long text of many lines without those in its middle: its beginning says when, its end says what. None if its
+/// lines are too long for that.
+fn without_middle(text: &str) -> Option<String> {
+    let most = KEPT_TEXT / 2 - 64;
+    let head = text[..text.floor_char_boundary(most)].rfind('\n')?;
+    let rest = text.ceil_char_boundary(text.len() - most);
+    let tail = rest + text[rest..].find('\n')?;
+    let missing = text.get(head + 1..tail)?.matches('\n').count() + 1;
+    Some(format!("{}\n… {missing} lines …{}", &text[..head], &text[tail..]))
 }
 
 /// An event that some rule found, and where.
@@ -374,14 +386,27 @@ impl<'e> Hit<'e> {
             zone,
         } = at;
         let last = event.range.end == chunk.bytes.len();
-        let decoded = match fields.message() {
-            Some(message) => without_controls(message),
-            None => event::decode(event.text),
+        let decoded = match (fields.message(), event.parts().1) {
+            (Some(message), []) => without_controls(message),
+            (Some(message), below) => {
+                format!("{}\n{}", without_controls(message), event::decode(below)).into()
+            }
+            (None, _) => event::decode(event.text),
+        };
+        let decoded = if decoded.contains("\r\n") {
+            decoded.replace("\r\n", "\n").into()
+        } else {
+            decoded
         };
         let mut text = match redactor.redact(&decoded) {
             std::borrow::Cow::Owned(redacted) => redacted.into(),
             std::borrow::Cow::Borrowed(_) => decoded,
         };
+        if text.len() > KEPT_TEXT
+            && let Some(shorter) = without_middle(&text)
+        {
+            text = shorter.into();
+        }
         let cut = event.cut || (last && chunk.ending == Ending::Cut) || text.len() > KEPT_TEXT;
         if text.len() > KEPT_TEXT {
             let end = text.floor_char_boundary(KEPT_TEXT);
@@ -393,7 +418,7 @@ impl<'e> Hit<'e> {
         if event.rest || (chunk.continued && event.range.start == 0) {
             text = format!("(continued) {text}").into();
         }
-        let (shape, _) = scan::shape(&text);
+        let (shape, _) = scan::shape(&scan::outline(&text));
         let origin = Origin {
             file: source.key,
             offset: chunk.offset + event.range.start as u64,
@@ -404,7 +429,7 @@ impl<'e> Hit<'e> {
             shape,
             origin,
             path: &source.path,
-            file: place.label().map_or_else(|| source.path.clone(), Arc::from),
+            file: place.label().unwrap_or(&source.path).clone(),
             logged: fields.time(event.text, Reference { now: now.wall, zone }),
             now,
         }
@@ -499,10 +524,35 @@ mod tests {
     }
 
     #[test]
+    fn a_long_event_loses_its_middle_and_a_single_line_its_end() {
+        let lines: Vec<_> = (0..2000).map(|n| format!("line {n}")).collect();
+        let short = without_middle(&lines.join("\n")).unwrap();
+        assert!(
+            short.len() <= KEPT_TEXT
+                && short.starts_with("line 0\nline 1\n")
+                && short.ends_with("\nline 1999")
+        );
+        let mark = short.lines().position(|line| line.starts_with('…')).unwrap();
+        let missing: usize = short
+            .lines()
+            .nth(mark)
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(short.lines().count() - 1 + missing, 2000);
+        assert_eq!(without_middle(&"한".repeat(KEPT_TEXT)), None);
+        assert_eq!(without_middle(&format!("a\n{}", "x".repeat(2 * KEPT_TEXT))), None);
+    }
+
+    #[test]
     fn a_by_value_is_cut_only_after_secrets_were_taken_out() {
         let message = message::Settings {
             host: "host".into(),
             zone: TimeZone::UTC,
+            rules: BTreeMap::new(),
         };
         let lens = Lens::compile(&message, &[], &incident::Settings::default()).unwrap();
         let long = "한".repeat(500);

@@ -147,12 +147,6 @@ impl Page {
                     .out
                     .say(&format!("; {} counted as failed", matches(*count)));
             }
-            Notice::ButtonsRefused { rule, why } => {
-                self.named("Telegram refused the buttons of rule ", rule.as_str())
-                    .out
-                    .say("; its messages are sent without them");
-                self.why(why);
-            }
             Notice::Reloaded { changes, hindsight } => self.reloaded(changes, hindsight),
             Notice::NotReloaded {
                 problem,
@@ -169,6 +163,12 @@ impl Page {
                 self.names("mounted as single files: ", paths).out.say(
                     ". When they are rotated outside, that is not seen here: mount their folder instead, and restart",
                 );
+            }
+            Notice::ButtonsRefused { rule, why } => {
+                self.named("Telegram refused the buttons of rule ", rule.as_str())
+                    .out
+                    .say("; its messages are sent without them");
+                self.why(why);
             }
         }
     }

@@ -817,17 +817,60 @@ fn what_is_no_way_to_put_lines_together_is_refused() {
         format!("[[logs]]\nname = \"{name}\"\nfiles = \"a\"\nmultiline = {value}\n")
     };
     let told = wrong(&format!(
-        "[chats]\nme = 7\n{}{}{}{}{}{}{}{}[[rules]]\nname = \"a\"\nmatch = 'x'\n",
+        "[chats]\nme = 7\n{}{}{}{}{}{}{}[[rules]]\nname = \"a\"\nmatch = 'x'\n",
         log("a", "¦\"kotlin\""),
         log("b", "¦true"),
         log("c", "¦{}"),
         log("d", "¦{ start = '^x', continue = '^y' }"),
         log("e", "{ start = '¦(x' }"),
         log("f", "{ continue = ¦'x\\n' }"),
-        log("g", "{ ¦pattern = 'x' }").replace("{ ¦pattern", "¦{ ¦pattern"),
-        log("h", "{ start = ¦7 }"),
+        log("g", "{ ¦pattern = 'x' }"),
     ));
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:6:13: "kotlin" is not a value of `multiline`
+      |
+    6 | multiline = "kotlin"
+      |             ^^^^^^^^
+      = help: did you mean "java"? Allowed: "auto", "off", "python", "java", "go", "rust", "node", "ruby", "php", "dotnet"
+
+    rules.toml:10:13: `multiline` must be a string in quotes or a table
+       |
+    10 | multiline = true
+       |             ^^^^
+       = help: this is true or false; write multiline = "auto"
+
+    rules.toml:14:13: `multiline` says nothing
+       |
+    14 | multiline = {}
+       |             ^^
+       = help: write one of the two: { start = '^\d{4}-' }, or { continue = '^\s' }
+
+    rules.toml:18:13: `multiline` says both how events start and how they continue
+       |
+    18 | multiline = { start = '^x', continue = '^y' }
+       |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: write one of the two: { start = '^\d{4}-' }, or { continue = '^\s' }
+
+    rules.toml:22:24: not a regular expression: unclosed group
+       |
+    22 | multiline = { start = '(x' }
+       |                        ^
+       = help: close the group with `)`; a literal parenthesis is written \(
+
+    rules.toml:26:26: this pattern speaks of line ends, and is asked about one line at a time
+       |
+    26 | multiline = { continue = 'x\n' }
+       |                          ^^^^^
+       = help: take `\n` and (?s) out
+
+    rules.toml:30:15: there is no key `pattern` in `multiline`
+       |
+    30 | multiline = { pattern = 'x' }
+       |               ^^^^^^^
+       = help: did you mean `start`?
+
+    7 problems
+    "#);
 }
 
 #[test]
