@@ -15,7 +15,7 @@ use crate::model::{Gap, GapKind, Notice, NoticeCard, Text};
 const NAME: usize = 100;
 const WHY: usize = 100;
 /// Every notice is shorter than this; where there is less room, the rest is counted.
-const LONGEST: usize = 500;
+const LONGEST: usize = 400;
 /// What was noticed longer ago than this says when.
 const LATE: Duration = Duration::from_mins(1);
 
@@ -161,10 +161,6 @@ impl Page {
             );
             self.out.say(&format!("\n{pieces} set aside; the log says which"));
         }
-        if rolled_back {
-            self.out
-                .say("\nthe state is older than it was left; what happened since may be told again");
-        }
         if let Some(at_end) = fresh {
             self.out.say("\nno state found");
             if at_end > 0 {
@@ -175,6 +171,9 @@ impl Page {
                 );
                 self.out.say("; ").say(&files);
             }
+        } else if rolled_back {
+            self.out
+                .say("\nthe state is older than it was left; what happened since may be told again");
         }
     }
 
