@@ -169,13 +169,15 @@ impl<'l> Tally<'l> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let (lens, now) = (self.lens, self.now);
         let place = LazyCell::new(|| lens.places.borrow_mut().of(source, now));
-        let lines = log.events.lines(chunk.bytes, source.manner, &mut scratch);
+        let lines = log
+            .events
+            .lines(chunk.bytes, chunk.offset, source.manner, &mut scratch);
         while let Some(hit) = lines
             .bytes()
             .get(at..)
             .and_then(|rest| log.scanner.candidate(rest))
         {
-            let Placed { event, next } = lines.around(at + hit, chunk.offset);
+            let Placed { event, next } = lines.around(at, at + hit);
             let fields = LazyCell::new(|| lines.fields(&event).at(place.clone()));
             log.scanner
                 .judge(event.text, &|name| fields.get(name), &mut verdict);
@@ -349,7 +351,7 @@ impl<'e> Hit<'e> {
                 std::borrow::Cow::Owned(text) => text[..end].to_owned().into(),
             };
         }
-        if chunk.continued && event.range.start == 0 {
+        if event.rest || (chunk.continued && event.range.start == 0) {
             text = format!("(continued) {text}").into();
         }
         let (shape, _) = scan::shape(&text);

@@ -31,6 +31,8 @@ pub struct Event<'c> {
     /// How many NUL bytes at its start were left out: the hole that a writer without `O_APPEND` leaves after
     /// a truncation.
     pub nuls: usize,
+    /// It can only be the rest of an event that was handed out before: that one was too long, or waited long enough.
+    pub rest: bool,
 }
 
 impl Events {
@@ -44,9 +46,13 @@ impl Events {
     /// last byte.
     pub fn around<'c>(&self, chunk: &'c [u8], at: usize, offset: u64) -> Event<'c> {
         let at = at.min(chunk.len().saturating_sub(1));
-        let range = line_around(chunk, at);
+        self.event(chunk, line_around(chunk, at), offset)
+    }
+
+    /// The event that these whole lines form.
+    pub(super) fn event<'c>(&self, chunk: &'c [u8], range: Range<usize>, offset: u64) -> Event<'c> {
         let first = offset == 0 && range.start == 0;
-        let line = without_end(&chunk[range.clone()]);
+        let line = without_ends(&chunk[range.clone()]);
         let line = if first {
             line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line)
         } else {
@@ -54,12 +60,15 @@ impl Events {
         };
         let nuls = line.iter().position(|&byte| byte != 0).unwrap_or(line.len());
         let line = &line[nuls..];
-        let text = shorten(line, self.settings.max_line);
+        // Of several lines none is longer than it may be, and how many there may be is settled where they meet.
+        let several = memchr(b'\n', line).is_some();
+        let text = shorten(line, self.settings.max_line << u32::from(several));
         Event {
             range,
             text,
             cut: text.len() < line.len(),
             nuls,
+            rest: false,
         }
     }
 }
@@ -103,6 +112,17 @@ fn line_around(chunk: &[u8], at: usize) -> Range<usize> {
     let start = memrchr(b'\n', &chunk[..at]).map_or(0, |newline| newline + 1);
     let end = memchr(b'\n', &chunk[at..]).map_or(chunk.len(), |newline| at + newline + 1);
     start..end
+}
+
+/// Lines without the ends behind the last that is not blank. One line alone loses no more than its own end.
+fn without_ends(lines: &[u8]) -> &[u8] {
+    let mut text = without_end(lines);
+    while let Some(above) = memrchr(b'\n', text)
+        && text[above + 1..].trim_ascii().is_empty()
+    {
+        text = without_end(&text[..=above]);
+    }
+    text
 }
 
 /// A line without its newline and one carriage return before it.
@@ -212,7 +232,8 @@ mod tests {
                 range: 0..0,
                 text: b"",
                 cut: false,
-                nuls: 0
+                nuls: 0,
+                rest: false
             }
         );
     }

@@ -20,9 +20,7 @@
 //! In JSON and logfmt the line is the text; what it says field by field ([`Fields`]) is read only of events that
 //! somebody asks about.
 //!
-//! The door that is open: *multi-line*. A variant of [`Multiline`] says whether a line begins an event; it is used
-//! by [`Events::around`] to widen its range in both directions, and by `Joints::whole`. Callers already go on
-//! from where an event ends and hand the whole text to the rules.
+//! An event may have several lines: `multiline` says how they are put together.
 
 mod around;
 mod cri;
@@ -31,6 +29,7 @@ mod encoding;
 mod fields;
 mod level;
 mod lines;
+mod multiline;
 mod place;
 mod recognise;
 mod settings;
@@ -42,8 +41,9 @@ pub use around::{Event, Events, decode};
 pub use encoding::Encoding;
 pub use fields::Fields;
 pub use lines::{Lines, Placed, sample};
+pub use multiline::{Language, LinePattern, Multiline};
 pub use place::Place;
-pub use settings::{Multiline, Settings};
+pub use settings::Settings;
 pub use time::Reference;
 pub use wrapped::Scratch;
 
