@@ -36,7 +36,13 @@ pub struct Placed<'c> {
 impl Events {
     /// The plain lines of a chunk that begins with an event, `offset` bytes into a file of this manner. `scratch` is
     /// overwritten where they have to be decoded.
-    pub fn lines<'c>(&'c self, chunk: &'c [u8], offset: u64, manner: Manner, scratch: &'c mut Scratch) -> Lines<'c> {
+    pub fn lines<'c>(
+        &'c self,
+        chunk: &'c [u8],
+        offset: u64,
+        manner: Manner,
+        scratch: &'c mut Scratch,
+    ) -> Lines<'c> {
         let decoder = self.settings.decoder(manner);
         let lines = Lines {
             events: self,
@@ -75,12 +81,18 @@ impl<'c> Lines<'c> {
         let Some((range, rest)) = scratch.event_around(at) else {
             let event = self.events.around(self.bytes, at, self.offset);
             let next = event.range.end;
-            return Placed { event: scratch.at_origin(event), next };
+            return Placed {
+                event: scratch.at_origin(event),
+                next,
+            };
         };
         let next = range.end;
         let event = self.events.event(self.bytes, range, self.offset);
         let event = scratch.at_origin(event);
-        Placed { event: Event { rest, ..event }, next }
+        Placed {
+            event: Event { rest, ..event },
+            next,
+        }
     }
 
     fn undecoded(&self, from: usize, at: usize) -> Placed<'c> {
@@ -97,13 +109,16 @@ impl<'c> Lines<'c> {
         let event = self.events.event(self.bytes, range, self.offset);
         let next = event.range.end;
         let cut = event.cut || end == End::Full;
-        Placed { event: Event { cut, rest, ..event }, next }
+        Placed {
+            event: Event { cut, rest, ..event },
+            next,
+        }
     }
 
     /// What an event says field by field.
     pub fn fields(&self, event: &Event<'_>) -> Fields {
         let format = self.format;
-        let fields = Fields::of(format, event.text);
+        let fields = Fields::of(format, event.parts().0);
         if !format.is_wrapped() {
             return fields;
         }

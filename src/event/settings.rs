@@ -2,8 +2,8 @@
 
 use super::encoding::Encoding;
 use super::multiline::{self, Borders, Decoded, Joiner};
-use super::{Multiline, recognise};
 use super::wrapped::{self, Decoder};
+use super::{Multiline, recognise};
 use crate::model::{Format, Joints, Manner};
 
 /// Everything the room needs to know about one log.

@@ -135,7 +135,12 @@ impl Scratch {
             text.push_to(&mut self.bytes);
             self.bytes.push(b'\n');
             let end = self.bytes.len();
-            self.origins.push(Origin { end, raw, cut, rest: false });
+            self.origins.push(Origin {
+                end,
+                raw,
+                cut,
+                rest: false,
+            });
         };
         walk(decoder, chunk, joints.longest, &mut tell).end(false, &mut tell);
     }
@@ -175,7 +180,10 @@ impl Scratch {
         let bytes = std::mem::take(&mut self.bytes);
         for (begin, origin) in events {
             self.bytes.extend_from_slice(&bytes[begin..origin.end]);
-            self.origins.push(Origin { end: self.bytes.len(), ..origin });
+            self.origins.push(Origin {
+                end: self.bytes.len(),
+                ..origin
+            });
         }
     }
 
@@ -225,7 +233,9 @@ pub(super) fn whole(decoder: &Decoder, joints: Decoded<'_>, lines: &[u8], upto: 
         }
         line.clear();
         text.push_to(&mut line);
-        gather.take(slot, &raw, &line, cut, &mut |record| spans.push(record.raw.clone()));
+        gather.take(slot, &raw, &line, cut, &mut |record| {
+            spans.push(record.raw.clone())
+        });
     });
     // What is open may have no end at all.
     let since = open.since.into_iter().chain(gather.since());
@@ -328,7 +338,12 @@ impl Opened {
 
 impl Open {
     fn tell(self, slot: Slot, cut: bool, tell: &mut Tell<'_>) {
-        tell(slot, self.start..self.end, &Text::Plain(Cow::Owned(self.text)), cut);
+        tell(
+            slot,
+            self.start..self.end,
+            &Text::Plain(Cow::Owned(self.text)),
+            cut,
+        );
     }
 }
 
@@ -528,7 +543,12 @@ mod tests {
         let lines = piece.repeat(5);
         let longest = piece.len() * 2;
         assert_eq!(
-            whole(&decoder(Format::Cri), joints(longest), lines.as_bytes(), lines.len()),
+            whole(
+                &decoder(Format::Cri),
+                joints(longest),
+                lines.as_bytes(),
+                lines.len()
+            ),
             piece.len() * 4,
             "the fifth waits"
         );

@@ -31,6 +31,8 @@ pub struct RuleSettings {
     pub resolve: Vec<Pattern>,
     /// The names whose values tell incidents apart: captures, or `file`, `host`, `log`.
     pub by: Vec<String>,
+    /// Further names whose values the texts and links of the rule say: captures, or what the caller knows.
+    pub values: Vec<String>,
     /// What these find is hidden before a match of this rule is stored or shown, on top of what always is.
     /// They have no say in what matches.
     pub redact: Vec<Pattern>,
@@ -172,7 +174,13 @@ impl Pattern {
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ended = memchr::memchr(b'\n', text).is_some();
     let lines = text.split(|&byte| byte == b'\n');
-    lines.map(move |line| if ended { line.strip_suffix(b"\r").unwrap_or(line) } else { line })
+    lines.map(move |line| {
+        if ended {
+            line.strip_suffix(b"\r").unwrap_or(line)
+        } else {
+            line
+        }
+    })
 }
 
 /// Whether a pattern says `\n`, a line end itself, or the flag `s`.
@@ -241,10 +249,24 @@ mod tests {
     fn a_pattern_speaks_of_each_line_of_an_event_unless_it_speaks_of_line_ends() {
         let finds = |pattern: &str, text: &str| Pattern::parse(pattern).unwrap().finds(text.as_bytes());
         let event = "ERROR no stock\r\n  at Shop.sell\nCaused by: x";
-        for pattern in ["^ERROR", "^Caused by: x$", "stock$", r"(?s)ERROR.*x", r"sell\nCaused", "^  at [^x]+$", "(?is)error.*X"] {
+        for pattern in [
+            "^ERROR",
+            "^Caused by: x$",
+            "stock$",
+            r"(?s)ERROR.*x",
+            r"sell\nCaused",
+            "^  at [^x]+$",
+            "(?is)error.*X",
+        ] {
             assert!(finds(pattern, event), "{pattern}");
         }
-        for pattern in [r"\Aat", r"stock\s+at", "ERROR[^x]*Caused", r"(?-s:ERROR.*x)", r"ERROR.*\\n"] {
+        for pattern in [
+            r"\Aat",
+            r"stock\s+at",
+            "ERROR[^x]*Caused",
+            r"(?-s:ERROR.*x)",
+            r"ERROR.*\\n",
+        ] {
             assert!(!finds(pattern, event), "{pattern}");
         }
         let both = RuleSettings {

@@ -26,7 +26,9 @@ use rustix::fs::SeekFrom;
 use super::buffer::{self, Piece};
 use super::identity::{self, FileId, Seen};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
-use crate::model::{FileKey, Head, Identity, Joints, LineEnd, LogName, Manner, Moment, Now, Position, Timestamp};
+use crate::model::{
+    FileKey, Head, Identity, Joints, LineEnd, LogName, Manner, Moment, Now, Position, Timestamp,
+};
 
 /// How much of a file is read in one turn, at least; also the longest stretch of NULs looked at.
 pub(super) const READ: usize = 256 * 1024;
@@ -320,6 +322,32 @@ impl Follower {
         Ok(Progress::Idle)
     }
 
+    /// The same where nothing more will come: an event that goes on and the half line behind it are handed over
+    /// together, for that line may belong to the event.
+    pub(super) fn flush_all(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
+        if !self.has_open() || self.half <= self.open {
+            return self.flush(with);
+        }
+        let lead = self.before.len as usize;
+        let Some(read) = self.fill(self.at + self.half, with.unit, with.buffer)? else {
+            return Ok(self.truncated());
+        };
+        let open = usize::try_from(self.open).unwrap_or(usize::MAX);
+        let bytes = &with.buffer[lead..read];
+        let bytes = &bytes[..self.line_end().floor(bytes.len())];
+        let half = bytes.get(open..).unwrap_or_default();
+        if half.is_empty() || self.line_end().first(half).is_some() {
+            return self.flush(with);
+        }
+        let (used, taken) = (bytes.len(), half.len());
+        self.show_lines(bytes, 0, Ending::Flushed, with.visit);
+        self.taken = taken;
+        let grew = self.grew;
+        self.advance(&with.buffer[..read], used, with.now);
+        (self.half, self.open, self.grew) = (0, 0, grew);
+        Ok(Progress::Idle)
+    }
+
     fn flush_open(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
         let lead = self.before.len as usize;
         let Some(read) = self.fill(self.at + self.half, with.unit, with.buffer)? else {
@@ -520,10 +548,16 @@ impl Follower {
             return lines.len();
         }
         let (manner, offset) = (self.source.manner, self.at + used);
-        let joints = self.source.logs.iter().filter_map(|&log| logs[log].joints.as_ref());
+        let joints = self
+            .source
+            .logs
+            .iter()
+            .filter_map(|&log| logs[log].joints.as_ref());
         let mut upto = lines.len();
         loop {
-            let ends = joints.clone().map(|joints| joints.whole(manner, lines, offset, upto));
+            let ends = joints
+                .clone()
+                .map(|joints| joints.whole(manner, lines, offset, upto));
             let end = ends.min().unwrap_or(upto);
             if end == upto {
                 break;

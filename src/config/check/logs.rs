@@ -116,9 +116,18 @@ fn multiline(written: Option<&raw::Multiline>, report: &mut Report<'_>) -> Multi
     let Some(written) = written else { return MULTILINE };
     let found = match written {
         raw::Multiline::Word(word) => multiline_word(word, report),
-        raw::Multiline::Patterns { count: 1, start, continues, .. } => {
-            let start = start.as_ref().and_then(|word| line_pattern(word, Role::Start, report));
-            let goes_on = continues.as_ref().and_then(|word| line_pattern(word, Role::Continue, report));
+        raw::Multiline::Patterns {
+            count: 1,
+            start,
+            continues,
+            ..
+        } => {
+            let start = start
+                .as_ref()
+                .and_then(|word| line_pattern(word, Role::Start, report));
+            let goes_on = continues
+                .as_ref()
+                .and_then(|word| line_pattern(word, Role::Continue, report));
             start.map(Multiline::Start).or(goes_on.map(Multiline::Continue))
         }
         raw::Multiline::Patterns { count, at, .. } => {

@@ -45,9 +45,15 @@ impl Borders<'_> {
 
     /// The last border that is not behind `upto` and stays one whatever is written behind the chunk.
     pub(in crate::event) fn whole(&self, upto: usize) -> usize {
-        let Some(last) = upto.min(self.chunk.len()).checked_sub(1) else { return 0 };
+        let Some(last) = upto.min(self.chunk.len()).checked_sub(1) else {
+            return 0;
+        };
         let (event, how) = self.around(0, last);
-        if event.end <= upto && how != End::Open { event.end } else { event.start }
+        if event.end <= upto && how != End::Open {
+            event.end
+        } else {
+            event.start
+        }
     }
 
     /// Whether an event can only be the rest of another one. The first bytes of a file are taken for a beginning.
@@ -73,7 +79,9 @@ impl Borders<'_> {
                 return (end, End::Open);
             }
             let line = end..self.line_end(end);
-            let next = self.joiner.next(state, self.text(&before), self.text(&line), self.place(end));
+            let next = self
+                .joiner
+                .next(state, self.text(&before), self.text(&line), self.place(end));
             let Some(next) = next else { return (end, End::Sure) };
             (state, before) = (next, line);
         }

@@ -68,7 +68,14 @@ impl<'m> Gather<'m> {
     }
 
     /// Takes an entry: one line, or several where a program wrote them at once.
-    pub(in crate::event) fn take(&mut self, slot: Slot, raw: &Range<usize>, text: &[u8], cut: bool, told: &mut Told<'_>) {
+    pub(in crate::event) fn take(
+        &mut self,
+        slot: Slot,
+        raw: &Range<usize>,
+        text: &[u8],
+        cut: bool,
+        told: &mut Told<'_>,
+    ) {
         self.silent(raw.start, told);
         let lines = text.split(|&byte| byte == b'\n').enumerate();
         for (number, line) in lines {
@@ -131,7 +138,10 @@ impl<'m> Gather<'m> {
     /// Events that the next byte is too far behind.
     fn silent(&mut self, at: usize, told: &mut Told<'_>) {
         for slot in 0..SLOTS {
-            if self.open[slot].as_ref().is_some_and(|record| at >= record.raw.end + REACH) {
+            if self.open[slot]
+                .as_ref()
+                .is_some_and(|record| at >= record.raw.end + REACH)
+            {
                 self.close(slot, told);
             }
         }

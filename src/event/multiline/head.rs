@@ -30,16 +30,45 @@ const NAMES: [&[u8]; 20] = [
 
 /// In capital letters; small ones count in brackets and before a colon.
 const LEVELS: [&[u8]; 24] = [
-    b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"WARNING", b"ERROR", b"ERR", b"CRITICAL", b"CRIT",
-    b"FATAL", b"SEVERE", b"ALERT", b"EMERG", b"EMERGENCY", b"FAIL", b"DBUG", b"TRCE", b"VERBOSE", b"CONFIG",
-    b"FINE", b"FINER", b"FINEST", b"LOG",
+    b"TRACE",
+    b"DEBUG",
+    b"INFO",
+    b"NOTICE",
+    b"WARN",
+    b"WARNING",
+    b"ERROR",
+    b"ERR",
+    b"CRITICAL",
+    b"CRIT",
+    b"FATAL",
+    b"SEVERE",
+    b"ALERT",
+    b"EMERG",
+    b"EMERGENCY",
+    b"FAIL",
+    b"DBUG",
+    b"TRCE",
+    b"VERBOSE",
+    b"CONFIG",
+    b"FINE",
+    b"FINER",
+    b"FINEST",
+    b"LOG",
 ];
 
 /// Looks like a level and is the second half of what Mono says when a program crashes.
 const MONO: &[u8] = b"[ERROR] FATAL UNHANDLED EXCEPTION: ";
 
 /// Keys that logfmt lines begin with.
-const PAIRS: [&[u8]; 7] = [b"level=", b"lvl=", b"time=", b"ts=", b"t=", b"timestamp=", b"severity="];
+const PAIRS: [&[u8]; 7] = [
+    b"level=",
+    b"lvl=",
+    b"time=",
+    b"ts=",
+    b"t=",
+    b"timestamp=",
+    b"severity=",
+];
 
 impl Head {
     /// The head of a line without its newline.
@@ -100,7 +129,10 @@ fn is_level(line: &[u8]) -> bool {
     }
     let bracket = matches!(line.first(), Some(b'[' | b'<'));
     let word = &line[usize::from(bracket)..];
-    let len = word.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(word.len());
+    let len = word
+        .iter()
+        .position(|byte| !byte.is_ascii_alphabetic())
+        .unwrap_or(word.len());
     if len == 1 {
         // Ruby's logger: `E, [2026-…`.
         return b"DIWEFAU".contains(&word[0]) && word[1..].starts_with(b", [");
@@ -110,7 +142,10 @@ fn is_level(line: &[u8]) -> bool {
     if word.len() < 2 || word.len() > 9 || (bracket && !closed) {
         return false;
     }
-    let ends = matches!(behind.first(), None | Some(b' ' | b':' | b'\t' | b'|' | b']' | b'>' | b'-' | b'['));
+    let ends = matches!(
+        behind.first(),
+        None | Some(b' ' | b':' | b'\t' | b'|' | b']' | b'>' | b'-' | b'[')
+    );
     if LEVELS.contains(&word) {
         return ends && !(word == b"LOG" && behind.first() != Some(&b':'));
     }
@@ -121,10 +156,13 @@ fn is_level(line: &[u8]) -> bool {
 /// Where a time begins: a date, a time of day, seconds since 1970 or since the start of the machine.
 fn time_at(line: &[u8]) -> Option<usize> {
     let far = line.len().min(FARTHEST);
-    (0..far).find(|&at| {
-        line[at].is_ascii_digit() && !inside_number(line, at) && (is_date(&line[at..]) || is_clock(&line[at..]))
-    })
-    .or_else(|| is_seconds(line).then_some(0))
+    (0..far)
+        .find(|&at| {
+            line[at].is_ascii_digit()
+                && !inside_number(line, at)
+                && (is_date(&line[at..]) || is_clock(&line[at..]))
+        })
+        .or_else(|| is_seconds(line).then_some(0))
 }
 
 fn inside_number(line: &[u8], at: usize) -> bool {
@@ -153,7 +191,10 @@ fn is_seconds(line: &[u8]) -> bool {
         let len = number.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(0);
         return len > 0 && matches_form(&number[len..], b".999999]");
     }
-    let len = line.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(line.len());
+    let len = line
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(line.len());
     let ends = matches!(line.get(len), Some(b' ' | b'.' | b',' | b'\t'));
     (len == 10 || len == 13) && line[0] == b'1' && ends
 }
@@ -168,7 +209,10 @@ fn matches_form(text: &[u8], form: &[u8]) -> bool {
 }
 
 fn is_gap(byte: &u8) -> bool {
-    matches!(byte, b' ' | b'[' | b'(' | b'<' | b'/' | b'-' | b',' | b'.' | b':' | b'|' | b'*' | b'_')
+    matches!(
+        byte,
+        b' ' | b'[' | b'(' | b'<' | b'/' | b'-' | b',' | b'.' | b':' | b'|' | b'*' | b'_'
+    )
 }
 
 /// A piece of a date: digits, a month, a day of the week, or the letter and the day that glog begins with.
@@ -180,9 +224,14 @@ fn is_dated(word: &[u8]) -> bool {
 
 /// A few words that may stand before a time, such as a host.
 fn is_name(text: &[u8]) -> bool {
-    let quoted = text.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'(' | b'=' | b'`'));
+    let quoted = text
+        .iter()
+        .any(|byte| matches!(byte, b'"' | b'\'' | b'(' | b'=' | b'`'));
     let said = text.windows(2).any(|two| two == b": ");
-    let words = text.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).count();
+    let words = text
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty())
+        .count();
     !quoted && !said && words <= 4
 }
 
@@ -217,8 +266,14 @@ mod tests {
             ("\u{1b}[32mINFO\u{1b}[0m: x", Some(Head::Level)),
             ("E, [2026-11-21T22:48:25 #7] ERROR", Some(Head::Level)),
             ("level=error msg=x", Some(Head::Level)),
-            ("nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008 x", Some(Head::Named)),
-            ("10.0.0.7 - ann [21/Nov/2026:22:48:25 +0000] \"GET", Some(Head::Named)),
+            (
+                "nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008 x",
+                Some(Head::Named),
+            ),
+            (
+                "10.0.0.7 - ann [21/Nov/2026:22:48:25 +0000] \"GET",
+                Some(Head::Named),
+            ),
             ("1:M 21 Nov 2026 22:48:25.000 # x", Some(Head::Named)),
             (r#"{"level":"error"}"#, Some(Head::Object)),
             ("{ not all of it", None),

@@ -55,7 +55,11 @@ impl<'m> Joiner<'m> {
         match rules.head(line) {
             Some(Head::Object) => State::Complete,
             Some(_) => State::Text { headed: true },
-            None => match rules.opens(line).map(|(at, _)| at).or_else(|| trace::joins(rules.language, line)) {
+            None => match rules
+                .opens(line)
+                .map(|(at, _)| at)
+                .or_else(|| trace::joins(rules.language, line))
+            {
                 Some(at) => State::Trace { headed: false, at },
                 None => State::Text { headed: false },
             },
@@ -63,7 +67,13 @@ impl<'m> Joiner<'m> {
     }
 
     /// What is known behind `line`, if it goes on with the event; `before` is the line above it.
-    pub(in crate::event) fn next(self, state: State, before: &[u8], line: &[u8], offset: u64) -> Option<State> {
+    pub(in crate::event) fn next(
+        self,
+        state: State,
+        before: &[u8],
+        line: &[u8],
+        offset: u64,
+    ) -> Option<State> {
         match self.multiline {
             Multiline::Off => None,
             Multiline::Start(pattern) => (!pattern.matches(line)).then_some(state),
@@ -88,7 +98,9 @@ impl<'m> Joiner<'m> {
     /// Whether a line says nothing about what is above it: behind [`trace::STRANGERS`] such lines without a gap, the
     /// last one begins an event.
     pub(in crate::event) fn is_stranger(self, line: &[u8], offset: u64) -> bool {
-        let Some(rules) = self.rules(offset) else { return false };
+        let Some(rules) = self.rules(offset) else {
+            return false;
+        };
         let plain = line.first().is_some_and(|byte| !byte.is_ascii_whitespace()) && !is_closing(line);
         plain && !rules.text_joins && rules.head(line).is_none() && trace::is_stranger(line)
     }
@@ -112,7 +124,11 @@ impl<'m> Joiner<'m> {
 
     /// None where patterns decide.
     fn rules(self, offset: u64) -> Option<Rules> {
-        let habit = if offset >= self.habit.from { self.habit } else { Habit::default() };
+        let habit = if offset >= self.habit.from {
+            self.habit
+        } else {
+            Habit::default()
+        };
         match self.multiline {
             Multiline::Auto => Some(Rules {
                 language: None,

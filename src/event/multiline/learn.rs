@@ -1,8 +1,8 @@
 //! Learning how the records of a file begin, from its first lines.
 
+use super::Multiline;
 use super::head::Head;
 use super::joiner::{Joiner, State};
-use super::Multiline;
 use crate::model::{Habit, Records};
 
 /// At most so many bytes of a file are learned from.
@@ -15,7 +15,13 @@ const FEWEST: usize = 5;
 /// Learns from lines, each with the offset behind it in the file. `full`: no more lines will ever be given.
 /// Nothing as long as there are too few.
 pub(in crate::event) fn learn<'l>(lines: impl Iterator<Item = (u64, &'l [u8])>, full: bool) -> Option<Habit> {
-    let joiner = Joiner::new(&Multiline::Auto, Habit { from: u64::MAX, ..Habit::default() });
+    let joiner = Joiner::new(
+        &Multiline::Auto,
+        Habit {
+            from: u64::MAX,
+            ..Habit::default()
+        },
+    );
     let mut seen = Seen::default();
     let (mut before, mut state): (&[u8], _) = (b"", None);
     let mut from = 0;

@@ -63,6 +63,8 @@ impl Trace {
     pub(super) fn blank(self) -> Self {
         match self {
             Self::Node(at) => Self::Node(at.blank()),
+            // A line is taken whatever it is only if the line right above it says so.
+            Self::Rust(_) => Self::Rust(rust::At::Message),
             other => other,
         }
     }
@@ -154,16 +156,18 @@ fn is_indented(line: &[u8]) -> bool {
 /// Whether a text has the form of a name of an exception with packages before it, and how long that is:
 /// `java.lang.Error`, `System.IO.IOException`.
 fn qualified(text: &[u8]) -> Option<usize> {
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'+' | b'`' | b'/');
+    let part =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'+' | b'`' | b'/');
     let len = text.iter().position(|byte| !part(byte)).unwrap_or(text.len());
     let name = &text[..len];
     let (packages, class) = name.split_at(memchr::memrchr(b'.', name)?);
     let class = &class[1..];
-    let begins = packages.first().is_some_and(u8::is_ascii_alphabetic) && !name.windows(2).any(|two| two == b"..");
+    let begins =
+        packages.first().is_some_and(u8::is_ascii_alphabetic) && !name.windows(2).any(|two| two == b"..");
     let thrown = ["Exception", "Error", "Throwable", "Failure", "Interrupt", "Fault"];
-    let thrown = thrown.iter().any(|word| {
-        memchr::memmem::find(class, word.as_bytes()).is_some()
-    });
+    let thrown = thrown
+        .iter()
+        .any(|word| memchr::memmem::find(class, word.as_bytes()).is_some());
     let ends = matches!(text.get(len), None | Some(b':')) || text[len..].starts_with(b" (");
     (begins && thrown && ends && class.first().is_some_and(u8::is_ascii_uppercase)).then_some(len)
 }

@@ -3,7 +3,11 @@
 use super::{Opening, is_indented, qualified};
 
 pub(super) fn opens(line: &[u8]) -> Option<Opening> {
-    let crash: [&[u8]; 3] = [b"Unhandled exception. ", b"Unhandled Exception:", b"[ERROR] FATAL UNHANDLED EXCEPTION: "];
+    let crash: [&[u8]; 3] = [
+        b"Unhandled exception. ",
+        b"Unhandled Exception:",
+        b"[ERROR] FATAL UNHANDLED EXCEPTION: ",
+    ];
     if crash.iter().any(|start| line.starts_with(start)) {
         return Some(Opening::Crash);
     }

@@ -17,8 +17,17 @@ impl At {
         if line.starts_with(b"goroutine ") {
             return Some(Self::RUNNING);
         }
-        let said: [&[u8]; 7] = [b"[signal ", b"created by ", b"...", b"fatal error: ", b"PC=", b"runtime stack:", b"panic: "];
-        let said = said.iter().any(|start| line.starts_with(start)) && !(self.goroutines && line.starts_with(b"panic: "));
+        let said: [&[u8]; 7] = [
+            b"[signal ",
+            b"created by ",
+            b"...",
+            b"fatal error: ",
+            b"PC=",
+            b"runtime stack:",
+            b"panic: ",
+        ];
+        let said = said.iter().any(|start| line.starts_with(start))
+            && !(self.goroutines && line.starts_with(b"panic: "));
         let goes_on = is_indented(line)
             || said
             || (self.goroutines && (is_function(line) || is_register(line)))
@@ -41,19 +50,30 @@ pub(super) fn opens(line: &[u8]) -> Option<At> {
         b"SIGQUIT: quit",
         b"SIGSEGV: segmentation violation",
     ];
-    starts.iter().any(|start| line.starts_with(start)).then_some(At::START)
+    starts
+        .iter()
+        .any(|start| line.starts_with(start))
+        .then_some(At::START)
 }
 
 /// `main.(*Shop).sell(0xc000012345, {0x1, 0x2})`: no space before the arguments, nothing behind them.
 fn is_function(line: &[u8]) -> bool {
     let open = line.iter().rposition(|&byte| byte == b'(').unwrap_or(0);
     let name = line[..open].iter().position(|&byte| byte == b'{').unwrap_or(open);
-    let spaced = line[..name.min(open)].split(|&byte| byte == b'(').next().is_some_and(|name| name.contains(&b' '));
+    let spaced = line[..name.min(open)]
+        .split(|&byte| byte == b'(')
+        .next()
+        .is_some_and(|name| name.contains(&b' '));
     open > 0 && line.ends_with(b")") && !spaced
 }
 
 /// `rax    0xca`.
 fn is_register(line: &[u8]) -> bool {
-    let name = line.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(0);
-    (2..=6).contains(&name) && line[name..].starts_with(b" ") && line[name..].trim_ascii_start().starts_with(b"0x")
+    let name = line
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric())
+        .unwrap_or(0);
+    (2..=6).contains(&name)
+        && line[name..].starts_with(b" ")
+        && line[name..].trim_ascii_start().starts_with(b"0x")
 }

@@ -12,7 +12,10 @@ pub(super) fn opens(line: &[u8]) -> Option<Opening> {
 
 pub(super) fn joins(line: &[u8]) -> bool {
     let text = line.trim_ascii_start();
-    text.starts_with(b"Caused by: ") || text == b"Caused by:" || text.starts_with(b"Suppressed: ") || is_frame(line)
+    text.starts_with(b"Caused by: ")
+        || text == b"Caused by:"
+        || text.starts_with(b"Suppressed: ")
+        || is_frame(line)
 }
 
 pub(super) fn goes_on(line: &[u8]) -> bool {

@@ -43,7 +43,10 @@ fn is_place(line: &[u8]) -> bool {
 
 /// `TypeError: x`, `Error`, `AssertionError [ERR_ASSERTION]: x`.
 fn is_error(line: &[u8]) -> bool {
-    let len = line.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(line.len());
+    let len = line
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric())
+        .unwrap_or(line.len());
     let name = &line[..len];
     let named = name.first().is_some_and(u8::is_ascii_uppercase)
         && (name.ends_with(b"Error") || name.ends_with(b"Exception"));
@@ -62,7 +65,8 @@ impl At {
             Self::Message(_) if last || is_frame(line) => Some(Self::Frames),
             Self::Message(lines) => (lines < MESSAGE).then_some(Self::Message(lines + 1)),
             Self::Frames => {
-                let goes_on = is_indented(line) || last || line.starts_with(b"}") || line.starts_with(b"(Use `node ");
+                let goes_on =
+                    is_indented(line) || last || line.starts_with(b"}") || line.starts_with(b"(Use `node ");
                 goes_on.then_some(self)
             }
         }

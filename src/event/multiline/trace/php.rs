@@ -17,8 +17,14 @@ pub(super) fn goes_on(line: &[u8]) -> bool {
 
 /// `#0 /srv/app/shop.php(7): sell()`, `#1 {main}`.
 fn is_frame(line: &[u8]) -> bool {
-    let Some(rest) = line.strip_prefix(b"#") else { return false };
+    let Some(rest) = line.strip_prefix(b"#") else {
+        return false;
+    };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let behind = &rest[digits..];
-    digits > 0 && (behind.starts_with(b" /") || behind.starts_with(b" {main}") || behind.starts_with(b" [internal function]") || behind.ends_with(b")"))
+    digits > 0
+        && (behind.starts_with(b" /")
+            || behind.starts_with(b" {main}")
+            || behind.starts_with(b" [internal function]")
+            || behind.ends_with(b")"))
 }

@@ -49,7 +49,10 @@ pub(super) fn opens(line: &[u8]) -> Option<At> {
 pub(super) fn joins(line: &[u8]) -> Option<At> {
     let text = line.trim_ascii_start();
     let text = text.strip_prefix(b"| ").unwrap_or(text);
-    CHAINS.iter().any(|chain| text.starts_with(chain)).then_some(At::Prelude)
+    CHAINS
+        .iter()
+        .any(|chain| text.starts_with(chain))
+        .then_some(At::Prelude)
 }
 
 impl At {
@@ -59,8 +62,10 @@ impl At {
         }
         match self {
             Self::Prelude if opens(line) == Some(Self::Frames) => Some(Self::Frames),
-            Self::Prelude => (is_indented(line) || line.starts_with(b"future: <") || line.starts_with(b"handle: <"))
-                .then_some(Self::Prelude),
+            Self::Prelude => {
+                (is_indented(line) || line.starts_with(b"future: <") || line.starts_with(b"handle: <"))
+                    .then_some(Self::Prelude)
+            }
             Self::Frames if is_indented(line) => Some(Self::Frames),
             Self::Frames if is_thread(line) => Some(Self::Frames),
             Self::Frames => is_exception(line).then_some(Self::Done),
@@ -71,13 +76,21 @@ impl At {
 
 /// What faulthandler puts before the frames of a thread, and behind them all.
 pub(super) fn is_thread(line: &[u8]) -> bool {
-    let starts: [&[u8]; 5] = [b"Current thread 0x", b"Thread 0x", b"Python runtime state:", b"Extension modules:", b"<no Python frame>"];
+    let starts: [&[u8]; 5] = [
+        b"Current thread 0x",
+        b"Thread 0x",
+        b"Python runtime state:",
+        b"Extension modules:",
+        b"<no Python frame>",
+    ];
     starts.iter().any(|start| line.starts_with(start))
 }
 
 /// `KeyError: 'x'`, `package.module.Gone`, `SystemExit: 2`: a name, and a colon or nothing behind it.
 fn is_exception(line: &[u8]) -> bool {
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'<' | b'>') || *byte >= 0x80;
+    let part = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'<' | b'>') || *byte >= 0x80
+    };
     let len = line.iter().position(|byte| !part(byte)).unwrap_or(line.len());
     len > 0 && !line[0].is_ascii_digit() && matches!(line.get(len), None | Some(b':'))
 }

@@ -12,7 +12,9 @@ pub(super) fn goes_on(line: &[u8]) -> bool {
 
 /// `FILE:LINE:in 'METHOD': ` with either quote in front of the method.
 fn is_place(line: &[u8]) -> bool {
-    let Some(at) = memchr::memmem::find(line, b":in ") else { return false };
+    let Some(at) = memchr::memmem::find(line, b":in ") else {
+        return false;
+    };
     let (place, method) = (&line[..at], &line[at + 4..]);
     let number = memchr::memrchr(b':', place).map_or(&[][..], |colon| &place[colon + 1..]);
     let quoted = matches!(method.first(), Some(b'`' | b'\''));

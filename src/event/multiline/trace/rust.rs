@@ -31,7 +31,10 @@ pub(super) fn joins(line: &[u8]) -> Option<At> {
         b"Stack backtrace:",
         b"Caused by:",
     ];
-    starts.iter().any(|start| line.starts_with(start)).then_some(At::Message)
+    starts
+        .iter()
+        .any(|start| line.starts_with(start))
+        .then_some(At::Message)
 }
 
 impl At {
