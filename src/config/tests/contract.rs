@@ -91,9 +91,6 @@ const NOT_YET: &[&str] = &[
     "`webhook`",
     "`invite`",
     "`hub`",
-    "`context`",
-    "`template`",
-    "`buttons`",
     "`absent`",
 ];
 
