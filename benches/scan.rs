@@ -218,7 +218,11 @@ fn beside_others(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dy
 fn formats(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
     let rules = logs::rules(count);
     let (docker, cri) = (wrap(log, docker_line)?, wrap(log, cri_line)?);
-    let mut rows = vec![Row::new("plain", log, in_format(Format::Plain, Multiline::Off, &rules)?)];
+    let mut rows = vec![Row::new(
+        "plain",
+        log,
+        in_format(Format::Plain, Multiline::Off, &rules)?,
+    )];
     for (name, format, wrapped) in [
         ("auto", Format::Auto, log),
         ("json", Format::Json, log),
@@ -239,11 +243,19 @@ fn formats(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Erro
 fn several_lines(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
     let rules = logs::rules(count);
     let mut rows = [
-        Row::new("multi-line", log, in_format(Format::Plain, Multiline::Auto, &rules)?),
+        Row::new(
+            "multi-line",
+            log,
+            in_format(Format::Plain, Multiline::Auto, &rules)?,
+        ),
         Row::new("lines", log, in_format(Format::Plain, Multiline::Off, &rules)?),
     ];
     interleave(&mut rows, rounds);
-    Ok(print(&format!("{count} rules, events of several lines"), &mut rows, true))
+    Ok(print(
+        &format!("{count} rules, events of several lines"),
+        &mut rows,
+        true,
+    ))
 }
 
 fn wrap(log: &[u8], line: fn(&str, &mut String)) -> Result<Vec<u8>, Box<dyn Error>> {
