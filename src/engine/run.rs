@@ -173,25 +173,28 @@ impl Engine {
             stopping: stopping_receiver,
         };
         let lanes = lanes(courier, &settings, &incidents, &mut draw);
-        let sees = herald::Senses {
-            clock,
-            asks: asks.clone(),
-            pulse: pulse.clone(),
-            success,
-            roster: lanes.roster(),
-        };
-        let (status, herald) = Herald::start(folder.clone(), sees);
-        let control = Control::new(lanes.roster(), status);
-        let control = control::Server::start(folder.as_deref(), control);
-        let sources = reload::Sources {
-            settings: &settings,
-            folder,
-            waker: &waker,
-            asks: &asks,
-            pulse: &pulse,
-            clock,
-        };
-        let (reload, changes) = Watching::start(watched, sources)?;
+        let (status, herald) = Herald::start(
+            folder.clone(),
+            herald::Senses {
+                clock,
+                asks: asks.clone(),
+                pulse: pulse.clone(),
+                success,
+                roster: lanes.roster(),
+            },
+        );
+        let control = control::Server::start(folder.as_deref(), Control::new(lanes.roster(), status));
+        let (reload, changes) = Watching::start(
+            watched,
+            reload::Sources {
+                settings: &settings,
+                folder,
+                waker: &waker,
+                asks: &asks,
+                pulse: &pulse,
+                clock,
+            },
+        )?;
         let reader = Reader {
             lens,
             tail: settings.tail,
