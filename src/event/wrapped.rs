@@ -234,7 +234,7 @@ pub(super) fn whole(decoder: &Decoder, joints: Decoded<'_>, lines: &[u8], upto: 
         line.clear();
         text.push_to(&mut line);
         gather.take(slot, &raw, &line, cut, &mut |record| {
-            spans.push(record.raw.clone())
+            spans.push(record.raw.clone());
         });
     });
     // What is open may have no end at all.

@@ -191,7 +191,8 @@ fn speaks_of_newlines(source: &str) -> bool {
         match char {
             '\n' => return true,
             '\\' => {
-                if chars.next() == Some('n') {
+                let escaped = chars.next();
+                if escaped == Some('n') {
                     return true;
                 }
             }

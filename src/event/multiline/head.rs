@@ -91,7 +91,7 @@ impl Head {
             return Some(Self::Level);
         }
         let at = time_at(start)?;
-        if at == 0 || start[..at].split(is_gap).all(is_dated) {
+        if at == 0 || start[..at].split(|&byte| is_gap(byte)).all(is_dated) {
             return Some(Self::Time);
         }
         is_name(&start[..at]).then_some(Self::Named)
@@ -208,7 +208,7 @@ fn matches_form(text: &[u8], form: &[u8]) -> bool {
         })
 }
 
-fn is_gap(byte: &u8) -> bool {
+fn is_gap(byte: u8) -> bool {
     matches!(
         byte,
         b' ' | b'[' | b'(' | b'<' | b'/' | b'-' | b',' | b'.' | b':' | b'|' | b'*' | b'_'

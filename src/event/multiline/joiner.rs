@@ -148,15 +148,15 @@ impl<'m> Joiner<'m> {
 }
 
 impl Rules {
-    fn head(&self, line: &[u8]) -> Option<Head> {
+    fn head(self, line: &[u8]) -> Option<Head> {
         Head::of(line).filter(|head| self.named || *head != Head::Named)
     }
 
-    fn opens(&self, line: &[u8]) -> Option<(Trace, Opening)> {
+    fn opens(self, line: &[u8]) -> Option<(Trace, Opening)> {
         trace::opens(self.language, line)
     }
 
-    fn next(&self, state: State, before: &[u8], line: &[u8]) -> Option<State> {
+    fn next(self, state: State, before: &[u8], line: &[u8]) -> Option<State> {
         let headed = match state {
             State::Complete => return None,
             State::Level => true,

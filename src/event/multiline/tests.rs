@@ -325,10 +325,10 @@ fn a_json_record_is_whole_and_what_stands_below_is_not_its() {
 
 #[test]
 fn once_records_are_known_to_begin_with_a_time_all_else_belongs_to_them() {
-    let mut text = String::new();
-    for n in 0..40 {
-        text += &format!("2026-01-02 12:00:{n:02} INFO words\n%%\n");
-    }
+    let records: Vec<_> = (0..40)
+        .map(|n| format!("2026-01-02 12:00:{n:02} INFO words\n%%\n"))
+        .collect();
+    let mut text = records.concat();
     text += "2026-01-02 12:01:00 ERROR select *\nfrom shop\n\nwhere x\n%%\n2026-01-02 12:01:01 INFO words\n";
     are(&Multiline::Auto, &text);
 }
@@ -341,9 +341,10 @@ fn where_records_begin_with_anything_each_line_of_text_is_one() {
 
 #[test]
 fn a_habit_is_the_same_however_much_of_the_file_is_there() {
-    let text: String = (0..200)
+    let text: Vec<_> = (0..200)
         .map(|n| format!("web-1 02 Jan 2026 12:00:{:02} words\n", n % 60))
         .collect();
+    let text = text.concat();
     let all = learned(text.as_bytes(), true).unwrap();
     assert_eq!(all.records, Records::Named);
     for end in 0..text.len() {
@@ -557,10 +558,11 @@ fn two_streams_of_a_container_never_mix_and_events_stand_in_the_order_of_their_b
         "stderr F main.main()",
         "stdout F 2026-01-02 INFO yes",
     ];
-    let chunk: String = lines
+    let chunk: Vec<_> = lines
         .iter()
         .map(|line| format!("2026-01-02T03:04:05Z {line}\n"))
         .collect();
+    let chunk = chunk.concat();
     let (settings, manner) = cri(Multiline::Auto, 1024);
     let texts: Vec<_> = wrapped(&settings, manner, chunk.as_bytes(), 0)
         .into_iter()
