@@ -77,9 +77,13 @@ impl Events {
         };
         let nuls = line.iter().position(|&byte| byte != 0).unwrap_or(line.len());
         let line = &line[nuls..];
-        // Of several lines none is longer than it may be, and how many there may be is settled where they meet.
+        // How much several lines may be together is settled where they meet; none of them is left out of the text.
         let several = memchr(b'\n', line).is_some();
-        let text = shorten(line, self.settings.max_line << u32::from(several));
+        let text = if several {
+            line
+        } else {
+            shorten(line, self.settings.max_line)
+        };
         Event {
             range,
             text,

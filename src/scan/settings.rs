@@ -190,7 +190,12 @@ fn speaks_of_newlines(source: &str) -> bool {
     while let Some(char) = chars.next() {
         match char {
             '\n' => return true,
-            '\\' if chars.next() == Some('n') => return true,
+            '\\' => {
+                let escaped = chars.next();
+                if escaped == Some('n') {
+                    return true;
+                }
+            }
             '?' if before == '(' => {
                 let flags: String = std::iter::from_fn(|| chars.next_if(char::is_ascii_alphabetic)).collect();
                 let ends = matches!(chars.peek(), Some(')' | ':' | '-'));

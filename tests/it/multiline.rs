@@ -197,10 +197,10 @@ fn traces_of_both_streams_of_a_container_are_told_apart() {
 #[test]
 fn what_auto_learned_holds_after_a_restart_too() {
     let sandbox = sandbox("flush = \"100ms\"", "match = 'ERROR'");
-    let records: String = (0..60)
+    let records: Vec<_> = (0..60)
         .map(|n| format!("2026-01-02 12:00:{n:02} INFO words\n"))
         .collect();
-    sandbox.append("a.log", &records);
+    sandbox.append("a.log", &records.concat());
     sandbox.once();
     let running = sandbox.start(&[]);
     let event = "2026-01-02 12:01:00 ERROR select *\nfrom shop\nwhere x\n";

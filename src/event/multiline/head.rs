@@ -91,7 +91,7 @@ impl Head {
             return Some(Self::Level);
         }
         let at = time_at(start)?;
-        if at == 0 || start[..at].split(|byte| is_gap(*byte)).all(is_dated) {
+        if at == 0 || start[..at].split(|&byte| is_gap(byte)).all(is_dated) {
             return Some(Self::Time);
         }
         is_name(&start[..at]).then_some(Self::Named)

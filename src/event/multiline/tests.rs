@@ -341,10 +341,10 @@ fn where_records_begin_with_anything_each_line_of_text_is_one() {
 
 #[test]
 fn a_habit_is_the_same_however_much_of_the_file_is_there() {
-    let lines: Vec<_> = (0..200)
+    let text: Vec<_> = (0..200)
         .map(|n| format!("web-1 02 Jan 2026 12:00:{:02} words\n", n % 60))
         .collect();
-    let text = lines.concat();
+    let text = text.concat();
     let all = learned(text.as_bytes(), true).unwrap();
     assert_eq!(all.records, Records::Named);
     for end in 0..text.len() {
@@ -558,8 +558,11 @@ fn two_streams_of_a_container_never_mix_and_events_stand_in_the_order_of_their_b
         "stderr F main.main()",
         "stdout F 2026-01-02 INFO yes",
     ];
-    let lines = lines.map(|line| format!("2026-01-02T03:04:05Z {line}\n"));
-    let chunk = lines.concat();
+    let chunk: Vec<_> = lines
+        .iter()
+        .map(|line| format!("2026-01-02T03:04:05Z {line}\n"))
+        .collect();
+    let chunk = chunk.concat();
     let (settings, manner) = cri(Multiline::Auto, 1024);
     let texts: Vec<_> = wrapped(&settings, manner, chunk.as_bytes(), 0)
         .into_iter()
