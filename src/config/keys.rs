@@ -1,7 +1,7 @@
 //! The keys of rules.toml by table: those that work, those that are promised but not built yet, and what
 //! people write instead.
 //!
-//! A key of the second kind is refused, never ignored: a rule that silently loses its `absent` would ring for
+//! A key of the second kind is refused, never ignored: a rule that silently lost its `unless` would ring for
 //! the wrong lines. To build one, move its row from `REFUSED` here to its table in `key`.
 
 use super::key;
@@ -82,7 +82,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
         "take the table out: the bot does not listen to anybody yet",
     ),
     (Table::Chat, "invite", "give the chat's `id` instead"),
-    (Table::Rule, "absent", "take the rule out"),
     (Table::Rule, "context", "take the line out"),
     (Table::Rule, "template", "take the line out"),
     (Table::Rule, "buttons", "take the line out"),
@@ -124,6 +123,8 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "threshold", "at_least"),
     (Table::AtLeast, "window", "within"),
     (Table::AtLeast, "times", "count"),
+    (Table::Rule, "missing", "absent"),
+    (Table::Rule, "silence", "absent"),
     (Table::Rule, "repeat_interval", "remind"),
     (Table::Rule, "repeat", "remind"),
     (Table::Rule, "test", "tests"),
@@ -179,6 +180,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("chats", "chats = [\"ops\"]"),
     ("by", "by = [\"host\"]"),
     ("at_least", "at_least = { count = 5, within = \"1m\" }"),
+    ("absent", "absent = \"26h\""),
     ("count", "count = 5"),
     ("within", "within = \"1m\""),
     ("wait", "wait = \"2s\""),

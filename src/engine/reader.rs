@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::model::{LogName, Notice, Position};
+use crate::incident;
+use crate::model::{LogName, Moment, Notice, Position};
 use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
 use super::clock::Clock;
@@ -27,6 +29,8 @@ pub(super) struct Reader {
     pub(super) clock: Clock,
     pub(super) draw: fastrand::Rng,
     pub(super) pulse: Pulse,
+    /// What is told of the logs of rules with `absent`.
+    pub(super) ends: Ends,
     /// What is to be told once the first look is done; absent if nothing is.
     pub(super) start: Option<Start>,
 }
@@ -56,6 +60,7 @@ impl Reader {
             clock,
             draw,
             pulse,
+            mut ends,
             mut start,
         } = self;
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
@@ -66,6 +71,7 @@ impl Reader {
             say(&turn);
             let more = turn.more;
             let mut batch = batch(&mut turn, tally);
+            batch.read = ends.news(&tailer);
             if let Some(start) = start.take() {
                 batch
                     .notices
@@ -86,6 +92,48 @@ impl Reader {
     }
 }
 
+/// How often the same is told again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Which logs had been read to their ends, told when it changes and, while there are any, once a second: the time of
+/// `absent` runs from word to word.
+pub(super) struct Ends {
+    /// The logs that somebody wants to know of, with their places in the settings.
+    logs: Vec<(usize, LogName)>,
+    told: Option<(Moment, Vec<usize>)>,
+}
+
+impl Ends {
+    /// Of the logs that rules with `absent` look at.
+    pub(super) fn new(tail: &tail::Settings, incidents: &incident::Settings) -> Self {
+        let absent = |log: &LogName| {
+            let mut rules = incidents.rules.iter().filter_map(|rule| rule.absent.as_ref());
+            rules.any(|absent| absent.logs.contains(log))
+        };
+        let logs = tail.logs.iter().map(|log| log.name.clone()).enumerate();
+        Self {
+            logs: logs.filter(|(_, name)| absent(name)).collect(),
+            told: None,
+        }
+    }
+
+    fn news(&mut self, tailer: &Tailer) -> Option<(Moment, Vec<LogName>)> {
+        let places: Vec<usize> = self.logs.iter().map(|(place, _)| *place).collect();
+        let (at, read) = tailer.read_to_end(&places).filter(|_| !places.is_empty())?;
+        let known = match &self.told {
+            Some((told, before)) => *before == read && (read.is_empty() || at - *told < AGAIN),
+            None => read.is_empty(),
+        };
+        if known {
+            return None;
+        }
+        let names = self.logs.iter().filter(|(place, _)| read.contains(place));
+        let names = names.map(|(_, name)| name.clone()).collect();
+        self.told = Some((at, read));
+        Some((at, names))
+    }
+}
+
 fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
     let (rows, found) = tally.finish();
     // Before the gaps move away: they are told too.
@@ -98,6 +146,7 @@ fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
         notices,
         rows,
         found,
+        read: None,
     }
 }
 

@@ -25,7 +25,7 @@ use super::courier::{Courier, Lane, LedgerGone};
 use super::herald::{Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
 use super::messenger::Messenger;
-use super::reader::{Reader, Start};
+use super::reader::{Ends, Reader, Start};
 use super::tally::Lens;
 
 /// What is due when the program is told to stop is delivered within this; Docker kills after 10 s.
@@ -172,6 +172,7 @@ impl Engine {
         let (lanes, doors) = lanes(&courier, chats, &wake_lanes, &incidents, &mut draw);
         let control = control::Server::start(folder.as_deref(), Control { doors, status });
         let reader = Reader {
+            ends: Ends::new(&settings.tail, &settings.incident),
             lens,
             tail: settings.tail,
             known: state.positions,

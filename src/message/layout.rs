@@ -66,6 +66,9 @@ impl Page<'_> {
         self.head.state(&mut self.out);
         self.head.files(&mut self.out, FILES);
         self.head.carried(&mut self.out);
+        if incident.absent.is_some() {
+            return;
+        }
         self.body_begins();
         match incident.lines.back() {
             Some(newest) => self.body(incident, newest),

@@ -29,7 +29,7 @@ pub use found::{
     SAMPLE_CHARS, ShapeCount, ShapeId,
 };
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
-pub use incident::{By, Ended, Incident, Phase};
+pub use incident::{Absence, By, Ended, Incident, Phase};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked, Slowed};
 pub use name::{ChatName, LogName, RuleName};
 pub use notice::{KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow};

@@ -87,7 +87,6 @@ const NOT_YET: &[&str] = &[
     "`context`",
     "`template`",
     "`buttons`",
-    "`absent`",
 ];
 
 #[test]
