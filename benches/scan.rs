@@ -245,6 +245,7 @@ fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>>
         format: Format::Plain,
         multiline: Multiline::Off,
         max_line,
+        ..Default::default()
     });
     Ok(move |log: &[u8]| {
         let (mut verdict, mut lines, mut matches) = (Verdict::default(), 0, 0);

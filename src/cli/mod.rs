@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Environment};
+use crate::failpoint;
 
 /// Follows log files, finds what matters, keeps one live Telegram message per incident.
 #[derive(Debug, Parser)]
@@ -125,6 +126,7 @@ pub fn main() -> ExitCode {
         }
     };
     log::start(cli.options.log_level, cli.options.log_format);
+    failpoint::heed();
     let env = Environment::of_process();
     let done = match cli.command {
         Command::Run(args) => run::run(&cli.options, &args, &env),

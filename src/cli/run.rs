@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{self, Environment};
 use crate::engine::{self, Messenger, Plan, Summary};
-use crate::store::{Opened, Store};
+use crate::store::{Damage, Opened, Store};
 use crate::tail::{Mode, Start};
 use crate::telegram::Client;
 
@@ -44,6 +44,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         .never
         .extend(state_dir.folder().map(std::path::Path::to_owned));
     let opened = open(&state_dir, args.dry_run)?;
+    let rolled_back = matches!(opened.damage.last(), Some(Damage::RolledBack { .. }));
     let mode = if args.once { Mode::Once } else { Mode::Forever };
     say_start(&settings, &opened, &state_dir);
     // A dry run leaves no trace.
@@ -56,7 +57,8 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         store: opened.store,
         state: opened.state,
         fresh: opened.fresh,
-        set_aside: opened.damage.len(),
+        set_aside: opened.damage.len() - usize::from(rolled_back),
+        rolled_back,
         messenger,
         mode,
         folder,

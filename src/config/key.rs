@@ -277,10 +277,10 @@ const LOG: &[Key] = &[
     .default("1s"),
     Key::new(
         "format",
-        Kind::Choice(&["plain", "docker", "cri", "json", "logfmt"]),
-        "What a line is: the text itself, with fields or without, or a line of a container's log that wraps it.",
+        Kind::Choice(&["auto", "plain", "docker", "cri", "json", "logfmt"]),
+        "What a line is: the text itself, with fields or without, or a line of a container's log that wraps it. \"auto\": each file's first lines and its path tell.",
     )
-    .default("plain"),
+    .default("auto"),
     Key::new(
         "multiline",
         Kind::Only("off"),
@@ -289,8 +289,8 @@ const LOG: &[Key] = &[
     .default("off"),
     Key::new(
         "encoding",
-        Kind::Only("utf-8"),
-        "How letters are written. Only \"utf-8\" works; other bytes are shown as \u{fffd}.",
+        Kind::Text,
+        "How letters are written: \"euc-kr\", \"gbk\", \"shift_jis\", \"utf-16le\" and all other names that browsers know. A byte order mark of UTF-16 is heeded.",
     )
     .default("utf-8"),
 ];

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::failpoint::{self, Point};
 use crate::incident::{Asked, Class, Order, OrderCall, Settled};
 use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, RefusalKind, Slowed, Timer};
 use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, Request, default_limit};
@@ -156,6 +157,7 @@ impl Lane {
             .messenger
             .deliver(&self.chat.name, Some(&order.subject), &request)
             .await;
+        failpoint::reach(Point::AfterResponse);
         tracing::debug!(chat = %self.chat.name, subject = ?order.subject, reason = ?order.reason, ?outcome, "delivered");
         let Learned { retry, slowed } = self.learn(&outcome);
         let (subject, attempt) = (order.subject, order.attempt);

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
+use crate::failpoint::{self, Later, Point};
 use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
 use crate::message;
 use crate::model::{
@@ -49,6 +50,8 @@ pub(super) struct Batch {
     pub(super) notices: Vec<Notice>,
     /// Which logs of rules with `absent` had been read to their ends, and when.
     pub(super) read: Option<(Moment, Vec<LogName>)>,
+    /// For the first time, everything that there was to read is read. Only said after commits were lost.
+    pub(super) caught_up: bool,
 }
 
 impl Batch {
@@ -60,6 +63,7 @@ impl Batch {
             && self.rows.is_empty()
             && self.notices.is_empty()
             && self.read.is_none()
+            && !self.caught_up
     }
 }
 
@@ -131,6 +135,11 @@ pub(super) struct Ledger {
     pub(super) lanes: Vec<Arc<Notify>>,
     /// `run --once`: `wait` is cut short as soon as the reader is done.
     pub(super) once: bool,
+    /// The state lost commits, and what they told is told again: new messages say that they may repeat, until everything
+    /// that was there at the start is read and told.
+    pub(super) forgetful: bool,
+    /// Everything that was there at the start is read.
+    pub(super) caught_up: bool,
     /// What the disk did not take.
     pub(super) unwritten: Option<Unwritten>,
 }
@@ -156,6 +165,19 @@ impl Render for Pages<'_> {
     }
 }
 
+/// Where a test may end the process after this outcome.
+fn settle_points(outcome: &Outcome, later: &mut Later) {
+    later.add(Point::AfterSettleCommit);
+    match outcome {
+        Outcome::Moved { .. } => {
+            failpoint::reach(Point::Migrate);
+            later.add(Point::Migrate);
+        }
+        Outcome::Wait { .. } => later.add(Point::RetryAfterCommit),
+        _ => {}
+    }
+}
+
 /// One turn under construction.
 #[derive(Default)]
 struct Turn {
@@ -167,6 +189,8 @@ struct Turn {
     /// Whether the lanes may find something new.
     news: bool,
     stop: bool,
+    /// Where a test may end the process once this turn is committed.
+    points: Later,
 }
 
 /// What the thread hands back when it ends.
@@ -200,7 +224,11 @@ impl Ledger {
             turn.news |= before != self.incidents.next_tick();
             let host = std::mem::take(&mut turn.host);
             let was_unwritten = self.unwritten.is_some();
+            if !turn.settles.is_empty() {
+                failpoint::reach(Point::BeforeSettleCommit);
+            }
             if self.commit(&host)? {
+                std::mem::take(&mut turn.points).reach();
                 last_commit = Some(Instant::now());
             }
             if self.unwritten.is_some() && !was_unwritten {
@@ -208,6 +236,7 @@ impl Ledger {
             }
             let stop = turn.stop;
             self.reply(turn);
+            self.remember_again();
             self.tell_drained(&mut drained, reading);
             if stop {
                 self.write_at_last()?;
@@ -267,6 +296,7 @@ impl Ledger {
     }
 
     fn apply(&mut self, turn: &mut Turn, batch: Batch) {
+        self.caught_up |= batch.caught_up;
         turn.host.positions.extend(batch.positions);
         turn.host.forgotten.extend(batch.forgotten);
         turn.host.logs_seen.extend(batch.logs_seen);
@@ -286,6 +316,8 @@ impl Ledger {
         }
         for notice in &batch.notices {
             self.incidents.notice(notice, now);
+            failpoint::reach(Point::Notice);
+            turn.points.add(Point::Notice);
         }
     }
 
@@ -298,9 +330,12 @@ impl Ledger {
                     let _ = reply.send(self.incidents.ask(&chat, now));
                 }
                 Ask::Take { chat, class, reply } => {
-                    let unwritten = self.unwritten.is_some();
+                    let unwritten = self.unwritten.is_some() || self.forgetful;
                     let pages = &mut Pages(&self.message);
                     let order = self.incidents.take(&chat, class, unwritten, now, pages);
+                    if order.is_some() {
+                        turn.points.add(Point::AfterAttemptCommit);
+                    }
                     turn.takes.push((order, reply));
                 }
                 Ask::Settle {
@@ -315,6 +350,7 @@ impl Ledger {
                     let settled = self.incidents.settle(&subject, attempt, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news |= !matches!(outcome, Outcome::Sent { .. });
+                    settle_points(&outcome, &mut turn.points);
                     turn.settles.push((settled, reply));
                 }
                 Ask::Way { chat, reply } => {
@@ -366,8 +402,10 @@ impl Ledger {
 
     /// Writes a delta, or keeps it where the disk does not take it; `since` is when it was tried first.
     fn write(&mut self, delta: Delta, since: Option<Moment>) -> Result<bool, CommitError> {
+        failpoint::reach(Point::BeforeCommit);
         match self.store.commit(self.turn, &delta) {
             Ok(turn) => {
+                failpoint::reach(Point::AfterCommit);
                 if since.is_some() {
                     tracing::info!("the state is written again; reading goes on");
                 }
@@ -409,6 +447,16 @@ impl Ledger {
             if let Some(order) = order.take_if(new) {
                 self.incidents.withdraw(&order.subject, order.attempt, now);
             }
+        }
+    }
+
+    /// What the lost commits told is told again.
+    fn remember_again(&mut self) {
+        if self.forgetful && self.caught_up && self.incidents.undelivered(self.clock.now()) == 0 {
+            self.forgetful = false;
+            tracing::info!(
+                "what happened since the lost commits is told; messages no longer say that they may repeat"
+            );
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
+use crate::failpoint::{self, Point};
 use crate::incident;
 use crate::model::{LogName, Moment, Notice, Position};
 use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
@@ -43,6 +44,8 @@ pub(super) struct Start {
     pub(super) fresh: bool,
     /// Pieces of the state that were set aside.
     pub(super) set_aside: usize,
+    /// The state is older than the last run left it.
+    pub(super) rolled_back: bool,
 }
 
 impl Reader {
@@ -63,15 +66,24 @@ impl Reader {
             mut ends,
             mut start,
         } = self;
+        let mut behind = start.is_some_and(|start| start.rolled_back);
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
             let now = clock.now();
             let mut tally = Tally::new(&lens, now);
             let mut turn = tailer.turn(now, &mut |source, chunk| tally.chunk(source, chunk));
+            if !turn.positions.is_empty() {
+                failpoint::reach(Point::AfterRead);
+            }
             say(&turn);
             let more = turn.more;
             let mut batch = batch(&mut turn, tally);
             batch.read = ends.news(&tailer);
+            batch.caught_up = behind && !more;
+            behind &= more;
+            if !batch.rows.is_empty() {
+                failpoint::reach(Point::AfterMatch);
+            }
             if let Some(start) = start.take() {
                 batch
                     .notices
@@ -147,6 +159,7 @@ fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
         rows,
         found,
         read: None,
+        caught_up: false,
     }
 }
 
@@ -158,6 +171,7 @@ impl Start {
             rules: self.rules as u64,
             fresh: self.fresh.then_some(at_end as u64),
             set_aside: self.set_aside as u64,
+            rolled_back: self.rolled_back,
             earlier: 0,
         }
     }

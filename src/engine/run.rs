@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config;
+use crate::failpoint::{self, Point};
 use crate::incident::{Incidents, LedgerLine};
 use crate::model::{FoundCount, Now, RuleName, State};
 use crate::scan::ScanError;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub fresh: bool,
     /// Pieces of the state that were damaged and set aside.
     pub set_aside: usize,
+    /// The state is older than the last run left it.
+    pub rolled_back: bool,
     /// Where messages go.
     pub messenger: Arc<dyn Messenger>,
     /// Forever, or once.
@@ -129,6 +132,7 @@ impl Engine {
             state,
             fresh,
             set_aside,
+            rolled_back,
             messenger,
             mode,
             folder,
@@ -189,6 +193,7 @@ impl Engine {
                 rules: settings.incident.rules.len(),
                 fresh,
                 set_aside,
+                rolled_back,
             }),
         };
         let ledger = Ledger {
@@ -203,6 +208,8 @@ impl Engine {
             asks: ask_receiver,
             lanes: wake_lanes,
             once: mode == Mode::Once,
+            forgetful: rolled_back,
+            caught_up: false,
             unwritten: None,
         };
         Ok(Self {
@@ -286,12 +293,14 @@ impl Engine {
         self.waker.wake();
         let deadline = tokio::time::Instant::now() + GRACE;
         let reader = tokio::time::timeout_at(deadline, self.reader.ended()).await;
+        failpoint::reach(Point::ShutdownDrain);
         self.stopping.send_replace(true);
         let all_lanes = async { while self.lanes.join_next().await.is_some() {} };
         if tokio::time::timeout_at(deadline, all_lanes).await.is_err() {
             tracing::warn!("a request was still under way; its message may repeat after the next start");
         }
         self.lanes.shutdown().await;
+        failpoint::reach(Point::ShutdownDrain);
         if let Ok(end) = reader {
             end?;
         }

@@ -158,7 +158,7 @@ impl<'l> Tally<'l> {
         let mut at = 0;
         let mut verdict = std::mem::take(&mut self.verdict);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let lines = log.events.lines(chunk.bytes, &mut scratch);
+        let lines = log.events.lines(chunk.bytes, source.manner, &mut scratch);
         while let Some(hit) = lines
             .bytes()
             .get(at..)

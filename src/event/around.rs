@@ -115,6 +115,7 @@ mod tests {
             format: Format::Plain,
             multiline: Multiline::Off,
             max_line,
+            ..Settings::default()
         })
     }
 

@@ -27,18 +27,18 @@ pub struct Fields {
 impl Fields {
     /// The fields of a text in a log of this format; of a wrapped one, as the program wrote it.
     pub fn of(format: Format, text: &[u8]) -> Self {
-        // A container holds programs of all kinds.
-        let braced = format.is_wrapped() && text.trim_ascii_start().starts_with(b"{");
-        let inside = match format {
-            Format::Plain => Map::new(),
-            Format::Json => object(text),
-            _ if braced => object(text),
-            Format::Logfmt | Format::Docker | Format::Cri => pairs(text),
+        let mixed = matches!(format, Format::Auto | Format::Docker | Format::Cri);
+        // Programs of all kinds stand behind these formats.
+        let kind = if mixed { kind(text) } else { Some(format) };
+        let inside = match (kind, format) {
+            (_, Format::Plain) => Map::new(),
+            (Some(Format::Json), _) => object(text),
+            _ => pairs(text).0,
         };
         Self {
             around: Map::new(),
             inside,
-            has_message: braced || !format.is_wrapped(),
+            has_message: kind.is_some(),
         }
     }
 
@@ -92,11 +92,28 @@ pub(super) fn object(text: &[u8]) -> Map<String, Value> {
     serde_json::from_slice(text).unwrap_or_default()
 }
 
-/// `key=value` and `key="quoted \"value\""`; words that are no pair are left out.
-fn pairs(text: &[u8]) -> Map<String, Value> {
+/// Whether a line is an object of JSON, or nothing but pairs of logfmt.
+pub(super) fn kind(line: &[u8]) -> Option<Format> {
+    let line = line.trim_ascii();
+    if line.starts_with(b"{") {
+        let object = line.ends_with(b"}") && !object(line).is_empty();
+        return object.then_some(Format::Json);
+    }
+    // A sentence is told by its first word.
+    let key = line
+        .split(|byte| byte.is_ascii_whitespace() || *byte == b'=')
+        .next()?;
+    line.get(key.len()).filter(|byte| **byte == b'=')?;
+    let (pairs, others) = pairs(line);
+    (pairs.len() > 1 && others == 0).then_some(Format::Logfmt)
+}
+
+/// `key=value` and `key="quoted \"value\""`, and how many words are no such pair.
+fn pairs(text: &[u8]) -> (Map<String, Value>, usize) {
     let text = String::from_utf8_lossy(text);
     let mut rest = &*text;
     let mut pairs = Map::new();
+    let mut others = 0;
     loop {
         rest = rest.trim_start();
         let end = rest
@@ -104,8 +121,9 @@ fn pairs(text: &[u8]) -> Map<String, Value> {
             .unwrap_or(rest.len());
         let (key, behind) = rest.split_at(end);
         let Some(value) = behind.strip_prefix('=') else {
+            others += usize::from(!key.is_empty());
             if behind.is_empty() {
-                return pairs;
+                return (pairs, others);
             }
             rest = behind;
             continue;

@@ -6,6 +6,7 @@ use memchr::memrchr;
 
 use super::wrapped::{self, Scratch};
 use super::{Event, Events, Fields, Format};
+use crate::model::Manner;
 
 /// The plain lines of one chunk: the chunk itself, or what it was decoded to.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub struct Lines<'c> {
     events: &'c Events,
     chunk: &'c [u8],
     bytes: &'c [u8],
+    /// What a line of the chunk is.
+    format: Format,
     /// Where they came from, if they are not the chunk itself.
     scratch: Option<&'c Scratch>,
 }
@@ -27,24 +30,25 @@ pub struct Placed<'c> {
 }
 
 impl Events {
-    /// The plain lines of a chunk. `scratch` is overwritten where they have to be decoded.
-    pub fn lines<'c>(&'c self, chunk: &'c [u8], scratch: &'c mut Scratch) -> Lines<'c> {
-        let format = self.settings.format;
-        if !format.is_wrapped() {
-            return Lines {
-                events: self,
-                chunk,
-                bytes: chunk,
-                scratch: None,
-            };
-        }
-        scratch.fill(format, chunk, self.settings.longest());
-        let scratch: &Scratch = scratch;
-        Lines {
+    /// The plain lines of a chunk from a file of this form. `scratch` is overwritten where they have to be decoded.
+    pub fn lines<'c>(&'c self, chunk: &'c [u8], manner: Manner, scratch: &'c mut Scratch) -> Lines<'c> {
+        let decoder = self.settings.decoder(manner);
+        let lines = Lines {
             events: self,
             chunk,
+            bytes: chunk,
+            format: decoder.format,
+            scratch: None,
+        };
+        if decoder.is_idle() {
+            return lines;
+        }
+        scratch.fill(&decoder, chunk, self.settings.longest());
+        let scratch: &Scratch = scratch;
+        Lines {
             bytes: scratch.bytes(),
             scratch: Some(scratch),
+            ..lines
         }
     }
 }
@@ -68,7 +72,7 @@ impl<'c> Lines<'c> {
 
     /// What an event says field by field.
     pub fn fields(&self, event: &Event<'_>) -> Fields {
-        let format = self.events.settings.format;
+        let format = self.format;
         let fields = Fields::of(format, event.text);
         if !format.is_wrapped() {
             return fields;
@@ -82,6 +86,10 @@ impl<'c> Lines<'c> {
 /// The text and the fields of a single line of a log, for lines that somebody shows us: a whole line of a file,
 /// or where a line would wrap the text, the text alone.
 pub fn sample(format: Format, line: &[u8]) -> (Cow<'_, [u8]>, Fields) {
+    let format = match format {
+        Format::Auto => wrapped::recognise(line).unwrap_or(format),
+        _ => format,
+    };
     let text = wrapped::unwrap(format, line).unwrap_or(Cow::Borrowed(line));
     let fields = Fields::of(format, &text).wrapped(wrapped::about(format, line));
     (text, fields)

@@ -1,5 +1,5 @@
-//! Formats that wrap what a program wrote into lines of their own, and break its long lines into pieces: the
-//! json-file driver of Docker, and CRI.
+//! Lines that have to be decoded before they are searched: those of container runtimes, which wrap what a program
+//! wrote into lines of their own and break its long lines into pieces, and those in other encodings than UTF-8.
 //!
 //! An entry that does not end its program's line is continued by the next entry of the same stream; stdout and
 //! stderr never mix. The lines that came out of a chunk are kept as a scratch chunk of plain lines, with a table
@@ -13,11 +13,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
-use serde::Deserialize;
+use memchr::memchr_iter;
 use serde_json::{Map, Value};
 
-use super::{Event, Format, fields};
+use super::encoding::Encoding;
+use super::{Event, Format, cri, docker, fields};
+use crate::model::LineEnd;
 
 /// The plain lines of one chunk. Made once and used for every chunk, so that lines cost no allocation of
 /// their own.
@@ -39,24 +40,43 @@ struct Origin {
     cut: bool,
 }
 
-/// Who wrote an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stream {
-    Stdout,
-    Stderr,
-    /// One that no container runtime of today knows.
-    Other,
+/// How lines of a file become plain lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Decoder {
+    /// What a line is.
+    pub(super) format: Format,
+    /// How lines end.
+    pub(super) line_end: LineEnd,
+    /// How letters are written.
+    pub(super) encoding: Encoding,
 }
 
-const STREAMS: usize = 3;
+/// Who wrote an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+const STREAMS: usize = 2;
 
 /// What one line of a file holds.
-struct Entry<'l> {
-    stream: Stream,
+#[derive(Debug)]
+pub(super) struct Entry<'l> {
+    pub(super) stream: Stream,
     /// As the program wrote it; a newline at its end is none of it.
-    text: Cow<'l, [u8]>,
+    pub(super) text: Text<'l>,
     /// The program's line goes on in the next entry of its stream.
-    open: bool,
+    pub(super) open: bool,
+}
+
+/// A text that may still have to be decoded.
+#[derive(Debug)]
+pub(super) enum Text<'l> {
+    /// As it stands.
+    Plain(Cow<'l, [u8]>),
+    /// The inside of a JSON string.
+    Escaped(&'l [u8]),
 }
 
 /// An event that is not whole yet.
@@ -66,6 +86,32 @@ struct Open {
     text: Vec<u8>,
 }
 
+/// Gets every event: its bytes, its text, and whether it was cut.
+type Tell<'t> = dyn FnMut(Range<usize>, &Text<'_>, bool) + 't;
+
+impl Decoder {
+    /// Whether lines are searched as they stand.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.format.is_wrapped() && self.line_end == LineEnd::Byte && self.encoding.is_utf8()
+    }
+
+    /// The line in UTF-8; Docker's always is.
+    fn decode<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
+        if self.format == Format::Docker {
+            return Cow::Borrowed(line);
+        }
+        self.encoding.decode(line)
+    }
+
+    /// The line without its newline.
+    fn strip<'l>(&self, line: &'l [u8]) -> &'l [u8] {
+        match self.line_end.last(line) {
+            Some(end) => &line[..end - self.line_end.width()],
+            None => line,
+        }
+    }
+}
+
 impl Scratch {
     /// The lines that the rules are shown.
     pub(super) fn bytes(&self) -> &[u8] {
@@ -73,15 +119,15 @@ impl Scratch {
     }
 
     /// Decodes a chunk. What is still open at its end is an event as it stands.
-    pub(super) fn fill(&mut self, format: Format, chunk: &[u8], longest: usize) {
+    pub(super) fn fill(&mut self, decoder: &Decoder, chunk: &[u8], longest: usize) {
         self.bytes.clear();
         self.origins.clear();
-        let mut tell = |raw: Range<usize>, text: &[u8], cut: bool| self.push(raw, text, cut);
-        walk(format, chunk, longest, &mut tell).end(false, &mut tell);
+        let mut tell = |raw: Range<usize>, text: &Text<'_>, cut: bool| self.push(raw, text, cut);
+        walk(decoder, chunk, longest, &mut tell).end(false, &mut tell);
     }
 
-    fn push(&mut self, raw: Range<usize>, text: &[u8], cut: bool) {
-        self.bytes.extend_from_slice(text);
+    fn push(&mut self, raw: Range<usize>, text: &Text<'_>, cut: bool) {
+        text.push_to(&mut self.bytes);
         self.bytes.push(b'\n');
         let end = self.bytes.len();
         self.origins.push(Origin { end, raw, cut });
@@ -109,27 +155,26 @@ impl Scratch {
 
 /// How many bytes from the start of `lines`, which are whole lines, hold no event that goes on behind them.
 /// What is left is shorter than `longest`.
-pub(super) fn whole(format: Format, lines: &[u8], longest: usize) -> usize {
-    let open = walk(format, lines, longest, &mut |_, _, _| {});
+pub(super) fn whole(decoder: &Decoder, lines: &[u8], longest: usize) -> usize {
+    if !decoder.format.is_wrapped() {
+        return lines.len();
+    }
+    let open = walk(decoder, lines, longest, &mut |_, _, _| {});
     open.since.unwrap_or(lines.len())
 }
 
-/// Tells every event of a chunk that is whole, with its bytes, its text and whether it was cut. What remains
-/// is open.
-fn walk(
-    format: Format,
-    chunk: &[u8],
-    longest: usize,
-    tell: &mut impl FnMut(Range<usize>, &[u8], bool),
-) -> Opened {
+/// Tells every event of a chunk that is whole. What remains is open.
+fn walk(decoder: &Decoder, chunk: &[u8], longest: usize, tell: &mut Tell<'_>) -> Opened {
     let mut open = Opened::default();
     let mut start = 0;
-    for line in chunk.split_inclusive(|&byte| byte == b'\n') {
-        let range = start..start + line.len();
+    while start < chunk.len() {
+        let rest = &chunk[start..];
+        let len = decoder.line_end.first(rest).unwrap_or(rest.len());
+        let range = start..start + len;
         start = range.end;
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        match read(format, line) {
-            None => tell(range, line, false),
+        let line = decoder.decode(decoder.strip(&rest[..len]));
+        match read(decoder.format, &line) {
+            None => tell(range, &Text::Plain(line), false),
             Some(entry) => open.take(range, &entry, tell),
         }
         if open.since.is_some_and(|since| start - since >= longest) {
@@ -149,12 +194,7 @@ struct Opened {
 }
 
 impl Opened {
-    fn take(
-        &mut self,
-        range: Range<usize>,
-        entry: &Entry<'_>,
-        tell: &mut impl FnMut(Range<usize>, &[u8], bool),
-    ) {
+    fn take(&mut self, range: Range<usize>, entry: &Entry<'_>, tell: &mut Tell<'_>) {
         let slot = &mut self.events[entry.stream as usize];
         if slot.is_none() && !entry.open {
             return tell(range, &entry.text, false);
@@ -165,12 +205,12 @@ impl Opened {
             end: range.end,
             text: Vec::new(),
         });
-        event.text.extend_from_slice(&entry.text);
+        entry.text.push_to(&mut event.text);
         event.end = range.end;
         if !entry.open
             && let Some(event) = slot.take()
         {
-            tell(event.start..event.end, &event.text, false);
+            event.tell(false, tell);
         }
         if self.events.iter().all(Option::is_none) {
             self.since = None;
@@ -178,10 +218,26 @@ impl Opened {
     }
 
     /// All events end here.
-    fn end(&mut self, cut: bool, tell: &mut impl FnMut(Range<usize>, &[u8], bool)) {
+    fn end(&mut self, cut: bool, tell: &mut Tell<'_>) {
         self.since = None;
         for event in self.events.iter_mut().filter_map(Option::take) {
-            tell(event.start..event.end, &event.text, cut);
+            event.tell(cut, tell);
+        }
+    }
+}
+
+impl Open {
+    fn tell(self, cut: bool, tell: &mut Tell<'_>) {
+        tell(self.start..self.end, &Text::Plain(Cow::Owned(self.text)), cut);
+    }
+}
+
+impl Text<'_> {
+    /// Appends the text.
+    pub(super) fn push_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Plain(text) => out.extend_from_slice(text),
+            Self::Escaped(text) => docker::unescape(text, out),
         }
     }
 }
@@ -189,36 +245,17 @@ impl Opened {
 /// What a line holds; none if it is not of this format, and then it is text as it stands.
 fn read(format: Format, line: &[u8]) -> Option<Entry<'_>> {
     match format {
-        Format::Plain | Format::Json | Format::Logfmt => None,
-        Format::Docker => docker(line),
-        Format::Cri => cri(line),
+        Format::Auto | Format::Plain | Format::Json | Format::Logfmt => None,
+        Format::Docker => docker::read(line),
+        Format::Cri => cri::read(line),
     }
 }
 
-/// A line of the json-file driver.
-#[derive(Deserialize)]
-struct DockerLine<'l> {
-    #[serde(borrow)]
-    log: Cow<'l, str>,
-    #[serde(borrow, default)]
-    stream: Cow<'l, str>,
-}
-
-fn docker(line: &[u8]) -> Option<Entry<'_>> {
-    let DockerLine { log, stream } = serde_json::from_slice(line).ok()?;
-    let open = !log.ends_with('\n');
-    let text = match log {
-        Cow::Borrowed(log) => Cow::Borrowed(log.as_bytes()),
-        Cow::Owned(mut log) => {
-            log.truncate(log.len() - usize::from(!open));
-            Cow::Owned(log.into_bytes())
-        }
-    };
-    Some(Entry {
-        stream: Stream::of(stream.as_bytes()),
-        text,
-        open,
-    })
+/// The runtime that wrote a line, if one did.
+pub(super) fn recognise(line: &[u8]) -> Option<Format> {
+    [Format::Docker, Format::Cri]
+        .into_iter()
+        .find(|format| read(*format, line).is_some())
 }
 
 /// What a line says about the text that it wraps.
@@ -231,45 +268,30 @@ pub(super) fn about(format: Format, line: &[u8]) -> Map<String, Value> {
         object.remove("log");
         return object;
     }
-    let mut words = line.splitn(3, |&byte| byte == b' ');
-    let named = ["time", "stream"].into_iter().zip(words.by_ref());
     let text = |bytes| Value::String(String::from_utf8_lossy(bytes).into_owned());
-    named.map(|(name, word)| (name.to_owned(), text(word))).collect()
+    cri::words(line)
+        .map(|(time, stream)| [("time", time), ("stream", stream)])
+        .into_iter()
+        .flatten()
+        .map(|(name, word)| (name.to_owned(), text(word)))
+        .collect()
 }
 
 /// The text in a line, if that is a line of this format.
 pub(super) fn unwrap(format: Format, line: &[u8]) -> Option<Cow<'_, [u8]>> {
-    read(format, line).map(|entry| entry.text)
-}
-
-/// `TIME STREAM FLAGS TEXT`. Of the flags, which colons separate, the first says whether the line goes on.
-fn cri(line: &[u8]) -> Option<Entry<'_>> {
-    let (time, rest) = word(line)?;
-    let (stream, rest) = word(rest)?;
-    // An empty text may lack the space before it.
-    let (flags, text) = word(rest).unwrap_or((rest, &[]));
-    let stream = Stream::of(stream);
-    let flag = flags.split(|&byte| byte == b':').next()?;
-    let fits = time.first()?.is_ascii_digit() && stream != Stream::Other && matches!(flag, b"P" | b"F");
-    fits.then_some(Entry {
-        stream,
-        text: Cow::Borrowed(text),
-        open: flag == b"P",
-    })
-}
-
-/// What stands before the first space, and behind it.
-fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let space = memchr(b' ', text)?;
-    Some((&text[..space], &text[space + 1..]))
+    let entry = read(format, line)?;
+    let mut text = Vec::new();
+    entry.text.push_to(&mut text);
+    Some(Cow::Owned(text))
 }
 
 impl Stream {
-    fn of(name: &[u8]) -> Self {
+    /// The stream with this name, if a container runtime of today knows it.
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
         match name {
-            b"stdout" => Self::Stdout,
-            b"stderr" => Self::Stderr,
-            _ => Self::Other,
+            b"stdout" => Some(Self::Stdout),
+            b"stderr" => Some(Self::Stderr),
+            _ => None,
         }
     }
 }
@@ -282,6 +304,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Events, Multiline, Settings};
+    use crate::model::Manner;
 
     /// Text, bytes in the file, and whether it was cut.
     type Got = (String, Range<usize>, bool);
@@ -291,13 +314,21 @@ mod tests {
             format,
             multiline: Multiline::Off,
             max_line,
+            ..Settings::default()
         })
+    }
+
+    fn decoder(format: Format) -> Decoder {
+        Decoder {
+            format,
+            ..Decoder::default()
+        }
     }
 
     /// All events of a chunk that stands `base` bytes into its file.
     fn all(events: &Events, chunk: &[u8], base: usize, got: &mut Vec<Got>) {
         let mut scratch = Scratch::default();
-        let lines = events.lines(chunk, &mut scratch);
+        let lines = events.lines(chunk, Manner::default(), &mut scratch);
         let mut at = 0;
         while at < lines.bytes().len() {
             let event = lines.around(at, base as u64);
@@ -378,12 +409,12 @@ mod tests {
         let lines = piece.repeat(5);
         let longest = piece.len() * 2;
         assert_eq!(
-            whole(Format::Cri, lines.as_bytes(), longest),
+            whole(&decoder(Format::Cri), lines.as_bytes(), longest),
             piece.len() * 4,
             "the fifth waits"
         );
         let mut scratch = Scratch::default();
-        scratch.fill(Format::Cri, lines.as_bytes(), longest);
+        scratch.fill(&decoder(Format::Cri), lines.as_bytes(), longest);
         assert_eq!(scratch.origins.iter().filter(|origin| origin.cut).count(), 2);
         assert_eq!(memchr_iter(b'\n', scratch.bytes()).count(), 3);
     }
@@ -424,9 +455,9 @@ mod tests {
             let walk = |splits: &[usize]| {
                 let (mut got, mut at) = (Vec::new(), 0);
                 for &end in splits {
-                    let done = at + whole(format, &bytes[at..end], longest);
+                    let done = at + whole(&decoder(format), &bytes[at..end], longest);
                     let mut scratch = Scratch::default();
-                    scratch.fill(format, &bytes[at..done], longest);
+                    scratch.fill(&decoder(format), &bytes[at..done], longest);
                     let lines = scratch.bytes.split_inclusive(|&byte| byte == b'\n');
                     let mut start = 0;
                     for line in lines {

@@ -20,37 +20,14 @@ use super::settings::{Absent, RuleSettings};
 const STEP: Duration = Duration::from_secs(10);
 
 /// What is known of one rule's signs of life.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
-    /// How long without one until it opens, in all.
-    after: Duration,
-    /// How much of that is left.
-    left: Duration,
+    /// How much of its time has run since the last one.
+    lived: Duration,
     /// Until when its logs are known to have been read to their ends; absent while they are not.
     read: Option<Moment>,
     /// When the last sign was read; absent before the first of this run.
     last: Option<Timestamp>,
-}
-
-impl Watch {
-    fn new(absent: &Absent) -> Self {
-        Self {
-            after: absent.after,
-            left: absent.after,
-            read: None,
-            last: None,
-        }
-    }
-
-    /// The same watch, should it take another time.
-    fn refit(self, absent: &Absent) -> Self {
-        let passed = self.after.saturating_sub(self.left);
-        Self {
-            after: absent.after,
-            left: absent.after.saturating_sub(passed),
-            ..self
-        }
-    }
 }
 
 /// The watches of the rules of now; those that go on keep the time that passed.
@@ -58,12 +35,13 @@ pub(super) fn watches<'r>(
     rules: impl Iterator<Item = &'r RuleSettings>,
     before: &BTreeMap<RuleName, Watch>,
 ) -> BTreeMap<RuleName, Watch> {
-    let watch = |rule: &RuleSettings| {
-        let absent = rule.absent.as_ref()?;
-        let known = before.get(&rule.name).map(|watch| watch.refit(absent));
-        Some((rule.name.clone(), known.unwrap_or_else(|| Watch::new(absent))))
-    };
-    rules.filter_map(watch).collect()
+    let absent = rules.filter(|rule| rule.absent.is_some());
+    absent
+        .map(|rule| {
+            let known = before.get(&rule.name).copied().unwrap_or_default();
+            (rule.name.clone(), known)
+        })
+        .collect()
 }
 
 impl Incidents {
@@ -73,26 +51,24 @@ impl Incidents {
         let rules: Vec<RuleName> = self.watches.keys().cloned().collect();
         let mut opened = false;
         for name in rules {
-            let Some(rule) = self.rules.get(&name).cloned() else {
+            let (Some(rule), Some(watch)) = (self.rules.get(&name).cloned(), self.watches.get_mut(&name))
+            else {
                 continue;
             };
-            let all = |absent: &Absent| absent.logs.iter().all(|log| logs.contains(log));
-            let all = rule.absent.as_ref().is_some_and(all);
-            let Some(watch) = self.watches.get_mut(&name) else {
+            let Some(Absent { after, logs: own }) = &rule.absent else {
                 continue;
             };
+            let all = own.iter().all(|log| logs.contains(log));
             let before = watch.read;
             watch.read = all.then(|| before.map_or(at, |before| before.max(at)));
-            if let (true, Some(before)) = (all, before) {
-                let step = at - before;
-                watch.left = watch
-                    .left
-                    .saturating_sub(if step <= STEP { step } else { Duration::ZERO });
+            let step = before.map_or(Duration::ZERO, |before| at - before);
+            if all && step <= STEP {
+                watch.lived += step;
             }
-            let due = watch.read.is_some() && watch.left.is_zero();
+            let due = all && watch.lived >= *after;
             if due && !self.grouper.is_open(&name, &By::default()) {
                 let absence = Absence {
-                    after: watch.after,
+                    after: *after,
                     last: watch.last,
                 };
                 self.open_absence(&rule, absence, now);
@@ -107,7 +83,7 @@ impl Incidents {
         let Some(watch) = self.watches.get_mut(&found.rule) else {
             return;
         };
-        watch.left = watch.after;
+        watch.lived = Duration::ZERO;
         watch.last = Some(found.last);
         // What was read until now has nothing to do with the time that begins.
         watch.read = watch.read.map(|read| read.max(now.moment));

@@ -1766,6 +1766,7 @@ fn of_a_crash_loop_only_the_newest_start_is_told_with_what_the_others_lost() {
         rules: 1,
         fresh,
         set_aside: 1,
+        rolled_back: fresh.is_some(),
         earlier: 0,
     };
     world.incidents.notice(&start(1, Some(4)), world.now);
@@ -1780,6 +1781,7 @@ fn of_a_crash_loop_only_the_newest_start_is_told_with_what_the_others_lost() {
         rules: 1,
         fresh: Some(4),
         set_aside: 5,
+        rolled_back: true,
         earlier: 4,
     };
     assert_eq!(*notice, expected);

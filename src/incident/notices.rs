@@ -58,6 +58,7 @@ fn keep(row: &mut NoticeRow, notice: &Notice, now: Now) {
     if let Notice::Started {
         fresh,
         set_aside,
+        rolled_back,
         earlier: before,
         ..
     } = &mut notice
@@ -67,12 +68,14 @@ fn keep(row: &mut NoticeRow, notice: &Notice, now: Now) {
             if let Notice::Started {
                 fresh: was_fresh,
                 set_aside: was_set_aside,
+                rolled_back: was_rolled_back,
                 earlier: runs,
                 ..
             } = old
             {
                 *fresh = (*fresh).or(*was_fresh);
                 *set_aside += was_set_aside;
+                *rolled_back |= was_rolled_back;
                 *before += runs + 1;
             }
         }

@@ -239,6 +239,7 @@ fn notice() -> impl Strategy<Value = Notice> {
         rules,
         fresh,
         set_aside,
+        rolled_back: set_aside % 2 == 1,
         earlier: rules / 2,
     });
     let gap = (outside(300), any::<bool>(), any::<u64>());

@@ -89,8 +89,13 @@ impl Page {
                 rules,
                 fresh,
                 set_aside,
+                rolled_back,
                 earlier,
-            } => self.started(*files, *rules, *fresh, *set_aside, *earlier),
+            } => {
+                self.started(*files, *rules);
+                self.lost(*fresh, *set_aside, *rolled_back);
+                self.earlier(*earlier);
+            }
             Notice::Unreadable { path, why } => self.named("cannot read ", path).why(why),
             Notice::Readable { path } => {
                 self.named("reads ", path).out.say(" again");
@@ -139,11 +144,15 @@ impl Page {
         }
     }
 
-    fn started(&mut self, files: u64, rules: u64, fresh: Option<u64>, set_aside: u64, earlier: u64) {
+    fn started(&mut self, files: u64, rules: u64) {
         let files = counted(files, "file", "files");
         let rules = counted(rules, "rule", "rules");
         self.out.say("started on ").code(&self.host);
         self.out.say(&format!(", following {files}, {rules}"));
+    }
+
+    /// What of the state the run did not find.
+    fn lost(&mut self, fresh: Option<u64>, set_aside: u64, rolled_back: bool) {
         if set_aside > 0 {
             let pieces = counted(
                 set_aside,
@@ -151,6 +160,10 @@ impl Page {
                 "pieces of the state are damaged and were",
             );
             self.out.say(&format!("\n{pieces} set aside; the log says which"));
+        }
+        if rolled_back {
+            self.out
+                .say("\nthe state is older than it was left; what happened since may be told again");
         }
         if let Some(at_end) = fresh {
             self.out.say("\nno state found");
@@ -163,6 +176,9 @@ impl Page {
                 self.out.say("; ").say(&files);
             }
         }
+    }
+
+    fn earlier(&mut self, earlier: u64) {
         if earlier > 0 {
             let starts = counted(
                 earlier,

@@ -576,6 +576,7 @@ fn started(fresh: Option<u64>, set_aside: u64, earlier: u64) -> Notice {
         rules: 6,
         fresh,
         set_aside,
+        rolled_back: earlier == 3,
         earlier,
     }
 }
@@ -591,6 +592,7 @@ fn a_start_says_what_was_not_found_and_what_nobody_was_told() {
     ⚠ *may repeat* an earlier message
     ℹ started on ⟪web-1⟫, following 14 files, 6 rules
     2 pieces of the state are damaged and were set aside; the log says which
+    the state is older than it was left; what happened since may be told again
     no state found; 14 files are followed from their end
     3 starts before this one were not told
     ");

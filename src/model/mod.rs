@@ -11,6 +11,8 @@ mod found;
 mod id;
 mod incident;
 mod ledger;
+mod line_end;
+mod manner;
 mod name;
 mod notice;
 mod outcome;
@@ -31,6 +33,8 @@ pub use found::{
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
 pub use incident::{Absence, By, Ended, Incident, Phase};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked, Slowed};
+pub use line_end::LineEnd;
+pub use manner::{Format, Joints, Manner};
 pub use name::{ChatName, LogName, RuleName};
 pub use notice::{KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow};
 pub use outcome::{ChatTarget, Outcome, Refusal, RefusalKind};

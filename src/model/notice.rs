@@ -52,6 +52,9 @@ pub enum Notice {
         fresh: Option<u64>,
         /// Pieces of the state that were damaged and set aside.
         set_aside: u64,
+        /// The state is older than the last run left it.
+        #[serde(default)]
+        rolled_back: bool,
         /// Earlier runs that nobody was told of.
         earlier: u64,
     },

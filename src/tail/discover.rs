@@ -291,7 +291,7 @@ mod tests {
             start: Start::Beginning,
             max_line: 100,
             partial: Duration::from_secs(5),
-            whole: None,
+            joints: None,
             flush: Duration::from_secs(1),
             watch: Watch::Poll,
         };

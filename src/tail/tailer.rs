@@ -11,6 +11,7 @@ mod sweep;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{self, FileId, Seen};
 use super::watch::Watcher;
 use super::{Chunk, FileState, FileStatus, Mode, Note, Settings, Source, Turn, Unit, Waker};
-use crate::model::{FileKey, Head, LogName, Moment, Now, Position};
+use crate::model::{FileKey, Head, LogName, Manner, Moment, Now, Position};
 
 /// How many full reads one turn makes, over all files.
 const MOST_READS: usize = 16;
@@ -92,7 +93,7 @@ impl Tailer {
         let longest = settings
             .logs
             .iter()
-            .map(|log| log.max_line * (1 + usize::from(log.whole.is_some())))
+            .map(|log| log.max_line * (1 + usize::from(log.joints.is_some())))
             .max()
             .unwrap_or_default();
         Self {
@@ -300,6 +301,19 @@ impl Tailer {
         self.one_by_one = false;
         self.first = self.first.wrapping_add(1).checked_rem(count).unwrap_or(0);
         false
+    }
+
+    /// How a file's lines end, which its first bytes tell. The rest is learned once it is read: a file that nobody
+    /// writes to is not looked into.
+    fn manner(&self, file: &File, log: usize) -> io::Result<Manner> {
+        let mut manner = Manner::default();
+        if let Some(joints) = &self.settings.logs[log].joints {
+            let mut first = [0; 4];
+            let read = identity::read_at(file, &mut first, 0)?;
+            manner.line_end = joints.manner("", &first[..read]).line_end;
+        }
+        manner.open = true;
+        Ok(manner)
     }
 
     /// Gives the shared buffer to one file.

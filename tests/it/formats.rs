@@ -181,3 +181,153 @@ fn a_container_that_writes_json_has_the_fields_of_both() {
     );
     assert!(!told(&sandbox).contains("code 8"), "{}", told(&sandbox));
 }
+
+#[test]
+fn without_a_word_about_it_each_file_tells_what_it_is() {
+    let sandbox = sandbox("", "match = ['^ERROR', '\"level\":\"ERROR\"', 'level=ERROR']");
+    let files = [
+        ("docker.log", docker("stdout", r#"ERROR in \"docker\"\n"#)),
+        (
+            "cri.log",
+            "2026-01-02T03:04:05.6Z stderr F ERROR in cri\n".to_owned(),
+        ),
+        (
+            "json.log",
+            "{\"level\":\"ERROR\",\"msg\":\"in json\"}\n".to_owned(),
+        ),
+        ("logfmt.log", "level=ERROR msg=\"in logfmt\"\n".to_owned()),
+        ("plain.log", "ERROR in a=1 sentence, msg=not all\n".to_owned()),
+        (
+            "broken.log",
+            format!(
+                "stdout\"}}\n\n{}",
+                docker("stdout", r"ERROR behind a broken line\n")
+            ),
+        ),
+        ("empty.log", String::new()),
+    ];
+    for (name, text) in &files {
+        sandbox.append(name, text);
+    }
+    sandbox.once();
+    let told = told(&sandbox);
+    for line in [
+        "ERROR in \"docker\"",
+        "ERROR in cri",
+        "in json",
+        "in logfmt",
+        "ERROR in a=1 sentence, msg=not all",
+        "ERROR behind a broken line",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    for wrapping in ["stream", "stderr", "\"msg\"", "msg=\""] {
+        assert!(!told.contains(wrapping), "{wrapping}\n{told}");
+    }
+    let check = sandbox.command(&["check", "--logs"]).output().unwrap();
+    let listed = String::from_utf8(check.stdout).unwrap();
+    for (name, format) in [
+        ("docker", "docker"),
+        ("cri", "cri"),
+        ("json", "json"),
+        ("logfmt", "logfmt"),
+        ("plain", "plain"),
+        ("broken", "docker"),
+    ] {
+        let line = listed
+            .lines()
+            .find(|line| line.contains(&format!("/{name}.log ")))
+            .unwrap();
+        assert!(line.ends_with(&format!(", {format}")), "{line}");
+    }
+}
+
+#[test]
+fn what_a_file_is_holds_over_a_crash_and_is_asked_anew_of_its_next_generation() {
+    let sandbox = sandbox("", "match = '^(?:ERROR|MARK)'");
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", &docker("stdout", "MARK one\\n"));
+    until("the first generation is read", || {
+        told(&sandbox).contains("MARK one")
+    });
+    running.kill_nine();
+    sandbox.append("a.log", &docker("stdout", "ERROR after a crash\\n"));
+    let running = sandbox.start(&[]);
+    until("what came meanwhile is decoded", || {
+        told(&sandbox).contains("ERROR after a crash")
+    });
+    fs::rename(sandbox.log("a.log"), sandbox.log("a.log.1")).unwrap();
+    sandbox.append("a.log", "ERROR {\"log\":\"as it stands\\n\"}\n");
+    until("the next generation is text", || {
+        told(&sandbox).contains(r#"ERROR {"log":"as it stands\n"}"#)
+    });
+    fs::write(sandbox.log("a.log"), "").unwrap();
+    until("the cut is seen", || {
+        sandbox.append("a.log", "2026-01-02T03:04:05.6Z stderr F MARK two\n");
+        told(&sandbox).contains("MARK two")
+    });
+    assert!(running.terminate().success());
+    assert!(!told(&sandbox).contains("stderr"), "{}", told(&sandbox));
+}
+
+#[test]
+fn rules_and_messages_see_the_letters_of_every_encoding() {
+    for (encoding, text) in [
+        ("euc-kr", "오류: 디스크가 가득 찼습니다"),
+        ("gbk", "错误: 磁盘已满"),
+        ("shift_jis", "エラー: ディスクの表示ソ"),
+        ("windows-1252", "Fehler: Größe „voll“"),
+    ] {
+        let word = text.split(':').next().unwrap();
+        let sandbox = sandbox(
+            &format!("encoding = \"{encoding}\""),
+            &format!("match = '^{word}: (?P<what>.*)$'"),
+        );
+        let line = encoding_rs::Encoding::for_label(encoding.as_bytes()).unwrap();
+        let mut bytes = line.encode(&format!("{text}\r\nno match\n")).0.into_owned();
+        // What is no letter does not hide the rest.
+        bytes.extend(line.encode(&format!("{word}: ")).0.iter());
+        bytes.extend(b"\x81\xFF ok\n");
+        fs::create_dir_all(sandbox.path("logs")).unwrap();
+        fs::write(sandbox.log("a.log"), bytes).unwrap();
+        sandbox.once();
+        let told = told(&sandbox);
+        assert!(told.contains(text), "{encoding}: {told}");
+        assert!(told.contains("ok"), "{encoding}: {told}");
+    }
+}
+
+#[test]
+fn utf_16_is_read_as_it_comes_byte_by_byte_and_over_a_crash() {
+    let sandbox = sandbox("", "match = '^ERROR 오류 .* end$'");
+    fs::create_dir_all(sandbox.path("logs")).unwrap();
+    let line = |nth: u8| format!("ERROR 오류 🦀 {nth} \u{a0a} end\r\n");
+    let units = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect::<Vec<u8>>()
+    };
+    let mut file = fs::File::options()
+        .append(true)
+        .create(true)
+        .open(sandbox.log("windows.log"))
+        .unwrap();
+    let mut write = |bytes: &[u8]| {
+        for byte in bytes {
+            std::io::Write::write_all(&mut file, &[*byte]).unwrap();
+        }
+    };
+    let running = sandbox.start(&[]);
+    write(&units(&format!("\u{feff}{}", line(1))));
+    until("the first line is read", || told(&sandbox).contains("🦀 1"));
+    let second = units(&line(2));
+    write(&second[..21]);
+    running.kill_nine();
+    let running = sandbox.start(&[]);
+    write(&second[21..]);
+    until("the second line is read", || {
+        told(&sandbox).contains("ERROR 오류 🦀 2")
+    });
+    assert!(running.terminate().success());
+    assert!(told(&sandbox).contains("2 matches"), "{}", told(&sandbox));
+}

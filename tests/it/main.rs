@@ -19,6 +19,7 @@ mod conditions;
 mod control;
 mod disk;
 mod documents;
+mod failpoints;
 mod floors;
 mod follow;
 mod formats;

@@ -1,15 +1,17 @@
 //! `[[logs]]`.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::word;
+use crate::config::keys;
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw;
 use crate::config::table::{Word, Words};
-use crate::event::{self, Format, Multiline};
-use crate::model::LogName;
+use crate::event::{self, Encoding, Format, Multiline};
+use crate::model::{LineEnd, LogName};
 use crate::scan::Pattern;
 use crate::tail::{Glob, LogSettings, Start, Watch};
 
@@ -47,12 +49,12 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
         &["auto", "python", "java", "go", "rust", "node", "ruby", "php"],
         report,
     );
-    word::only(log.encoding.as_ref(), "encoding", "utf-8", &[], report);
     let max_line = word::size(log.max_line.as_ref(), "max_line", &MAX_LINE_BOUNDS, report)
         .unwrap_or(event::Settings::MAX_LINE);
     let event = event::Settings {
         format: format(log.format.as_ref(), report),
         multiline: Multiline::Off,
+        encoding: encoding(log, report),
         max_line,
     };
     let flush = word::duration(log.flush.as_ref(), "flush", &PARTIAL_BOUNDS, report).unwrap_or(FLUSH);
@@ -65,7 +67,7 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
             start: start(log.start.as_ref(), report),
             max_line: event.longest(),
             partial,
-            whole: event.format.whole(),
+            joints: Some(Arc::new(event.clone())),
             flush,
             watch: watch(log.watch.as_ref(), report),
         },
@@ -86,7 +88,8 @@ fn log_name(name: &Word, report: &mut Report<'_>) {
     }
 }
 
-const FORMATS: [(&str, Format); 5] = [
+const FORMATS: [(&str, Format); 6] = [
+    ("auto", Format::Auto),
     ("plain", Format::Plain),
     ("docker", Format::Docker),
     ("cri", Format::Cri),
@@ -110,10 +113,40 @@ fn format(word: Option<&Word>, report: &mut Report<'_>) -> Format {
         ("kubernetes", "cri"),
         ("containerd", "cri"),
     ];
-    if word::promised(word, "format", &["auto"], &FORMATS, report) {
-        return Format::Plain;
-    }
     word::choice(word, "format", &FORMATS, &others, report).unwrap_or_default()
+}
+
+/// What is written that does not work with another encoding than UTF-8 is told here.
+fn encoding(log: &raw::Log, report: &mut Report<'_>) -> Encoding {
+    let Some(word) = &log.encoding else {
+        return Encoding::default();
+    };
+    let Some(encoding) = Encoding::of(word.value.trim()) else {
+        let names = || Encoding::NAMES.into_iter();
+        let help = match keys::nearest(&word.value, names()) {
+            Some(like) => format!("did you mean \"{like}\"?"),
+            None => "it takes the names that browsers know, such as \"euc-kr\", \"gbk\", \"shift_jis\", \"utf-16le\", \"windows-1252\""
+                .to_owned(),
+        };
+        report.problem(
+            &word.at,
+            format!("{:?} is not a value of `encoding`", word.value),
+            help,
+        );
+        return Encoding::default();
+    };
+    let docker = format_of(log) == Some(Format::Docker);
+    let cri = format_of(log) == Some(Format::Cri) && encoding.line_end() != LineEnd::Byte;
+    if !encoding.is_utf8() && (docker || cri) {
+        let format = format_of(log).map_or("", Format::as_str);
+        let what = format!("a log of format = {format:?} is never in {}", encoding.name());
+        report.problem(
+            &word.at,
+            what,
+            "the container runtime writes UTF-8: take the line out".to_owned(),
+        );
+    }
+    encoding
 }
 
 fn start(word: Option<&Word>, report: &mut Report<'_>) -> Start {

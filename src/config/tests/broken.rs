@@ -548,7 +548,8 @@ by = ["host", ¦"usr"]"#,
 #[test]
 fn a_by_of_defaults_must_fit_every_rule() {
     let told = wrong(&format!(
-        r#"{BASE}[defaults]
+        r#"{BASE}format = "plain"
+[defaults]
 by = ¦"user"
 [[rules]]
 name = "a"
@@ -559,9 +560,9 @@ match = 'x'
 "#
     ));
     insta::assert_snapshot!(told, @r#"
-    rules.toml:7:6: rule "b" has no capture named "user"
+    rules.toml:8:6: rule "b" has no capture named "user"
       |
-    7 | by = "user"
+    8 | by = "user"
       |      ^^^^^^
       = help: `by` takes captures of `match` and `all`, written (?P<user>…), and "file", "host", "log"; here: file, host, log
 
@@ -811,41 +812,84 @@ match = 'x'
 }
 
 #[test]
-fn formats_and_presets_that_are_not_built_yet_are_refused() {
+fn presets_that_are_not_built_yet_are_refused() {
     let told = wrong(
         r#"[chats]
 me = 7
 [[logs]]
 name = "app"
 files = "a"
-format = ¦"auto"
 multiline = ¦"python"
-encoding = ¦"euc-kr"
 [[rules]]
 name = "a"
 match = 'x'
 "#,
     );
     insta::assert_snapshot!(told, @r#"
-    rules.toml:6:10: format = "auto" is not supported yet
+    rules.toml:6:13: multiline = "python" is not supported yet
       |
-    6 | format = "auto"
-      |          ^^^^^^
-      = help: write one of "plain", "docker", "cri", "json", "logfmt"
-
-    rules.toml:7:13: multiline = "python" is not supported yet
-      |
-    7 | multiline = "python"
+    6 | multiline = "python"
       |             ^^^^^^^^
       = help: write "off", or take the line out, which means the same
 
-    rules.toml:8:12: encoding = "euc-kr" is not supported yet
-      |
-    8 | encoding = "euc-kr"
-      |            ^^^^^^^^
-      = help: write "utf-8", or take the line out, which means the same
+    1 problem
+    "#);
+}
 
-    3 problems
+#[test]
+fn an_encoding_that_nobody_knows_and_one_that_a_container_never_has_are_refused() {
+    let told = wrong(
+        r#"[chats]
+me = 7
+[[logs]]
+name = "a"
+files = "a"
+encoding = ¦"euckr8"
+[[logs]]
+name = "b"
+files = "b"
+encoding = ¦"ebcdic"
+[[logs]]
+name = "c"
+files = "c"
+format = "docker"
+encoding = ¦"gbk"
+[[logs]]
+name = "d"
+files = "d"
+format = "cri"
+encoding = ¦"utf-16"
+[[rules]]
+name = "a"
+match = 'x'
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:6:12: "euckr8" is not a value of `encoding`
+      |
+    6 | encoding = "euckr8"
+      |            ^^^^^^^^
+      = help: did you mean "euc-kr"?
+
+    rules.toml:10:12: "ebcdic" is not a value of `encoding`
+       |
+    10 | encoding = "ebcdic"
+       |            ^^^^^^^^
+       = help: it takes the names that browsers know, such as "euc-kr", "gbk", "shift_jis", "utf-16le", "windows-1252"
+
+    rules.toml:15:12: a log of format = "docker" is never in GBK
+       |
+    15 | encoding = "gbk"
+       |            ^^^^^
+       = help: the container runtime writes UTF-8: take the line out
+
+    rules.toml:20:12: a log of format = "cri" is never in UTF-16LE
+       |
+    20 | encoding = "utf-16"
+       |            ^^^^^^^^
+       = help: the container runtime writes UTF-8: take the line out
+
+    4 problems
     "#);
 }
 

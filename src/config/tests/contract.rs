@@ -67,7 +67,7 @@ context = { before = 2, after = 5 }
 template = "<b>{{ rule }}</b>"
 buttons = [{ text = "Runbook", url = "https://wiki.example.com/{{ service }}" }]
 redact = ['(?i)password=\S+']
-tests = [{ line = "payments: ValueError: x", match = true }]
+tests = [{ line = '{"level":"fatal","http":{"status":502},"msg":"payments: ValueError: x"}', match = true }]
 [[rules]]
 name = "backup-missing"
 match = 'backup finished'
@@ -81,7 +81,6 @@ const NOT_YET: &[&str] = &[
     "`admins`",
     "`webhook`",
     "`invite`",
-    "format = \"auto\"",
     "multiline = \"auto\"",
     "`hub`",
     "`context`",

@@ -136,10 +136,13 @@ impl Tailer {
             key: FileKey::draw(&mut self.random),
             path: text(path),
             logs: original.source.logs.clone(),
+            manner: self.manner(&file, original.source.logs[0]).ok()?,
         };
         let max_line = self.settings.logs[source.logs[0]].max_line;
-        let taken = identity::line_before(&file, cut.at, max_line).ok()?;
-        let mut follower = Follower::new(file, source, cut.at, taken, now).ok()?;
+        let line_end = source.manner.line_end;
+        let at = line_end.floor_offset(cut.at);
+        let taken = identity::line_before(&file, at, max_line, line_end).ok()?;
+        let mut follower = Follower::new(file, source, at, taken, now).ok()?;
         follower.unlinked = Some(now.moment);
         self.followers.push(follower);
         self.followers.last().map(|follower| follower.source.key)

@@ -13,7 +13,7 @@ use super::super::identity::{self, FileId, Seen};
 use super::super::{Note, Source, Turn, recover};
 use super::sweep::{Group, Vacant};
 use super::{Tailer, text, unreadable};
-use crate::model::{FileKey, Gap, GapKind, Now, Position, Timestamp};
+use crate::model::{FileKey, Gap, GapKind, Manner, Now, Position, Timestamp};
 
 impl Tailer {
     pub(super) fn recovery_is_owed(&self) -> bool {
@@ -55,6 +55,7 @@ impl Tailer {
                 key: position.key,
                 path: text(path),
                 logs: vec![log],
+                manner: Manner::default(),
             };
             // Under its old path, beside which its successors are looked for again after the next crash.
             match self.reopen(&position, &siblings, source(&path), now) {
@@ -99,6 +100,11 @@ impl Tailer {
             return Ok(None);
         };
         let path = PathBuf::from(&*source.path);
+        let manner = self.manner(&file, source.logs[0]);
+        let source = Source {
+            manner: manner.unwrap_or(source.manner),
+            ..source
+        };
         let max_line = self.settings.logs[source.logs[0]].max_line;
         let resumed = Follower::resume(file, source, position, max_line, now);
         resumed.map(Some).map_err(|error| Note::Failed {
@@ -198,6 +204,10 @@ impl Tailer {
                 key,
                 path: old.path.clone(),
                 logs: old.logs.clone(),
+                manner: Manner {
+                    open: true,
+                    ..Manner::default()
+                },
             };
             if let Ok(mut follower) = Follower::new(file, source, 0, 0, now) {
                 follower.unlinked = Some(now.moment);
