@@ -75,6 +75,7 @@ pub(super) fn run(env: &Environment) -> Result<(), Failure> {
         messenger: terminal.clone(),
         mode: Mode::Forever,
         folder: None,
+        watched: None,
         stop: Some(stop),
     };
     let (logs, phone) = (folder.path.clone(), terminal.clone());

@@ -176,6 +176,11 @@ fn matches(count: u64) -> String {
 fn settings(options: &Options, env: &Environment) -> Result<config::Settings, Failure> {
     let path = config::find(options.config.as_deref(), env).map_err(Failure::usage)?;
     let settings = config::load(&path, env)?;
+    say_warnings(&settings);
+    Ok(settings)
+}
+
+fn say_warnings(settings: &config::Settings) {
     for warning in &settings.warnings {
         tracing::warn!(
             line = warning.line(),
@@ -184,5 +189,4 @@ fn settings(options: &Options, env: &Environment) -> Result<config::Settings, Fa
             warning.help()
         );
     }
-    Ok(settings)
 }

@@ -35,6 +35,8 @@ pub(super) enum Kind {
     LogName,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One of these words, or a table.
+    ChoiceOr(&'static [&'static str], Table),
     /// The only word that works so far, in small or capital letters.
     Only(&'static str),
     /// A length of time.
@@ -100,6 +102,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Rule => (RULE, true),
         Table::Test => (TEST, true),
         Table::AtLeast => (AT_LEAST, true),
+        Table::Multiline => (MULTILINE, true),
         Table::Defaults => (RULE, false),
     };
     rows.iter().filter(move |key| all || key.shared)
@@ -283,10 +286,15 @@ const LOG: &[Key] = &[
     .default("auto"),
     Key::new(
         "multiline",
-        Kind::Only("off"),
-        "How lines form events. Only \"off\" works: every line is one.",
+        Kind::ChoiceOr(
+            &[
+                "auto", "off", "python", "java", "go", "rust", "node", "ruby", "php", "dotnet",
+            ],
+            Table::Multiline,
+        ),
+        "How lines form events: learned from each file, every line one, the stack traces of a language, or { start = '^\\d{4}-' }, { continue = '^\\s' }.",
     )
-    .default("off"),
+    .default("auto"),
     Key::new(
         "encoding",
         Kind::Text,
@@ -395,6 +403,15 @@ const AT_LEAST: &[Key] = &[
     )
     .needed(),
     Key::new("within", Kind::Duration, "The length of the window that slides.").needed(),
+];
+
+const MULTILINE: &[Key] = &[
+    Key::new("start", Kind::Text, "Pattern of the lines that begin events."),
+    Key::new(
+        "continue",
+        Kind::Text,
+        "Pattern of the lines that go on with the event above.",
+    ),
 ];
 
 const TEST: &[Key] = &[

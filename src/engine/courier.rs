@@ -13,14 +13,15 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::failpoint::{self, Point};
 use crate::incident::{Asked, Class, Order, OrderCall, Settled};
-use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, RefusalKind, Slowed, Timer};
+use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, Rate, RefusalKind, Slowed, Timer};
 use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, Request, default_limit};
 
 use super::clock::Clock;
 use super::herald::Success;
-use super::ledger::Ask;
+use super::ledger::{Ask, Due};
 use super::messenger::{Messenger, describe};
 
+pub(super) mod lanes;
 pub(super) mod letter;
 
 use letter::LetterBox;
@@ -48,7 +49,7 @@ pub(super) struct Courier {
 /// One chat's way to Telegram. At most one request is in flight.
 pub(super) struct Lane {
     courier: Courier,
-    chat: ChatSettings,
+    chat: Arc<ChatSettings>,
     wake: Arc<Notify>,
     limits: ChatLimits,
     backoff: Backoff,
@@ -69,20 +70,21 @@ impl Lane {
         let now = courier.clock.now();
         Self {
             limits: ChatLimits::new(
-                chat.limit.unwrap_or_else(|| default_limit(&chat.target)),
+                limit(chat),
                 &ages(known, now),
                 known.and_then(|chat| slow(chat, now)),
             ),
             backoff: Backoff::new(draw.fork()),
             courier,
-            chat: chat.clone(),
+            chat: Arc::new(chat.clone()),
             wake,
             letters,
             trouble: None,
         }
     }
 
-    /// Delivers until it is told to stop; then until nothing is due at once.
+    /// Delivers until it is told to stop, then until nothing is due at once; or until its chat is told everything and
+    /// was taken out of rules.toml.
     pub(super) async fn run(mut self) -> Result<(), LedgerGone> {
         let wake = self.wake.clone();
         let mut stopping = self.courier.stopping.clone();
@@ -92,6 +94,7 @@ impl Lane {
             let until = match self.step().await? {
                 Step::Delivered => continue,
                 Step::Wait(until) => until,
+                Step::Gone => return Ok(()),
             };
             if stop {
                 return Ok(());
@@ -121,13 +124,14 @@ impl Lane {
                 return Ok(Step::Delivered);
             }
             Step::Wait(until) => until,
+            Step::Gone => return Ok(Step::Gone),
         };
         let letter = match letter {
             Some(letter) => letter,
             None => self.letter().await?,
         };
         Ok(match letter {
-            Step::Delivered => Step::Delivered,
+            Step::Delivered | Step::Gone => Step::Delivered,
             Step::Wait(other) => Step::Wait([until, other].into_iter().flatten().min()),
         })
     }
@@ -136,18 +140,36 @@ impl Lane {
     async fn owed(&mut self) -> Result<Step, LedgerGone> {
         let chat = self.chat.name.clone();
         let class = match self.ask(|reply| Ask::Due { chat, reply }).await? {
-            Asked::Hold { until } => return Ok(Step::Wait(until)),
-            Asked::Due { class, .. } => class,
+            (Due::Gone, _) => return Ok(Step::Gone),
+            (Due::Asked(asked), place) => {
+                self.settle_in(place);
+                match asked {
+                    Asked::Hold { until } => return Ok(Step::Wait(until)),
+                    Asked::Due { class, .. } => class,
+                }
+            }
         };
         if let Err(wait) = self.place(class) {
             return Ok(Step::Wait(Some(self.courier.clock.now().moment + wait)));
         }
         let chat = self.chat.name.clone();
-        let Some(order) = self.ask(|reply| Ask::Take { chat, class, reply }).await? else {
+        let Some((order, place)) = self.ask(|reply| Ask::Take { chat, class, reply }).await? else {
             return Ok(Step::Delivered);
         };
+        // An order and the place it is for belong together: rules.toml may have moved the chat meanwhile.
+        self.settle_in(place);
         self.deliver(order).await?;
         Ok(Step::Delivered)
+    }
+
+    /// The chat is where rules.toml says now.
+    fn settle_in(&mut self, place: Option<Arc<ChatSettings>>) {
+        if let Some(place) = place
+            && !Arc::ptr_eq(&place, &self.chat)
+        {
+            self.limits.change(limit(&place));
+            self.chat = place;
+        }
     }
 
     async fn deliver(&mut self, order: Order) -> Result<(), LedgerGone> {
@@ -260,8 +282,8 @@ impl Lane {
 
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, LedgerGone> {
         let (reply, answer) = oneshot::channel();
-        // The queue has room for every lane's one question, so a full one cannot happen, and a closed one
-        // means that the ledger is gone.
+        // The queue has no bound of its own, since every lane has one question in it at most; a closed one means that
+        // the ledger is gone.
         self.courier.asks.try_send(ask(reply)).map_err(|_| LedgerGone)?;
         answer.await.map_err(|_| LedgerGone)
     }
@@ -278,6 +300,12 @@ struct Learned {
 enum Step {
     Delivered,
     Wait(Option<Moment>),
+    /// Nothing will ever be due again.
+    Gone,
+}
+
+fn limit(chat: &ChatSettings) -> Rate {
+    chat.limit.unwrap_or_else(|| default_limit(&chat.target))
 }
 
 /// How long ago the requests were made that the store remembers.

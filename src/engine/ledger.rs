@@ -17,16 +17,21 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
 use crate::failpoint::{self, Later, Point};
-use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
+use crate::incident::{Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
     NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Slowed, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
+use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
 use super::status::{Books, Found, OpenIncident};
+
+mod adopt;
+
+pub(super) use adopt::{Adoption, Due, Places};
 
 /// After a commit the next one waits this long, gathering what arrives. A lone match commits at once.
 const PACE: Duration = Duration::from_millis(50);
@@ -50,6 +55,8 @@ pub(super) struct Batch {
     pub(super) notices: Vec<Notice>,
     /// Which logs of rules with `absent` had been read to their ends, and when.
     pub(super) read: Option<(Moment, Vec<LogName>)>,
+    /// Other settings are in force from here on.
+    pub(super) adoption: Option<Box<Adoption>>,
     /// For the first time, everything that there was to read is read. Only said after commits were lost.
     pub(super) caught_up: bool,
 }
@@ -63,9 +70,16 @@ impl Batch {
             && self.rows.is_empty()
             && self.notices.is_empty()
             && self.read.is_none()
+            && self.adoption.is_none()
             && !self.caught_up
     }
 }
+
+/// Where a chat is, by the settings in force; absent for one that they do not have yet.
+pub(super) type Place = Option<Arc<ChatSettings>>;
+
+/// An order, and where the chat is that it is for.
+pub(super) type Taken = Option<(Order, Place)>;
 
 /// What others want of the ledger. Each carries where its answer goes.
 #[derive(Debug)]
@@ -73,13 +87,13 @@ pub(super) enum Ask {
     /// What is this chat owed now?
     Due {
         chat: ChatName,
-        reply: oneshot::Sender<Asked>,
+        reply: oneshot::Sender<(Due, Place)>,
     },
     /// Begin the most urgent request of this class or a more urgent one.
     Take {
         chat: ChatName,
         class: Class,
-        reply: oneshot::Sender<Option<Order>>,
+        reply: oneshot::Sender<Taken>,
     },
     /// This became of it.
     Settle {
@@ -105,6 +119,8 @@ pub(super) enum Ask {
     },
     /// What do the books say? For `status`.
     Books { reply: oneshot::Sender<Books> },
+    /// Say this to those who hear notices.
+    Tell { notice: Notice },
     /// Answer when nothing that can be delivered is pending any more.
     Drained { reply: oneshot::Sender<()> },
     /// Nothing more will be asked: the ledger ends with its last commit.
@@ -133,6 +149,8 @@ pub(super) struct Ledger {
     pub(super) asks: Receiver<Ask>,
     /// Wakes the lanes: one permit each, so no change is missed by a lane that is busy.
     pub(super) lanes: Vec<Arc<Notify>>,
+    /// Where the chats are.
+    pub(super) places: Places,
     /// `run --once`: `wait` is cut short as soon as the reader is done.
     pub(super) once: bool,
     /// The state lost commits, and what they told is told again: new messages say that they may repeat, until everything
@@ -183,7 +201,7 @@ fn settle_points(outcome: &Outcome, later: &mut Later) {
 struct Turn {
     host: HostDelta,
     /// Sent once the commit is done.
-    takes: Vec<(Option<Order>, oneshot::Sender<Option<Order>>)>,
+    takes: Vec<(Taken, oneshot::Sender<Taken>)>,
     settles: Vec<(Settled, oneshot::Sender<Settled>)>,
     heard: Vec<oneshot::Sender<()>>,
     /// Whether the lanes may find something new.
@@ -296,6 +314,10 @@ impl Ledger {
     }
 
     fn apply(&mut self, turn: &mut Turn, batch: Batch) {
+        if let Some(adoption) = batch.adoption {
+            self.adopt(*adoption, self.clock.now());
+            turn.news = true;
+        }
         self.caught_up |= batch.caught_up;
         turn.host.positions.extend(batch.positions);
         turn.host.forgotten.extend(batch.forgotten);
@@ -327,7 +349,8 @@ impl Ledger {
             match ask {
                 // A lane that went away meanwhile needs no answer; here and below.
                 Ask::Due { chat, reply } => {
-                    let _ = reply.send(self.incidents.ask(&chat, now));
+                    let due = self.due(&chat, now);
+                    let _ = reply.send((due, self.places.of(&chat)));
                 }
                 Ask::Take { chat, class, reply } => {
                     let unwritten = self.unwritten.is_some() || self.forgetful;
@@ -336,7 +359,8 @@ impl Ledger {
                     if order.is_some() {
                         turn.points.add(Point::AfterAttemptCommit);
                     }
-                    turn.takes.push((order, reply));
+                    let place = self.places.of(&chat);
+                    turn.takes.push((order.map(|order| (order, place)), reply));
                 }
                 Ask::Settle {
                     subject,
@@ -371,6 +395,10 @@ impl Ledger {
                 }
                 Ask::Books { reply } => {
                     let _ = reply.send(self.books(now));
+                }
+                Ask::Tell { notice } => {
+                    self.incidents.notice(&notice, now);
+                    turn.news = true;
                 }
                 Ask::Drained { reply } => drained.push(reply),
                 Ask::Stop => turn.stop = true,
@@ -443,8 +471,8 @@ impl Ledger {
     fn withdraw_messages(&mut self, turn: &mut Turn) {
         let now = self.clock.now();
         for (order, _) in &mut turn.takes {
-            let new = |order: &mut Order| matches!(order.call, OrderCall::Send { .. });
-            if let Some(order) = order.take_if(new) {
+            let new = |(order, _): &mut (Order, Place)| matches!(order.call, OrderCall::Send { .. });
+            if let Some((order, _)) = order.take_if(new) {
                 self.incidents.withdraw(&order.subject, order.attempt, now);
             }
         }

@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::failpoint::{self, Point};
-use crate::incident;
-use crate::model::{LogName, Moment, Notice, Position};
+use crate::model::{LogName, Notice, Position};
 use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
 use super::clock::Clock;
+use super::ends::Ends;
 use super::herald::Pulse;
 use super::ledger::Batch;
+use super::reload::Change;
 use super::tally::{Lens, Tally};
 
 /// What the thread is made from.
@@ -32,6 +32,8 @@ pub(super) struct Reader {
     pub(super) pulse: Pulse,
     /// What is told of the logs of rules with `absent`.
     pub(super) ends: Ends,
+    /// Other settings, as they come; at most one waits.
+    pub(super) changes: Receiver<Change>,
     /// What is to be told once the first look is done; absent if nothing is.
     pub(super) start: Option<Start>,
 }
@@ -52,7 +54,7 @@ impl Reader {
     /// Reads until it is told to stop, the ledger is gone, or the single pass is done.
     pub(super) fn run(self) {
         let Self {
-            lens,
+            mut lens,
             tail,
             known,
             seen,
@@ -64,11 +66,18 @@ impl Reader {
             draw,
             pulse,
             mut ends,
+            changes,
             mut start,
         } = self;
         let mut behind = start.is_some_and(|start| start.rolled_back);
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
+            if let Ok(change) = changes.try_recv() {
+                let batch = adopt(change, &mut lens, &mut ends, &mut tailer);
+                if batches.send(batch).is_err() {
+                    return;
+                }
+            }
             let now = clock.now();
             let mut tally = Tally::new(&lens, now);
             let mut turn = tailer.turn(now, &mut |source, chunk| tally.chunk(source, chunk));
@@ -104,45 +113,21 @@ impl Reader {
     }
 }
 
-/// How often the same is told again.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// Which logs had been read to their ends, told when it changes and, while there are any, once a second: the time of
-/// `absent` runs from word to word.
-pub(super) struct Ends {
-    /// The logs that somebody wants to know of, with their places in the settings.
-    logs: Vec<(usize, LogName)>,
-    told: Option<(Moment, Vec<usize>)>,
-}
-
-impl Ends {
-    /// Of the logs that rules with `absent` look at.
-    pub(super) fn new(tail: &tail::Settings, incidents: &incident::Settings) -> Self {
-        let absent = |log: &LogName| {
-            let mut rules = incidents.rules.iter().filter_map(|rule| rule.absent.as_ref());
-            rules.any(|absent| absent.logs.contains(log))
-        };
-        let logs = tail.logs.iter().map(|log| log.name.clone()).enumerate();
-        Self {
-            logs: logs.filter(|(_, name)| absent(name)).collect(),
-            told: None,
-        }
-    }
-
-    fn news(&mut self, tailer: &Tailer) -> Option<(Moment, Vec<LogName>)> {
-        let places: Vec<usize> = self.logs.iter().map(|(place, _)| *place).collect();
-        let (at, read) = tailer.read_to_end(&places).filter(|_| !places.is_empty())?;
-        let known = match &self.told {
-            Some((told, before)) => *before == read && (read.is_empty() || at - *told < AGAIN),
-            None => read.is_empty(),
-        };
-        if known {
-            return None;
-        }
-        let names = self.logs.iter().filter(|(place, _)| read.contains(place));
-        let names = names.map(|(_, name)| name.clone()).collect();
-        self.told = Some((at, read));
-        Some((at, names))
+/// Takes other settings between two turns. All that was read before is on its way already.
+fn adopt(change: Change, lens: &mut Lens, ends: &mut Ends, tailer: &mut Tailer) -> Batch {
+    let Change {
+        lens: new,
+        tail,
+        adoption,
+    } = change;
+    *lens = new;
+    *ends = Ends::new(&tail, &adoption.incident);
+    let let_go = tailer.reconfigure(tail);
+    Batch {
+        positions: let_go.positions,
+        forgotten: let_go.forgotten,
+        adoption: Some(Box::new(adoption)),
+        ..Batch::default()
     }
 }
 
@@ -159,6 +144,7 @@ fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
         rows,
         found,
         read: None,
+        adoption: None,
         caught_up: false,
     }
 }

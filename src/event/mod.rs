@@ -20,26 +20,31 @@
 //! In JSON and logfmt the line is the text; what it says field by field ([`Fields`]) is read only of events that
 //! somebody asks about.
 //!
-//! The door that is open: *multi-line*. A variant of [`Multiline`] says whether a line begins an event; it is used
-//! by [`Events::around`] to widen its range in both directions, and by `Joints::whole`. Callers already go on
-//! from where an event ends and hand the whole text to the rules.
+//! An event may have several lines: `multiline` says how they are put together.
 
 mod around;
 mod cri;
 mod docker;
 mod encoding;
 mod fields;
+mod level;
 mod lines;
+mod multiline;
 mod place;
 mod recognise;
 mod settings;
+mod time;
 mod wrapped;
 
+pub(in crate::event) use around::plain_head;
 pub use around::{Event, Events, decode};
 pub use encoding::Encoding;
 pub use fields::Fields;
 pub use lines::{Lines, Placed, sample};
-pub use settings::{Multiline, Settings};
+pub use multiline::{Language, LinePattern, Multiline};
+pub use place::Place;
+pub use settings::Settings;
+pub use time::Reference;
 pub use wrapped::Scratch;
 
 pub use crate::model::Format;

@@ -25,6 +25,7 @@ pub(super) fn manner(path: &str, first: &[u8], line_end: LineEnd) -> Manner {
             format: Format::Plain,
             line_end,
             open: first.len() < 4,
+            ..Manner::default()
         };
     }
     let asked = || lines(first).take(LINES);
@@ -36,6 +37,7 @@ pub(super) fn manner(path: &str, first: &[u8], line_end: LineEnd) -> Manner {
             .unwrap_or_else(|| of_text(asked())),
         line_end,
         open: wrapped.is_none() && !seen_all,
+        ..Manner::default()
     }
 }
 

@@ -1,8 +1,9 @@
 //! How the bytes of a log form events, checked.
 
 use super::encoding::Encoding;
-use super::recognise;
+use super::multiline::{self, Borders, Decoded, Joiner};
 use super::wrapped::{self, Decoder};
+use super::{Multiline, recognise};
 use crate::model::{Format, Joints, Manner};
 
 /// Everything the room needs to know about one log.
@@ -40,6 +41,25 @@ impl Settings {
         }
     }
 
+    /// Which lines of a file go together, where they are searched as they stand.
+    pub(super) fn borders<'c>(&'c self, manner: Manner, chunk: &'c [u8], offset: u64) -> Borders<'c> {
+        Borders {
+            joiner: Joiner::new(&self.multiline, manner.habit),
+            chunk,
+            offset,
+            longest: self.longest(),
+        }
+    }
+
+    /// Which lines of a file go together, where they are decoded first.
+    pub(super) fn joints(&self, manner: Manner, offset: u64) -> Decoded<'_> {
+        Decoded {
+            joiner: Joiner::new(&self.multiline, manner.habit),
+            offset,
+            longest: self.longest(),
+        }
+    }
+
     /// How lines of a file of this form are decoded.
     pub(super) fn decoder(&self, manner: Manner) -> Decoder {
         let format = match (self.format, manner.format) {
@@ -57,14 +77,33 @@ impl Settings {
 impl Joints for Settings {
     fn manner(&self, path: &str, first: &[u8]) -> Manner {
         let told = recognise::manner(path, first, self.encoding.line_end());
-        match self.format {
-            Format::Auto => told,
-            format => Manner { format, ..told },
+        let format = if self.format == Format::Auto {
+            told.format
+        } else {
+            self.format
+        };
+        let told = Manner { format, ..told };
+        if self.multiline != Multiline::Auto {
+            return told;
+        }
+        let first = &first[..first.len().min(multiline::SAMPLE)];
+        let habit = wrapped::habit(&self.decoder(told), first, first.len() == multiline::SAMPLE);
+        Manner {
+            habit: habit.unwrap_or_default(),
+            open: told.open || habit.is_none(),
+            ..told
         }
     }
 
-    fn whole(&self, manner: Manner, lines: &[u8], longest: usize) -> usize {
-        wrapped::whole(&self.decoder(manner), lines, longest)
+    fn whole(&self, manner: Manner, lines: &[u8], offset: u64, upto: usize) -> usize {
+        let decoder = self.decoder(manner);
+        if !decoder.is_idle() {
+            return wrapped::whole(&decoder, self.joints(manner, offset), lines, upto);
+        }
+        if self.multiline == Multiline::Off {
+            return upto;
+        }
+        self.borders(manner, lines, offset).whole(upto)
     }
 }
 
@@ -73,12 +112,4 @@ impl Format {
     pub(super) fn is_wrapped(self) -> bool {
         matches!(self, Self::Docker | Self::Cri)
     }
-}
-
-/// How lines form events. The door for stack traces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Multiline {
-    /// Every line is an event.
-    #[default]
-    Off,
 }

@@ -17,8 +17,9 @@ use memchr::memchr_iter;
 use serde_json::{Map, Value};
 
 use super::encoding::Encoding;
+use super::multiline::{self, Decoded, Gather, Slot};
 use super::{Event, Format, cri, docker, fields};
-use crate::model::LineEnd;
+use crate::model::{Habit, LineEnd};
 
 /// The plain lines of one chunk. Made once and used for every chunk, so that lines cost no allocation of
 /// their own.
@@ -27,6 +28,8 @@ pub struct Scratch {
     /// The texts, each with a newline.
     bytes: Vec<u8>,
     origins: Vec<Origin>,
+    /// Each stretch is one event, whatever lines it has.
+    gathered: bool,
 }
 
 /// Where a stretch of scratch bytes came from.
@@ -38,6 +41,8 @@ struct Origin {
     raw: Range<usize>,
     /// The event was ended although it goes on.
     cut: bool,
+    /// The event can only be the rest of another one.
+    rest: bool,
 }
 
 /// How lines of a file become plain lines.
@@ -86,8 +91,8 @@ struct Open {
     text: Vec<u8>,
 }
 
-/// Gets every event: its bytes, its text, and whether it was cut.
-type Tell<'t> = dyn FnMut(Range<usize>, &Text<'_>, bool) + 't;
+/// Gets every entry that is whole: its stream, its bytes, its text, and whether it was cut.
+type Tell<'t> = dyn FnMut(Slot, Range<usize>, &Text<'_>, bool) + 't;
 
 impl Decoder {
     /// Whether lines are searched as they stand.
@@ -119,18 +124,76 @@ impl Scratch {
     }
 
     /// Decodes a chunk. What is still open at its end is an event as it stands.
-    pub(super) fn fill(&mut self, decoder: &Decoder, chunk: &[u8], longest: usize) {
+    pub(super) fn fill(&mut self, decoder: &Decoder, joints: Decoded<'_>, chunk: &[u8]) {
         self.bytes.clear();
         self.origins.clear();
-        let mut tell = |raw: Range<usize>, text: &Text<'_>, cut: bool| self.push(raw, text, cut);
-        walk(decoder, chunk, longest, &mut tell).end(false, &mut tell);
+        self.gathered = !joints.joiner.is_off();
+        if self.gathered {
+            return self.gather(decoder, joints, chunk);
+        }
+        let mut tell = |_, raw: Range<usize>, text: &Text<'_>, cut: bool| {
+            text.push_to(&mut self.bytes);
+            self.bytes.push(b'\n');
+            let end = self.bytes.len();
+            self.origins.push(Origin {
+                end,
+                raw,
+                cut,
+                rest: false,
+            });
+        };
+        walk(decoder, chunk, joints.longest, &mut tell).end(false, &mut tell);
     }
 
-    fn push(&mut self, raw: Range<usize>, text: &Text<'_>, cut: bool) {
-        text.push_to(&mut self.bytes);
-        self.bytes.push(b'\n');
-        let end = self.bytes.len();
-        self.origins.push(Origin { end, raw, cut });
+    /// Puts the lines of events together, and the events into the order in which they begin.
+    fn gather(&mut self, decoder: &Decoder, joints: Decoded<'_>, chunk: &[u8]) {
+        let mut gather = Gather::new(joints);
+        let mut told = |record: &multiline::Record| {
+            self.bytes.extend_from_slice(&record.text);
+            self.origins.push(Origin {
+                end: self.bytes.len(),
+                raw: record.raw.clone(),
+                cut: record.cut,
+                rest: record.rest,
+            });
+        };
+        let mut line = Vec::new();
+        let mut tell = |slot, raw: Range<usize>, text: &Text<'_>, cut: bool| {
+            line.clear();
+            text.push_to(&mut line);
+            gather.take(slot, &raw, &line, cut, &mut told);
+        };
+        walk(decoder, chunk, joints.longest, &mut tell).end(false, &mut tell);
+        gather.end(&mut told);
+        if !self.origins.is_sorted_by_key(|origin| origin.raw.start) {
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut begin = 0;
+        let mut events: Vec<_> = std::mem::take(&mut self.origins)
+            .into_iter()
+            .map(|origin| (std::mem::replace(&mut begin, origin.end), origin))
+            .collect();
+        events.sort_by_key(|(_, origin)| origin.raw.start);
+        let bytes = std::mem::take(&mut self.bytes);
+        for (begin, origin) in events {
+            self.bytes.extend_from_slice(&bytes[begin..origin.end]);
+            self.origins.push(Origin {
+                end: self.bytes.len(),
+                ..origin
+            });
+        }
+    }
+
+    /// The bytes of the event that holds the byte `at`, and whether it can only be the rest of another one. None
+    /// where each line is an event.
+    pub(super) fn event_around(&self, at: usize) -> Option<(Range<usize>, bool)> {
+        let place = self.origins.partition_point(|origin| origin.end <= at);
+        let origin = self.origins.get(place).filter(|_| self.gathered)?;
+        let begin = place.checked_sub(1).map_or(0, |before| self.origins[before].end);
+        Some((begin..origin.end, origin.rest))
     }
 
     /// The same event, with the place in the chunk that it came from. Where one entry holds several lines,
@@ -155,12 +218,57 @@ impl Scratch {
 
 /// How many bytes from the start of `lines`, which are whole lines, hold no event that goes on behind them.
 /// What is left is shorter than `longest`.
-pub(super) fn whole(decoder: &Decoder, lines: &[u8], longest: usize) -> usize {
-    if !decoder.format.is_wrapped() {
-        return lines.len();
+pub(super) fn whole(decoder: &Decoder, joints: Decoded<'_>, lines: &[u8], upto: usize) -> usize {
+    let off = joints.joiner.is_off();
+    if off && !decoder.format.is_wrapped() {
+        return upto;
     }
-    let open = walk(decoder, lines, longest, &mut |_, _, _| {});
-    open.since.unwrap_or(lines.len())
+    let mut gather = Gather::new(joints);
+    let mut spans = Vec::new();
+    let mut line = Vec::new();
+    let open = walk(decoder, lines, joints.longest, &mut |slot, raw, text, cut| {
+        if off {
+            spans.push(raw);
+            return;
+        }
+        line.clear();
+        text.push_to(&mut line);
+        gather.take(slot, &raw, &line, cut, &mut |record| {
+            spans.push(record.raw.clone())
+        });
+    });
+    // What is open may have no end at all.
+    let since = open.since.into_iter().chain(gather.since());
+    spans.extend(since.map(|since| since..usize::MAX));
+    last_gap(&mut spans, upto)
+}
+
+/// The last place at or before `upto` in which no span lies that begins before it and ends behind it. There is no
+/// byte outside the spans.
+fn last_gap(spans: &mut [Range<usize>], upto: usize) -> usize {
+    spans.sort_unstable_by_key(|span| span.start);
+    let (mut gap, mut reach) = (0, 0);
+    for span in spans {
+        if span.start >= reach && span.start <= upto {
+            gap = span.start;
+        }
+        reach = reach.max(span.end);
+    }
+    if reach <= upto { reach } else { gap }
+}
+
+/// Learns from the first bytes of a file. `full`: more of them will never be given.
+pub(super) fn habit(decoder: &Decoder, first: &[u8], full: bool) -> Option<Habit> {
+    let whole = decoder.line_end.last(first).unwrap_or_default();
+    let mut texts = Vec::new();
+    let mut tell = |_, raw: Range<usize>, text: &Text<'_>, _| {
+        let mut line = Vec::new();
+        text.push_to(&mut line);
+        texts.push((raw.end as u64, line));
+    };
+    walk(decoder, &first[..whole], usize::MAX, &mut tell);
+    let lines = texts.iter().map(|(end, line)| (*end, line.as_slice()));
+    multiline::learn(lines, full)
 }
 
 /// Tells every event of a chunk that is whole. What remains is open.
@@ -174,7 +282,7 @@ fn walk(decoder: &Decoder, chunk: &[u8], longest: usize, tell: &mut Tell<'_>) ->
         start = range.end;
         let line = decoder.decode(decoder.strip(&rest[..len]));
         match read(decoder.format, &line) {
-            None => tell(range, &Text::Plain(line), false),
+            None => tell(Slot::Text, range, &Text::Plain(line), false),
             Some(entry) => open.take(range, &entry, tell),
         }
         if open.since.is_some_and(|since| start - since >= longest) {
@@ -197,7 +305,7 @@ impl Opened {
     fn take(&mut self, range: Range<usize>, entry: &Entry<'_>, tell: &mut Tell<'_>) {
         let slot = &mut self.events[entry.stream as usize];
         if slot.is_none() && !entry.open {
-            return tell(range, &entry.text, false);
+            return tell(entry.stream.into(), range, &entry.text, false);
         }
         self.since.get_or_insert(range.start);
         let event = slot.get_or_insert_with(|| Open {
@@ -210,7 +318,7 @@ impl Opened {
         if !entry.open
             && let Some(event) = slot.take()
         {
-            event.tell(false, tell);
+            event.tell(entry.stream.into(), false, tell);
         }
         if self.events.iter().all(Option::is_none) {
             self.since = None;
@@ -220,15 +328,22 @@ impl Opened {
     /// All events end here.
     fn end(&mut self, cut: bool, tell: &mut Tell<'_>) {
         self.since = None;
-        for event in self.events.iter_mut().filter_map(Option::take) {
-            event.tell(cut, tell);
+        for (slot, event) in [Slot::Stdout, Slot::Stderr].into_iter().zip(&mut self.events) {
+            if let Some(event) = event.take() {
+                event.tell(slot, cut, tell);
+            }
         }
     }
 }
 
 impl Open {
-    fn tell(self, cut: bool, tell: &mut Tell<'_>) {
-        tell(self.start..self.end, &Text::Plain(Cow::Owned(self.text)), cut);
+    fn tell(self, slot: Slot, cut: bool, tell: &mut Tell<'_>) {
+        tell(
+            slot,
+            self.start..self.end,
+            &Text::Plain(Cow::Owned(self.text)),
+            cut,
+        );
     }
 }
 
@@ -285,6 +400,15 @@ pub(super) fn unwrap(format: Format, line: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(text))
 }
 
+impl From<Stream> for Slot {
+    fn from(stream: Stream) -> Self {
+        match stream {
+            Stream::Stdout => Self::Stdout,
+            Stream::Stderr => Self::Stderr,
+        }
+    }
+}
+
 impl Stream {
     /// The stream with this name, if a container runtime of today knows it.
     pub(super) fn of(name: &[u8]) -> Option<Self> {
@@ -303,6 +427,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::multiline::Joiner;
     use crate::event::{Events, Multiline, Settings};
     use crate::model::Manner;
 
@@ -318,6 +443,15 @@ mod tests {
         })
     }
 
+    /// Each line is an event.
+    fn joints(longest: usize) -> Decoded<'static> {
+        Decoded {
+            joiner: Joiner::new(&Multiline::Off, Habit::default()),
+            offset: 0,
+            longest,
+        }
+    }
+
     fn decoder(format: Format) -> Decoder {
         Decoder {
             format,
@@ -328,10 +462,10 @@ mod tests {
     /// All events of a chunk that stands `base` bytes into its file.
     fn all(events: &Events, chunk: &[u8], base: usize, got: &mut Vec<Got>) {
         let mut scratch = Scratch::default();
-        let lines = events.lines(chunk, Manner::default(), &mut scratch);
+        let lines = events.lines(chunk, base as u64, Manner::default(), &mut scratch);
         let mut at = 0;
         while at < lines.bytes().len() {
-            let event = lines.around(at, base as u64);
+            let event = lines.around(at, at);
             at = event.next;
             let event = event.event;
             let range = base + event.range.start..base + event.range.end;
@@ -409,12 +543,17 @@ mod tests {
         let lines = piece.repeat(5);
         let longest = piece.len() * 2;
         assert_eq!(
-            whole(&decoder(Format::Cri), lines.as_bytes(), longest),
+            whole(
+                &decoder(Format::Cri),
+                joints(longest),
+                lines.as_bytes(),
+                lines.len()
+            ),
             piece.len() * 4,
             "the fifth waits"
         );
         let mut scratch = Scratch::default();
-        scratch.fill(&decoder(Format::Cri), lines.as_bytes(), longest);
+        scratch.fill(&decoder(Format::Cri), joints(longest), lines.as_bytes());
         assert_eq!(scratch.origins.iter().filter(|origin| origin.cut).count(), 2);
         assert_eq!(memchr_iter(b'\n', scratch.bytes()).count(), 3);
     }
@@ -455,15 +594,15 @@ mod tests {
             let walk = |splits: &[usize]| {
                 let (mut got, mut at) = (Vec::new(), 0);
                 for &end in splits {
-                    let done = at + whole(&decoder(format), &bytes[at..end], longest);
+                    let done = at + whole(&decoder(format), joints(longest), &bytes[at..end], end - at);
                     let mut scratch = Scratch::default();
-                    scratch.fill(&decoder(format), &bytes[at..done], longest);
+                    scratch.fill(&decoder(format), joints(longest), &bytes[at..done]);
                     let lines = scratch.bytes.split_inclusive(|&byte| byte == b'\n');
                     let mut start = 0;
                     for line in lines {
                         let range = start..start + line.len();
                         start = range.end;
-                        let event = scratch.at_origin(Event { range, text: line, cut: false, nuls: 0 });
+                        let event = scratch.at_origin(Event { range, text: line, cut: false, nuls: 0, rest: false });
                         let range = at + event.range.start..at + event.range.end;
                         got.push((line.to_vec(), range, event.cut));
                     }

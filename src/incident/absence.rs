@@ -104,6 +104,7 @@ impl Incidents {
             count: 1,
             first: now.wall,
             last: now.wall,
+            logged: None,
             shapes: Vec::new(),
             other: 1,
             lines: [].into(),

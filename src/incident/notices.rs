@@ -25,6 +25,8 @@ pub(super) const GATHER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_mins(10);
 /// Whoever starts it wants to hear that it did; a crash loop is told of once a minute.
 const PAUSE_OF_STARTS: Duration = Duration::from_mins(1);
+/// Whoever edits rules.toml waits to hear whether it was taken, and mends it at once if not.
+const PAUSE_OF_RULES: Duration = Duration::from_secs(15);
 
 /// Takes a notice for each of these chats.
 pub(super) fn add(rows: &mut Rows, chats: &[ChatName], notice: &Notice, now: Now) {
@@ -188,6 +190,7 @@ fn told(row: &mut NoticeRow, attempt: NoticeAttempt, now: Now) {
     (row.repeat, row.form) = (false, Form::default());
     let pause = match row.key.kind {
         NoticeKind::Started => PAUSE_OF_STARTS,
+        NoticeKind::Rules => PAUSE_OF_RULES,
         _ => PAUSE,
     };
     row.pause = Some(Timer::start(now.moment, pause));

@@ -20,6 +20,8 @@ const VALUE: usize = 140;
 const PATH: usize = 100;
 /// So many `by` values are shown.
 const VALUES: usize = 6;
+/// Times closer than this, in milliseconds, are the same to a reader.
+const SAME_TIME: u64 = 60_000;
 /// The list of an incident's files ends at this many, so there may be more.
 const MOST_FILES: usize = 8;
 
@@ -67,6 +69,20 @@ impl<'a> Head<'a> {
         }
         out.say("\n")
             .say(&self.clock.span(self.incident.first, self.incident.last));
+        self.logged(out);
+    }
+
+    /// When the records say they were written, where that says something else: they were read late, or their clock is
+    /// another one.
+    fn logged(&self, out: &mut TextBuilder) {
+        let Some(logged) = self.incident.logged else {
+            return;
+        };
+        let differ = |one: Timestamp, other: Timestamp| one.0.abs_diff(other.0) > SAME_TIME;
+        if differ(logged.first, self.incident.first) || differ(logged.last, self.incident.last) {
+            let span = self.clock.span(logged.first, logged.last);
+            out.say(&format!("\nin the log {span}"));
+        }
     }
 
     /// How long it has gone on at that time, and how many.

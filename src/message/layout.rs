@@ -20,8 +20,8 @@ use crate::model::{
 /// So many files are named.
 const FILES: usize = 3;
 /// Room for the changing part of the head of a batch, at its longest: a mark that is wider, "may repeat",
-/// how it ended, two dates, one path, the numbers of the lines.
-const CHANGES: usize = 480;
+/// how it ended, four dates, one path, the numbers of the lines.
+const CHANGES: usize = 560;
 /// The smallest part of what is left that the newest line can have, in percent.
 const NEWEST_PERCENT: usize = 45;
 /// So much room is left for what the log said when Telegram refused all of it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IncidentId, KeptLine, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
+use super::{IncidentId, KeptLine, Logged, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
 
 /// The `by` values of an incident, as (name, value), in the order of the rule's `by`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,6 +91,9 @@ pub struct Incident {
     pub first: Timestamp,
     /// When the last match was read.
     pub last: Timestamp,
+    /// When its matches say they were written; absent if none says it.
+    #[serde(default)]
+    pub logged: Option<Logged>,
     /// How many matches it has. Only grows.
     pub total: u64,
     /// Its shapes in order of first appearance; counts and `other` add up to `total`.
@@ -100,7 +103,7 @@ pub struct Incident {
     /// The newest lines, oldest first; bounded by [`KEPT_LINES`](super::KEPT_LINES) and
     /// [`KEPT_BYTES`](super::KEPT_BYTES), and never empty, but where something is absent.
     pub lines: VecDeque<KeptLine>,
-    /// The paths its matches stood in, newest last; at most eight.
+    /// The files its matches stood in, newest last; at most eight: their paths, of a known container's log its name.
     pub files: Vec<Arc<str>>,
     /// What is missing, where that is what it is about: then its one match stands in no file, and only what is found
     /// ends it.

@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 
-use super::LineEnd;
+use super::{Habit, LineEnd};
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,8 @@ pub struct Manner {
     pub format: Format,
     /// How its lines end.
     pub line_end: LineEnd,
+    /// How its records begin.
+    pub habit: Habit,
     /// Whether more of the file can tell more.
     pub open: bool,
 }
@@ -61,7 +63,8 @@ pub trait Joints: Debug + Send + Sync {
     /// the same file only adds to it what changes nothing about the lines before.
     fn manner(&self, path: &str, first: &[u8]) -> Manner;
 
-    /// How many bytes from the start of `lines`, which are whole lines, hold no event that goes on behind them, if no
-    /// event spans more than `longest` bytes but for its last line. What is left is shorter than that.
-    fn whole(&self, manner: Manner, lines: &[u8], longest: usize) -> usize;
+    /// How many bytes from the start of `lines`, which are whole lines and begin with an event, hold no event that
+    /// goes on behind them, whatever follows: at most `upto`, which may be less than all. `offset` is where they
+    /// stand in the file. What is left of all lines is no longer than the log's `max_line`.
+    fn whole(&self, manner: Manner, lines: &[u8], offset: u64, upto: usize) -> usize;
 }

@@ -15,6 +15,41 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
+/// When records say that they were written: the earliest and the latest of some. Shown, and never more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// The earliest.
+    pub first: Timestamp,
+    /// The latest.
+    pub last: Timestamp,
+}
+
+impl Logged {
+    /// Of a single record.
+    pub fn at(time: Timestamp) -> Self {
+        Self {
+            first: time,
+            last: time,
+        }
+    }
+
+    /// Of the records of both.
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+
+    /// Of the records of two sets, of which each may know nothing.
+    pub fn of_both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.with(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
 /// Monotonic time in milliseconds since an arbitrary start that differs from process to process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -18,6 +18,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::SeekFrom;
@@ -25,7 +26,9 @@ use rustix::fs::SeekFrom;
 use super::buffer::{self, Piece};
 use super::identity::{self, FileId, Seen};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
-use crate::model::{FileKey, Head, Identity, LineEnd, LogName, Manner, Moment, Now, Position, Timestamp};
+use crate::model::{
+    FileKey, Head, Identity, Joints, LineEnd, LogName, Manner, Moment, Now, Position, Timestamp,
+};
 
 /// How much of a file is read in one turn, at least; also the longest stretch of NULs looked at.
 pub(super) const READ: usize = 256 * 1024;
@@ -498,7 +501,7 @@ impl Follower {
         loop {
             match buffer::next_piece(&new[used..], self.taken, max_line, self.line_end()) {
                 Piece::Lines { len, ending, taken } => {
-                    let done = self.whole(&new[used..used + len], ending, max_line, logs);
+                    let done = self.whole(&new[used..used + len], used as u64, ending, logs);
                     let waits = done < len && self.may_go_on(&new[used + len..], max_line);
                     let open = if waits { len - done } else { 0 };
                     let len = len - open;
@@ -517,20 +520,35 @@ impl Follower {
         }
     }
 
-    /// How much of these lines may be handed out: as much as every log agrees to.
-    fn whole(&self, lines: &[u8], ending: Ending, max_line: usize, logs: &[LogSettings]) -> usize {
+    /// How much of these lines, which stand `used` bytes behind `at`, may be handed out: up to where an event ends for
+    /// every log. Where their events have no end in common, the first log has its way.
+    fn whole(&self, lines: &[u8], used: u64, ending: Ending, logs: &[LogSettings]) -> usize {
         if ending != Ending::Newline {
             return lines.len();
         }
+        let (manner, offset) = (self.source.manner, self.at + used);
         let joints = self
             .source
             .logs
             .iter()
             .filter_map(|&log| logs[log].joints.as_ref());
-        joints
-            .map(|joints| joints.whole(self.source.manner, lines, max_line))
-            .min()
-            .unwrap_or(lines.len())
+        let mut upto = lines.len();
+        loop {
+            let ends = joints
+                .clone()
+                .map(|joints| joints.whole(manner, lines, offset, upto));
+            let end = ends.min().unwrap_or(upto);
+            if end == upto {
+                break;
+            }
+            upto = end;
+        }
+        let first = &logs[self.source.logs[0]];
+        if upto == 0 && lines.len() >= first.max_line {
+            let whole = |joints: &Arc<dyn Joints>| joints.whole(manner, lines, offset, lines.len());
+            return first.joints.as_ref().map_or(lines.len(), whole);
+        }
+        upto
     }
 
     /// Whether an event before `rest` may go on in it. A line that is cut and a hole end it, whether they are read

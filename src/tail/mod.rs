@@ -31,7 +31,7 @@ use crate::model::{FileKey, Gap, LogName, Manner, Position};
 pub use note::Note;
 pub use settings::{Glob, LogSettings, Settings, Start, Unit, Watch};
 pub use survey::{Empty, Refusal, Standing, Surveyed, survey};
-pub use tailer::Tailer;
+pub use tailer::{LetGo, Tailer};
 pub use watch::Waker;
 
 /// How long following goes on.

@@ -7,6 +7,7 @@ mod begin;
 mod cuts;
 mod ending;
 mod lost;
+mod reconfigure;
 mod sweep;
 
 use std::borrow::Cow;
@@ -17,13 +18,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::reconfigure::LetGo;
+
 use self::cuts::Cut;
 use self::sweep::Vacant;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{self, FileId, Seen};
 use super::watch::Watcher;
-use super::{Chunk, FileState, FileStatus, Mode, Note, Settings, Source, Turn, Unit, Waker};
+use super::{Chunk, FileState, FileStatus, LogSettings, Mode, Note, Settings, Source, Turn, Unit, Waker};
 use crate::model::{FileKey, Head, LogName, Manner, Moment, Now, Position};
 
 /// How many full reads one turn makes, over all files.
@@ -58,6 +61,8 @@ pub struct Tailer {
     vacant: Vec<Vacant>,
     /// Per log: its name was never read with this store, up to the last sweep.
     fresh: Vec<bool>,
+    /// The logs that were read with this store, those of earlier settings too.
+    seen: HashSet<LogName>,
     /// The newest note about each subject.
     said: HashMap<String, Note>,
     /// Logs of which not everything could be looked at in the last sweep.
@@ -89,13 +94,7 @@ impl Tailer {
         random: fastrand::Rng,
         waker: Waker,
     ) -> Self {
-        // Where events are held back, one may lie before the line.
-        let longest = settings
-            .logs
-            .iter()
-            .map(|log| log.max_line * (1 + usize::from(log.joints.is_some())))
-            .max()
-            .unwrap_or_default();
+        let longest = longest(&settings);
         Self {
             mode,
             globs: Globs::new(&settings),
@@ -113,6 +112,7 @@ impl Tailer {
                 .iter()
                 .map(|log| !seen.contains(&log.name))
                 .collect(),
+            seen: seen.iter().cloned().collect(),
             said: HashMap::new(),
             blind: HashSet::new(),
             swept: None,
@@ -388,6 +388,12 @@ impl Tailer {
         self.said.insert(subject, note.clone());
         turn.notes.push(note);
     }
+}
+
+/// How many bytes of a file one event may need. Where events are held back, one may lie before the line.
+fn longest(settings: &Settings) -> usize {
+    let longest = |log: &LogSettings| log.max_line * (1 + usize::from(log.joints.is_some()));
+    settings.logs.iter().map(longest).max().unwrap_or_default()
 }
 
 fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {

@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 
+mod reconfigure;
+
 use super::*;
 use crate::model::{GapKind, Joints, LineEnd, Manner, Moment, Now, Timestamp};
 
@@ -1250,25 +1252,28 @@ proptest! {
     }
 }
 
-/// Lines that end with a `+` go on in the next one.
+/// Lines that end with a `+` go on in the next one, up to so many bytes.
 #[derive(Debug)]
-struct Plus;
+struct Plus(usize);
 
 impl Joints for Plus {
     fn manner(&self, _: &str, _: &[u8]) -> Manner {
         Manner::default()
     }
 
-    fn whole(&self, _: Manner, lines: &[u8], longest: usize) -> usize {
-        plus(lines, longest)
+    fn whole(&self, _: Manner, lines: &[u8], _: u64, upto: usize) -> usize {
+        plus(lines, self.0, upto)
     }
 }
 
-fn plus(lines: &[u8], longest: usize) -> usize {
+fn plus(lines: &[u8], longest: usize, upto: usize) -> usize {
     let mut whole = 0;
     let mut end = 0;
     for line in lines.split_inclusive(|&byte| byte == b'\n') {
         end += line.len();
+        if end > upto {
+            break;
+        }
         if !line.ends_with(b"+\n") || end - whole >= longest {
             whole = end;
         }
@@ -1277,8 +1282,13 @@ fn plus(lines: &[u8], longest: usize) -> usize {
 }
 
 fn joined() -> Rig {
+    joined_up_to(64 * 1024)
+}
+
+fn joined_up_to(longest: usize) -> Rig {
     Rig::new(&["app.log"]).set(|log| {
-        log.joints = Some(Arc::new(Plus));
+        log.max_line = longest;
+        log.joints = Some(Arc::new(Plus(longest)));
         log.flush = Duration::from_secs(5);
     })
 }
@@ -1326,7 +1336,7 @@ fn a_single_pass_hands_out_what_waits() {
 #[test]
 fn a_line_that_is_too_long_ends_the_event_before_it_however_it_is_read() {
     for at_once in [true, false] {
-        let mut rig = joined().set(|log| log.max_line = 16);
+        let mut rig = joined_up_to(16);
         rig.append("app.log", "one+\n");
         if !at_once {
             rig.turn().expect(&[]);
@@ -1340,7 +1350,7 @@ fn a_line_that_is_too_long_ends_the_event_before_it_however_it_is_read() {
 
 #[test]
 fn an_event_that_never_ends_does_not_stop_the_file() {
-    let mut rig = joined().set(|log| log.max_line = 64);
+    let mut rig = joined_up_to(64);
     let text = "never+\n".repeat(100_000);
     rig.append("app.log", &text);
     rig.turn();
@@ -1363,8 +1373,8 @@ impl Joints for Pairs {
         }
     }
 
-    fn whole(&self, _: Manner, lines: &[u8], _: usize) -> usize {
-        lines.len()
+    fn whole(&self, _: Manner, _: &[u8], _: u64, upto: usize) -> usize {
+        upto
     }
 }
 

@@ -122,6 +122,14 @@ impl ChatLimits {
         self.halve((self.halvings + 1).min(MOST_HALVINGS));
     }
 
+    /// Goes on with another limit, less what was used lately.
+    pub fn change(&mut self, limit: Rate) {
+        if limit != self.limit {
+            self.limit = limit;
+            self.pace();
+        }
+    }
+
     /// How far the rate is from whole, for whoever remembers it over a restart; absent: it is whole.
     pub fn slowed(&mut self) -> Option<Slow> {
         self.recover();
@@ -160,8 +168,12 @@ impl ChatLimits {
             return;
         }
         self.halvings = halvings;
+        self.pace();
+    }
+
+    fn pace(&mut self) {
         let rate = Rate {
-            count: (self.limit.count >> halvings).max(1),
+            count: (self.limit.count >> self.halvings).max(1),
             ..self.limit
         };
         let now = Instant::now();

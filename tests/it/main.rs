@@ -30,6 +30,7 @@ mod notices;
 mod once;
 mod outage;
 mod proxy;
+mod reload;
 mod road;
 mod rotation;
 mod schema;

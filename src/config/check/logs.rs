@@ -10,7 +10,7 @@ use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw;
 use crate::config::table::{Word, Words};
-use crate::event::{self, Encoding, Format, Multiline};
+use crate::event::{self, Encoding, Format, Language, LinePattern, Multiline};
 use crate::model::{LineEnd, LogName};
 use crate::scan::Pattern;
 use crate::tail::{Glob, LogSettings, Start, Watch};
@@ -42,18 +42,11 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
     if let Some(name) = &log.name {
         log_name(name, report);
     }
-    word::only(
-        log.multiline.as_ref(),
-        "multiline",
-        "off",
-        &["auto", "python", "java", "go", "rust", "node", "ruby", "php"],
-        report,
-    );
     let max_line = word::size(log.max_line.as_ref(), "max_line", &MAX_LINE_BOUNDS, report)
         .unwrap_or(event::Settings::MAX_LINE);
     let event = event::Settings {
         format: format(log.format.as_ref(), report),
-        multiline: Multiline::Off,
+        multiline: multiline(log.multiline.as_ref(), report),
         encoding: encoding(log, report),
         max_line,
     };
@@ -114,6 +107,82 @@ fn format(word: Option<&Word>, report: &mut Report<'_>) -> Format {
         ("containerd", "cri"),
     ];
     word::choice(word, "format", &FORMATS, &others, report).unwrap_or_default()
+}
+
+/// The default of `multiline`.
+const MULTILINE: Multiline = Multiline::Auto;
+
+fn multiline(written: Option<&raw::Multiline>, report: &mut Report<'_>) -> Multiline {
+    let Some(written) = written else { return MULTILINE };
+    let found = match written {
+        raw::Multiline::Word(word) => multiline_word(word, report),
+        raw::Multiline::Patterns {
+            count: 1,
+            start,
+            continues,
+            ..
+        } => {
+            let start = start
+                .as_ref()
+                .and_then(|word| line_pattern(word, Role::Start, report));
+            let goes_on = continues
+                .as_ref()
+                .and_then(|word| line_pattern(word, Role::Continue, report));
+            start.map(Multiline::Start).or(goes_on.map(Multiline::Continue))
+        }
+        raw::Multiline::Patterns { count, at, .. } => {
+            let what = if *count == 0 {
+                "`multiline` says nothing"
+            } else {
+                "`multiline` says both how events start and how they continue"
+            };
+            let help = "write one of the two: { start = '^\\d{4}-' }, or { continue = '^\\s' }";
+            report.problem(at, what.to_owned(), help);
+            None
+        }
+    };
+    found.unwrap_or(MULTILINE)
+}
+
+fn multiline_word(word: &Word, report: &mut Report<'_>) -> Option<Multiline> {
+    let words = [("auto", None), ("off", None)];
+    let languages = Language::ALL.map(|(name, language)| (name, Some(language)));
+    let choices: Vec<_> = words.into_iter().chain(languages).collect();
+    let others = [
+        ("none", "off"),
+        ("false", "off"),
+        ("no", "off"),
+        ("true", "auto"),
+        ("py", "python"),
+        ("kotlin", "java"),
+        ("scala", "java"),
+        ("golang", "go"),
+        ("js", "node"),
+        ("javascript", "node"),
+        ("nodejs", "node"),
+        ("rb", "ruby"),
+        ("rails", "ruby"),
+        (".net", "dotnet"),
+        ("csharp", "dotnet"),
+        ("c#", "dotnet"),
+    ];
+    let language = word::choice(Some(word), "multiline", &choices, &others, report)?;
+    Some(match language {
+        Some(language) => Multiline::Language(language),
+        None if word.value == "off" => Multiline::Off,
+        None => Multiline::Auto,
+    })
+}
+
+/// A pattern that is asked about single lines.
+fn line_pattern(word: &Word, role: Role, report: &mut Report<'_>) -> Option<LinePattern> {
+    let pattern = pattern::compile_one(word, role, report)?;
+    if pattern.is_across() {
+        let what = "this pattern speaks of line ends, and is asked about one line at a time".to_owned();
+        report.problem(&word.at, what, "take `\\n` and (?s) out");
+        return None;
+    }
+    Some(LinePattern::new(pattern.regex().clone()))
 }
 
 /// What is written that does not work with another encoding than UTF-8 is told here.

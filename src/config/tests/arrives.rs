@@ -68,7 +68,7 @@ fn a_plain_log_has_the_defaults_of_the_contract() {
     assert!(log.exclude.is_empty() && settings.tail.from.is_none() && settings.tail.never.is_empty());
     let expected = event::Settings {
         format: event::Format::Auto,
-        multiline: event::Multiline::Off,
+        multiline: event::Multiline::Auto,
         encoding: event::Encoding::default(),
         max_line: 65_536,
     };

@@ -812,28 +812,22 @@ match = 'x'
 }
 
 #[test]
-fn presets_that_are_not_built_yet_are_refused() {
-    let told = wrong(
-        r#"[chats]
-me = 7
-[[logs]]
-name = "app"
-files = "a"
-multiline = ¦"python"
-[[rules]]
-name = "a"
-match = 'x'
-"#,
-    );
-    insta::assert_snapshot!(told, @r#"
-    rules.toml:6:13: multiline = "python" is not supported yet
-      |
-    6 | multiline = "python"
-      |             ^^^^^^^^
-      = help: write "off", or take the line out, which means the same
-
-    1 problem
-    "#);
+fn what_is_no_way_to_put_lines_together_is_refused() {
+    let log = |name: &str, value: &str| {
+        format!("[[logs]]\nname = \"{name}\"\nfiles = \"a\"\nmultiline = {value}\n")
+    };
+    let told = wrong(&format!(
+        "[chats]\nme = 7\n{}{}{}{}{}{}{}{}[[rules]]\nname = \"a\"\nmatch = 'x'\n",
+        log("a", "¦\"kotlin\""),
+        log("b", "¦true"),
+        log("c", "¦{}"),
+        log("d", "¦{ start = '^x', continue = '^y' }"),
+        log("e", "{ start = '¦(x' }"),
+        log("f", "{ continue = ¦'x\\n' }"),
+        log("g", "{ ¦pattern = 'x' }").replace("{ ¦pattern", "¦{ ¦pattern"),
+        log("h", "{ start = ¦7 }"),
+    ));
+    insta::assert_snapshot!(told, @"");
 }
 
 #[test]
@@ -1217,22 +1211,6 @@ fn a_variable_that_speaks_for_a_key_is_named() {
     insta::assert_snapshot!(told, @r#"
     rules.toml: the environment variable TELEGRAM_API_URL does not begin with a scheme
       = help: write the server's base URL: "https://api.telegram.org"
-
-    1 problem
-    "#);
-}
-
-#[test]
-fn a_preset_written_as_a_table_is_refused() {
-    let told = wrong(&format!(
-        "{BASE}multiline = ¦{{ start = 'x' }}\n[[rules]]\nname = \"a\"\nmatch = 'x'\n"
-    ));
-    insta::assert_snapshot!(told, @r#"
-    rules.toml:6:13: `multiline` must be a string in quotes
-      |
-    6 | multiline = { start = 'x' }
-      |             ^^^^^^^^^^^^^^^
-      = help: this is a table; write multiline = "off"
 
     1 problem
     "#);

@@ -38,6 +38,14 @@ partial = "5s"
 flush = "1s"
 watch = "auto"
 ignore = ['healthcheck']
+[[logs]]
+name = "app2"
+files = ["/logs/app2/*.log"]
+multiline = { continue = '^\s' }
+[[logs]]
+name = "app3"
+files = ["/logs/app3/*.log"]
+multiline = { start = '^\d{4}-' }
 [defaults]
 severity = "error"
 [health]
@@ -81,7 +89,6 @@ const NOT_YET: &[&str] = &[
     "`admins`",
     "`webhook`",
     "`invite`",
-    "multiline = \"auto\"",
     "`hub`",
     "`context`",
     "`template`",

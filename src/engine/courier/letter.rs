@@ -195,6 +195,11 @@ impl Door {
         (door, letter_box)
     }
 
+    /// Whether the lane behind it has ended.
+    pub(in crate::engine) fn is_closed(&self) -> bool {
+        self.letters.is_closed()
+    }
+
     /// Hands a letter in.
     pub(in crate::engine) fn hand_in(&self, letter: Letter) -> Result<(), Closed> {
         self.letters.try_send(letter).map_err(|refused| match refused {

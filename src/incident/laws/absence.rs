@@ -82,6 +82,7 @@ impl World {
             count: 2,
             first: self.now.wall,
             last: self.now.wall,
+            logged: None,
             shapes: Vec::new(),
             other: 2,
             lines: [].into(),

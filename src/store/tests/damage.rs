@@ -290,3 +290,72 @@ fn a_mark_that_makes_no_sense_or_is_of_another_store_accuses_nobody() {
     let mut opened = open(dir.path());
     opened.store.commit(TurnNo(2), &everything(9, "y")).unwrap();
 }
+
+/// The kinds, keys and values of sound rows, as they lie in the table.
+fn sound_rows() -> Vec<(String, String, String)> {
+    let dir = TempDir::new().unwrap();
+    let mut opened = open(dir.path());
+    opened
+        .store
+        .commit(TurnNo(0), &everything(3, "something broke"))
+        .unwrap();
+    let connection = opened.store.connection.as_ref().unwrap();
+    let mut statement = connection
+        .prepare("SELECT kind, key, value FROM rows WHERE kind <> 'meta'")
+        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_row_that_can_be_written_is_loaded_or_told(
+        picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), "\\PC{0,6}", 0..6_u8), 1..12),
+    ) {
+        let sound = sound_rows();
+        let dir = TempDir::new().unwrap();
+        let opened = open(dir.path());
+        let connection = opened.store.connection.as_ref().unwrap();
+        let mut written = BTreeSet::new();
+        for (row, at, junk, what) in picks {
+            let (mut kind, mut key, mut value) = row.get(&sound).clone();
+            let mut place = at.index(value.len());
+            while !value.is_char_boundary(place) {
+                place -= 1;
+            }
+            match what {
+                0 => {}
+                1 => value.truncate(place),
+                2 => value.insert_str(place, &junk),
+                3 => value = junk,
+                // A value of another kind under this one.
+                4 => kind.clone_from(&at.get(&sound).0),
+                _ => key = junk,
+            }
+            connection
+                .execute(
+                    "INSERT OR REPLACE INTO rows (kind, key, value, sum) VALUES (?1, ?2, ?3, ?4)",
+                    (&kind, &key, &value, row::sum(&kind, &key, &value)),
+                )
+                .unwrap();
+            written.insert((kind, key));
+        }
+        drop(opened);
+        let opened = open(dir.path());
+        let state = &opened.state;
+        let loaded = [
+            state.positions.len(), state.logs_seen.len(), state.found.len(), state.gaps.len(), state.incidents.len(),
+            state.deliveries.len(), state.lines.len(), state.accounts.len(), state.chats.len(), state.notices.len(),
+            state.waiting.len(), state.below.len(),
+        ];
+        let loaded: usize = loaded.iter().sum();
+        let told = opened.damage.len();
+        let gates = written.iter().filter(|(kind, _)| kind == "token_gate").count();
+        // The gate of the token is one value, however many rows speak of it.
+        prop_assert!((written.len() - gates..=written.len()).contains(&(loaded + told)));
+        drop(opened);
+        prop_assert_eq!(open(dir.path()).damage, [], "what was set aside is set aside");
+    }
+}

@@ -90,6 +90,7 @@ fn incident(id: u128, total: u64, text: &str) -> Incident {
         quiet: timer(),
         first: Timestamp(1),
         last: Timestamp(2),
+        logged: None,
         total,
         shapes: vec![ShapeCount {
             id: ShapeId(4),
@@ -263,6 +264,7 @@ fn waiting(text: &str) -> Waiting {
         count: 2,
         first: Timestamp(1),
         last: Timestamp(2),
+        logged: None,
         shapes: Vec::new(),
         other: 2,
         lines: [kept(1, text)].into(),
