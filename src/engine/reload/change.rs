@@ -16,7 +16,7 @@ pub(super) fn judge(texts: &Texts, in_force: &Settings, env: &Environment) -> Re
     let mut settings = texts.check(env)?;
     settings.tail.from = in_force.tail.from;
     settings.tail.never.clone_from(&in_force.tail.never);
-    let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)
+    let lens = Lens::compile(&settings.message, &settings.logs, &settings.incident)
         .map_err(|error| Problems::of_rules(&settings.path, &error.to_string()))?;
     let changes = in_force.outline.changes(&settings.outline);
     Ok(Judged {
