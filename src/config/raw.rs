@@ -138,7 +138,7 @@ pub(super) enum Multiline {
     Patterns {
         start: Option<Word>,
         continues: Option<Word>,
-        /// How many of the two are there, rightly or wrongly written.
+        /// How many of the two are there, rightly or wrongly written; a key that does not exist counts if it is alone.
         count: usize,
         at: Range<usize>,
     },
@@ -151,6 +151,21 @@ pub(super) struct AtLeast {
     pub(super) within: Option<Word>,
     /// Where it stands.
     pub(super) at: Range<usize>,
+}
+
+/// `context` of a rule.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) before: Option<Spot<i64>>,
+    pub(super) after: Option<Spot<i64>>,
+    pub(super) at: Range<usize>,
+}
+
+/// One entry of a rule's `buttons`.
+#[derive(Debug)]
+pub(super) struct Button {
+    pub(super) text: Option<Word>,
+    pub(super) url: Option<Word>,
 }
 
 /// One entry of a rule's `tests`.
@@ -180,6 +195,12 @@ pub(super) struct Shared {
     pub(super) remind: Option<Word>,
     pub(super) ring: Option<Word>,
     pub(super) limit: Option<Word>,
+    /// For matches that say little alone.
+    pub(super) context: Option<Context>,
+    /// For those who want other words.
+    pub(super) template: Option<Word>,
+    /// For the way from the phone to the runbook.
+    pub(super) buttons: Option<Vec<Button>>,
     /// For secrets of one's own.
     pub(super) redact: Option<Words>,
 }
@@ -304,7 +325,11 @@ impl Multiline {
         Some(Self::Patterns {
             start: table.word("start", report),
             continues: table.word("continue", report),
-            count: ["start", "continue"].iter().filter(|key| table.has(key)).count(),
+            count: ["start", "continue"]
+                .iter()
+                .filter(|key| table.has(key))
+                .count()
+                .max(usize::from(!entries.is_empty())),
             at: table.at.clone(),
         })
     }
@@ -318,6 +343,28 @@ impl AtLeast {
             count: table.number("count", report),
             within: table.word("within", report),
             at: table.at.clone(),
+        }
+    }
+}
+
+impl Context {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        Self {
+            before: table.number("before", report),
+            after: table.number("after", report),
+            at: table.at.clone(),
+        }
+    }
+}
+
+impl Button {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        for key in ["text", "url"] {
+            table.require(key, &format!("write {}", keys::example(key)), report);
+        }
+        Self {
+            text: table.word("text", report),
+            url: table.word("url", report),
         }
     }
 }
@@ -354,6 +401,12 @@ impl Shared {
             remind: table.word("remind", report),
             ring: table.word("ring", report),
             limit: table.word("limit", report),
+            context: self::table(table, "context", Table::Context, table.env, report)
+                .map(|table| Context::read(&table, report)),
+            template: table.word("template", report),
+            buttons: table
+                .has("buttons")
+                .then(|| entries(table, "buttons", Table::Button, table.env, report, Button::read)),
             redact: table.words("redact", report),
         }
     }
@@ -477,7 +530,7 @@ fn table<'a, 'i>(
     let value = top.get(key)?;
     let Some(entries) = value.get_ref().as_table() else {
         let help = match kind {
-            Table::AtLeast => format!("write {}", keys::example(key)),
+            Table::AtLeast | Table::Context => format!("write {}", keys::example(key)),
             _ => format!("write its keys below a line [{key}]"),
         };
         report.problem(&value.span(), format!("`{key}` must be a table"), help);
@@ -499,7 +552,7 @@ fn entries<'a, 'i, T>(
         return Vec::new();
     };
     let help = match kind {
-        Table::Test => format!("write {}", keys::example(key)),
+        Table::Test | Table::Button => format!("write {}", keys::example(key)),
         _ => format!("write each entry below a line [[{key}]], with two brackets"),
     };
     let Some(items) = value.get_ref().as_array() else {

@@ -105,6 +105,8 @@ impl Incidents {
             first: now.wall,
             last: now.wall,
             logged: None,
+            values: crate::model::Values::new(),
+            context: None,
             shapes: Vec::new(),
             other: 1,
             lines: [].into(),

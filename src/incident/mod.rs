@@ -38,5 +38,5 @@ pub use delivery::{Order, OrderCall, Subject};
 pub use incidents::{Asked, Incidents, LedgerLine, Render};
 pub use letter::Way;
 pub use policy::{Class, HoldReason, SendReason};
-pub use settings::{Absent, AtLeast, Ring, RuleSettings, Settings};
+pub use settings::{Absent, Around, AtLeast, Ring, RuleSettings, Settings};
 pub use silence::SilentHours;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use proptest::collection::vec;
@@ -108,7 +108,7 @@ fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
 }
 
 /// Telegram's rules about entities, checked without the builder. Returns the text outside `code` and `pre`.
-fn unshielded(Text { text, entities }: &Text) -> String {
+fn unshielded(Text { text, entities, .. }: &Text) -> String {
     let units: Vec<u16> = text.encode_utf16().collect();
     assert!(!text.trim().is_empty() && units.len() <= 4_096 && text.len() < 32 * 1_024);
     assert!(entities.len() <= 100);
@@ -219,7 +219,7 @@ proptest! {
         largest in vec((vec((outside(20), outside(120)), 0..4), any::<u64>()), 0..4),
     ) {
         let (told_elsewhere, before, repeat, short) = numbers;
-        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
+        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap(), rules: BTreeMap::new() };
         let largest = largest.into_iter().map(|(by, count)| (By(by), count)).collect();
         let (start, end) = (at("01:00:00"), at("02:00:00"));
         let carried = Carried { incidents: before, matches: told_elsewhere, first: start, last: end, largest };
@@ -344,7 +344,7 @@ proptest! {
         now: i64,
         short: bool,
     ) {
-        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
+        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap(), rules: BTreeMap::new() };
         let waiting: VecDeque<_> = waiting.into();
         let card = NoticeCard { notices: &waiting, dropped, repeat, short, now: Timestamp(now) };
         let text = notices(&settings, &card);

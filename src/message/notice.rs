@@ -164,6 +164,12 @@ impl Page {
                     ". When they are rotated outside, that is not seen here: mount their folder instead, and restart",
                 );
             }
+            Notice::ButtonsRefused { rule, why } => {
+                self.named("Telegram refused the buttons of rule ", rule.as_str())
+                    .out
+                    .say("; its messages are sent without them");
+                self.why(why);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use crate::model::{
     Absence, By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, FileKey, Gap,
     GapKind, Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names, Notice, NoticeCard, Now,
     Origin, Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp,
+    Values,
 };
 
 pub(super) fn settings() -> Settings {
     Settings {
         host: "web-1".into(),
         zone: jiff::tz::TimeZone::UTC,
+        rules: BTreeMap::new(),
     }
 }
 
@@ -72,6 +74,8 @@ pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
         lines: VecDeque::from([newest]),
         files: vec![Arc::from("/logs/app/api.log")],
         absent: None,
+        values: Values::new(),
+        context: None,
         saved: Now::default(),
     }
 }
@@ -96,7 +100,7 @@ fn over(mut incident: Incident, ended: Ended) -> Incident {
 }
 
 /// The message as plain text with its entities drawn in.
-fn drawn(Text { text, entities }: &Text) -> String {
+fn drawn(Text { text, entities, .. }: &Text) -> String {
     let mut out = String::new();
     let mut unit = 0;
     let mut block = "";
@@ -105,6 +109,12 @@ fn drawn(Text { text, entities }: &Text) -> String {
             match entity.kind {
                 EntityKind::Bold => out.push('*'),
                 EntityKind::Code => out.push('⟪'),
+                EntityKind::Italic
+                | EntityKind::Underline
+                | EntityKind::Strikethrough
+                | EntityKind::Spoiler
+                | EntityKind::TextLink
+                | EntityKind::Blockquote => out.push('‹'),
                 EntityKind::ExpandableBlockquote => block = "▸",
                 EntityKind::Pre => {
                     block = if block.is_empty() { "┃" } else { block };
@@ -125,6 +135,12 @@ fn drawn(Text { text, entities }: &Text) -> String {
                 EntityKind::Bold => out.push('*'),
                 EntityKind::Code => out.push('⟫'),
                 EntityKind::Pre => block = "",
+                EntityKind::Italic
+                | EntityKind::Underline
+                | EntityKind::Strikethrough
+                | EntityKind::Spoiler
+                | EntityKind::TextLink
+                | EntityKind::Blockquote => out.push('›'),
                 EntityKind::ExpandableBlockquote => {}
             }
         }

@@ -83,6 +83,8 @@ impl World {
             first: self.now.wall,
             last: self.now.wall,
             logged: None,
+            values: crate::model::Values::new(),
+            context: None,
             shapes: Vec::new(),
             other: 2,
             lines: [].into(),
