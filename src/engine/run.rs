@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::control::{self, Control};
 use super::courier::Courier;
 use super::courier::lanes::Lanes;
+use super::ends::Ends;
 use super::herald::{self, Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError, Places};
 use super::messenger::Messenger;
@@ -196,6 +197,7 @@ impl Engine {
             },
         )?;
         let reader = Reader {
+            ends: Ends::new(&settings.tail, &settings.incident),
             lens,
             tail: settings.tail,
             known: state.positions,

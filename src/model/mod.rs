@@ -38,7 +38,7 @@ pub use found::{
 };
 pub use habit::{Habit, Records};
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
-pub use incident::{By, Ended, Incident, Phase, Values};
+pub use incident::{Absence, By, Ended, Incident, Phase, Values};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked, Slowed};
 pub use level::Level;
 pub use line_end::LineEnd;

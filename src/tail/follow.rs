@@ -211,6 +211,11 @@ impl Follower {
         !self.hot
     }
 
+    /// Whether it was at its end when it was looked at last, and that look went well.
+    pub(super) fn is_read(&self) -> bool {
+        self.at_end() && self.stamp.is_some()
+    }
+
     /// Whether no name leads to the file any more.
     pub(super) fn is_deleted(&self) -> bool {
         self.file.metadata().is_ok_and(|meta| Seen::of(&meta).links == 0)

@@ -105,6 +105,10 @@ fn incident(id: u128, total: u64, text: &str) -> Incident {
         other: 0,
         lines: [kept(1, text)].into(),
         files: vec!["/logs/a.log".into()],
+        absent: Some(crate::model::Absence {
+            after: std::time::Duration::from_hours(26),
+            last: Some(Timestamp(8)),
+        }),
         saved: now(),
     }
 }

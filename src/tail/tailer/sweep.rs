@@ -61,6 +61,7 @@ impl Tailer {
         self.watch(&reached, turn);
         self.unreadable.retain(|id, _| groups.contains_key(id));
         self.refused.retain(|id| groups.contains_key(id));
+        self.blind = reached.blind;
         self.swept = Some(now);
         self.next_sweep = now.moment + self.settings.sweep;
     }
