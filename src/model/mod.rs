@@ -23,7 +23,7 @@ mod waiting;
 pub use card::{Card, CardKind, Rendered};
 pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey};
 pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, State, TokenGate, TurnNo};
-pub use file::{Gap, GapKind, Head, Identity, Position};
+pub use file::{Gap, GapKind, Head, Identity, Mark, Position};
 pub use found::{
     Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve, Row,
     SAMPLE_CHARS, ShapeCount, ShapeId,

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
-use super::super::{Mode, Note, Source, Start, Turn, Unit, lines, recover};
+use super::super::trail::Original;
+use super::super::{Mode, Note, Source, Start, Turn, Unit, lines};
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Head, Identity, Now, Position};
@@ -25,6 +26,9 @@ impl Tailer {
         queue: &HashMap<PathBuf, FileKey>,
     ) {
         let path = &group.paths[0];
+        if self.followers.iter().any(|follower| follower.id == group.seen.id) {
+            return;
+        }
         if self.refused.contains(&group.seen.id) || (self.mode == Mode::Once && self.swept.is_some()) {
             return;
         }
@@ -84,7 +88,7 @@ impl Tailer {
         let path = &group.paths[0];
         let logs: Vec<usize> = group.logs.iter().copied().collect();
         let (log, max_line) = (logs[0], self.settings.logs[logs[0]].max_line);
-        if let Some(key) = self.shelved(&file, seen.id)
+        if let Some(key) = self.shelved(&file, seen.id)?
             && let Some(stored) = self.shelf.remove(&key)
         {
             let source = Source {
@@ -99,7 +103,7 @@ impl Tailer {
             path: text(path),
             logs,
         };
-        if let Some((of, at, tied)) = self.original(&file, path) {
+        if let Some((of, at, tied)) = self.original(&file, path)? {
             let taken = identity::line_before(&file, at, max_line)?;
             let mut follower = Follower::new(file, source, at, taken, now)?;
             match self.cuts.iter_mut().find(|cut| cut.old == of) {
@@ -144,6 +148,7 @@ impl Tailer {
             log: self.settings.logs[log].name.clone(),
             offset: group.seen.size,
             before: none,
+            trail: Vec::new(),
             finished: false,
             inside_line: false,
             at: now.wall,
@@ -153,39 +158,58 @@ impl Tailer {
     }
 
     /// The stored position of this very file. The device number is a hint only: it changes with a remount.
-    pub(super) fn shelved(&self, file: &File, id: FileId) -> Option<FileKey> {
+    ///
+    /// An error says that it cannot be known now; a file that is taken for a new one then is read twice.
+    pub(super) fn shelved(&self, file: &File, id: FileId) -> io::Result<Option<FileKey>> {
         let mut same: Vec<&Position> = self
             .shelf
             .values()
             .filter(|stored| stored.identity.ino == id.ino)
             .collect();
         same.sort_by_key(|stored| (stored.identity.dev != id.dev, std::cmp::Reverse(stored.at)));
-        let fitting = same
-            .into_iter()
-            .find(|stored| identity::fits_position(file, stored).unwrap_or(false));
-        fitting.map(|stored| stored.key)
+        for stored in same {
+            if identity::fits_position(file, stored)? {
+                return Ok(Some(stored.key));
+            }
+        }
+        Ok(None)
     }
 
-    /// The file that `path` is a rotator's copy of, how far that was read, and whether it
-    /// still reads the same bytes itself.
-    pub(super) fn original(&self, file: &File, path: &Path) -> Option<(FileKey, u64, bool)> {
-        let path = path.to_string_lossy();
-        let cut = self.cuts.iter().find(|cut| {
-            path.len() > cut.path.len()
-                && path.starts_with(&*cut.path)
-                && recover::is_copy(file, cut.head, cut.before, cut.at)
-        });
-        if let Some(cut) = cut {
-            return Some((cut.old, cut.at, false));
+    /// The file that `path` is a rotator's copy of, how far that was read, and whether it still reads the same bytes
+    /// itself.
+    ///
+    /// An error says that it cannot be known now.
+    pub(super) fn original(&self, file: &File, path: &Path) -> io::Result<Option<(FileKey, u64, bool)>> {
+        for cut in self.cuts.iter().filter(|cut| is_named_after(path, &cut.path)) {
+            if let Some(at) = cut.original().copied_to(file)? {
+                return Ok(Some((cut.old, at, false)));
+            }
         }
-        let live = self.followers.iter().find(|follower| {
-            let name = &*follower.source.path;
-            let copied = path.len() > name.len() && path.starts_with(name);
+        let full = u64::from(Head::FULL);
+        for live in &self.followers {
+            let deleted = || live.unlinked.is_some() && live.is_deleted();
+            // Who renames a log does not copy it.
+            let copied = is_named_after(path, &live.source.path) && (live.unlinked.is_none() || deleted());
             // A whole KiB that agrees, of a file that was deleted: it was written anew under its old name.
-            let rewritten = path == name && follower.at >= u64::from(Head::FULL) && follower.is_deleted();
-            (copied || rewritten) && recover::is_copy(file, follower.head, follower.before, follower.at)
-        })?;
-        Some((live.source.key, live.at, live.unlinked.is_none()))
+            let rewritten = || path == live.path() && live.at >= full && live.is_deleted();
+            if !copied && !rewritten() {
+                continue;
+            }
+            let empty = file.metadata()?.len() == 0;
+            if empty && !is_numbered_after(path, &live.source.path) {
+                continue;
+            }
+            if let Some(at) = live.copied_to(file)? {
+                return Ok(Some((live.source.key, at, live.unlinked.is_none())));
+            }
+        }
+        let owed = self.shelf.values();
+        for stored in owed.filter(|stored| !stored.finished && is_named_after(path, &stored.path)) {
+            if let Some(at) = Original::stored(stored).copied_to(file)? {
+                return Ok(Some((stored.key, at, false)));
+            }
+        }
+        Ok(None)
     }
 
     /// What has to be read to its end before a new file under this path.
@@ -200,4 +224,21 @@ impl Tailer {
             .copied()
             .or_else(|| replaced.map(|follower| follower.source.key))
     }
+}
+
+/// Whether a copy of the file at `original` may lie at `path`: the name of one begins with that of the other.
+fn is_named_after(path: &Path, original: &str) -> bool {
+    let path = path.to_string_lossy();
+    path.len() > original.len() && path.starts_with(original)
+}
+
+/// Whether a rotator makes the name of `path` of the other one.
+fn is_numbered_after(path: &Path, original: &str) -> bool {
+    let name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    identity::is_generation(&name(path), &name(Path::new(original)))
 }

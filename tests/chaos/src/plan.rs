@@ -98,7 +98,7 @@ const CALLS: [&str; 10] = [
     "pread64",
 ];
 /// Calls that fail, and how.
-const ERRORS: [(&str, &str); 11] = [
+const ERRORS: [(&str, &str); 12] = [
     ("fdatasync", "EIO"),
     ("pwrite64", "ENOSPC"),
     ("pwrite64", "EIO"),
@@ -107,6 +107,7 @@ const ERRORS: [(&str, &str); 11] = [
     ("openat", "EACCES"),
     ("read", "EIO"),
     ("getdents64", "EIO"),
+    ("statx", "ESTALE"),
     ("rename", "EIO"),
     ("connect", "ENETUNREACH"),
     ("sendto", "ECONNRESET"),
@@ -153,8 +154,7 @@ fn pace(theme: Theme) -> Pace {
         pause: Duration::from_millis(if theme == Theme::Load { 4_000 } else { 120 }),
         burst: 6,
         rotate,
-        // Beside restarts, lines around a cut may come twice or out of order; docs/chaos.md says when.
-        cuts: theme == Theme::Network,
+        cuts: rotate.is_some(),
     }
 }
 
