@@ -8,6 +8,8 @@
 //!   rules matched.
 //! - `set per line`: `RegexSet` on every line; it knows which rules matched.
 //! - `grep`: `grep-searcher` with all rules in one matcher, Unicode off; it only knows that some rule matched.
+//! - then the formats: the same lines as a container runtime would have written them, beside the plain ones. Speeds are
+//!   those of the text, not of what wraps it; nearly nothing matches.
 //! - then the Unicode rows: the same scan over a log with 1 % of lines beyond ASCII, beside pure ASCII.
 
 #![allow(clippy::print_stdout, missing_docs)]
@@ -21,8 +23,8 @@ use std::time::{Duration, Instant};
 use grep_regex::RegexMatcherBuilder;
 use grep_searcher::{Searcher, SearcherBuilder, Sink, SinkMatch};
 use regex::bytes::RegexSet;
-use tailgram::event::{Events, Format, Multiline};
-use tailgram::model::RuleName;
+use tailgram::event::{Events, Format, Multiline, Scratch};
+use tailgram::model::{Joints as _, Manner, RuleName};
 use tailgram::scan::{Pattern, RuleSettings, Scanner, Settings, Verdict, no_fields};
 
 use logs::Recipe;
@@ -45,6 +47,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for count in [1, 20, 200] {
         void |= !beside_others(count, &ascii_log, rounds)?;
     }
+    let quiet_log = logs::make(Recipe {
+        alerts: 1e-5,
+        seed: 9,
+        ..ascii
+    });
+    for count in [1, 20, 200] {
+        void |= !formats(count, &quiet_log, rounds)?;
+    }
+    drop(quiet_log);
     let foreign_log = logs::make(Recipe {
         foreign: 0.01,
         seed: 8,
@@ -199,6 +210,81 @@ fn beside_others(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dy
     Ok(print(&format!("{count} rules"), &mut rows, true))
 }
 
+/// The same lines in every format, found by the same rules.
+fn formats(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
+    let rules = logs::rules(count);
+    let (docker, cri) = (wrap(log, docker_line)?, wrap(log, cri_line)?);
+    let mut rows = vec![Row::new("plain", log, in_format(Format::Plain, &rules)?)];
+    for (name, format, wrapped) in [
+        ("auto", Format::Auto, log),
+        ("json", Format::Json, log),
+        ("docker", Format::Docker, &docker),
+        ("docker, auto", Format::Auto, &docker),
+        ("cri", Format::Cri, &cri),
+        ("cri, auto", Format::Auto, &cri),
+    ] {
+        let mut row = Row::new(name, wrapped, in_format(format, &rules)?);
+        row.bytes = log.len();
+        rows.push(row);
+    }
+    interleave(&mut rows, rounds);
+    Ok(print(&format!("{count} rules, formats"), &mut rows, true))
+}
+
+fn wrap(log: &[u8], line: fn(&str, &mut String)) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut wrapped = String::with_capacity(log.len() * 2);
+    for text in std::str::from_utf8(log)?.lines() {
+        line(text, &mut wrapped);
+        wrapped.push('\n');
+    }
+    Ok(wrapped.into_bytes())
+}
+
+fn docker_line(text: &str, out: &mut String) {
+    let log = serde_json::Value::from(format!("{text}\n"));
+    out.push_str(&format!(
+        r#"{{"log":{log},"stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}}"#
+    ));
+}
+
+fn cri_line(text: &str, out: &mut String) {
+    out.push_str("2026-01-02T03:04:05.678901234+00:00 stdout F ");
+    out.push_str(text);
+}
+
+/// The scan of one format as the engine runs it, with what `tail` asks before.
+fn in_format(format: Format, rules: &[String]) -> Result<impl FnMut(&[u8]) -> Count, Box<dyn Error>> {
+    let scanner = scanner(rules)?;
+    let settings = tailgram::event::Settings {
+        format,
+        multiline: Multiline::Off,
+        max_line: tailgram::event::Settings::MAX_LINE,
+        ..Default::default()
+    };
+    let events = Events::new(settings.clone());
+    let mut scratch = Scratch::default();
+    Ok(move |log: &[u8]| {
+        let (mut verdict, mut lines, mut matches) = (Verdict::default(), 0, 0);
+        let manner: Manner = settings.manner("bench.log", &log[..log.len().min(Manner::FIRST)]);
+        for (offset, chunk) in chunks(log) {
+            let whole = settings.whole(manner, chunk, settings.longest());
+            let plain = events.lines(&chunk[..whole], manner, &mut scratch);
+            let mut at = 0;
+            while let Some(hit) = scanner.candidate(&plain.bytes()[at..]) {
+                let placed = plain.around(at + hit, offset);
+                scanner.judge(placed.event.text, &no_fields, &mut verdict);
+                lines += u64::from(!verdict.findings.is_empty());
+                matches += verdict.findings.len() as u64;
+                at = placed.next;
+            }
+        }
+        Count {
+            lines,
+            matches: Some(matches),
+        }
+    })
+}
+
 fn unicode(count: usize, ascii: &[u8], foreign: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
     let rules = logs::rules(count);
     let set = RegexSet::new(&rules)?;
@@ -219,8 +305,7 @@ fn unicode(count: usize, ascii: &[u8], foreign: &[u8], rounds: usize) -> Result<
     ))
 }
 
-/// The scan as the engine runs it.
-fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>> {
+fn scanner(rules: &[String]) -> Result<Scanner, Box<dyn Error>> {
     let rules = rules.iter().map(|source| {
         let matches = vec![Pattern::parse(source)?];
         let none = Vec::new;
@@ -236,15 +321,21 @@ fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>>
         })
     });
     let rules = rules.collect::<Result<_, Box<dyn Error>>>()?;
-    let scanner = Scanner::compile(&Settings {
+    Ok(Scanner::compile(&Settings {
         ignore: Vec::new(),
         rules,
-    })?;
+    })?)
+}
+
+/// The scan as the engine runs it.
+fn tailgram(rules: &[String]) -> Result<impl Fn(&[u8]) -> Count, Box<dyn Error>> {
+    let scanner = scanner(rules)?;
     let max_line = tailgram::event::Settings::MAX_LINE;
     let events = Events::new(tailgram::event::Settings {
         format: Format::Plain,
         multiline: Multiline::Off,
         max_line,
+        ..Default::default()
     });
     Ok(move |log: &[u8]| {
         let (mut verdict, mut lines, mut matches) = (Verdict::default(), 0, 0);

@@ -71,9 +71,11 @@ pub(super) fn run(env: &Environment) -> Result<(), Failure> {
         state: opened.state,
         fresh: opened.fresh,
         set_aside: 0,
+        rolled_back: false,
         messenger: terminal.clone(),
         mode: Mode::Forever,
         folder: None,
+        watched: None,
         stop: Some(stop),
     };
     let (logs, phone) = (folder.path.clone(), terminal.clone());

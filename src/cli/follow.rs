@@ -99,7 +99,7 @@ fn log(file: &Path, start: Start, poll: bool) -> Result<LogSettings, Failure> {
         start,
         max_line: 0,
         partial: Duration::ZERO,
-        whole: None,
+        joints: None,
         flush: Duration::ZERO,
         watch: if poll { Watch::Poll } else { Watch::Auto },
     })

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Environment};
+use crate::failpoint;
 
 /// Follows log files, finds what matters, keeps one live Telegram message per incident.
 #[derive(Debug, Parser)]
@@ -125,6 +126,7 @@ pub fn main() -> ExitCode {
         }
     };
     log::start(cli.options.log_level, cli.options.log_format);
+    failpoint::heed();
     let env = Environment::of_process();
     let done = match cli.command {
         Command::Run(args) => run::run(&cli.options, &args, &env),
@@ -174,6 +176,11 @@ fn matches(count: u64) -> String {
 fn settings(options: &Options, env: &Environment) -> Result<config::Settings, Failure> {
     let path = config::find(options.config.as_deref(), env).map_err(Failure::usage)?;
     let settings = config::load(&path, env)?;
+    say_warnings(&settings);
+    Ok(settings)
+}
+
+fn say_warnings(settings: &config::Settings) {
     for warning in &settings.warnings {
         tracing::warn!(
             line = warning.line(),
@@ -182,5 +189,4 @@ fn settings(options: &Options, env: &Environment) -> Result<config::Settings, Fa
             warning.help()
         );
     }
-    Ok(settings)
 }

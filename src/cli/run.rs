@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::config::{self, Environment};
-use crate::engine::{self, Messenger, Plan, Summary};
-use crate::store::{Opened, Store};
+use crate::config::{self, Environment, Texts};
+use crate::engine::{self, Messenger, Plan, Summary, Watched};
+use crate::store::{Damage, Opened, Store};
 use crate::tail::{Mode, Start};
 use crate::telegram::Client;
 
@@ -32,19 +32,20 @@ enum From {
 }
 
 pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(), Failure> {
-    let mut settings = super::settings(options, env)?;
+    let state_dir = StateDir::choose(options, env)?;
+    let mode = if args.once { Mode::Once } else { Mode::Forever };
+    let (mut settings, watched) = rules(options, args, &state_dir, env)?;
     settings.tail.from = args.from.map(|from| match from {
         From::End => Start::End,
         From::Beginning => Start::Beginning,
     });
     let messenger = messenger(&settings, args.dry_run, env)?;
-    let state_dir = StateDir::choose(options, env)?;
     settings
         .tail
         .never
         .extend(state_dir.folder().map(std::path::Path::to_owned));
     let opened = open(&state_dir, args.dry_run)?;
-    let mode = if args.once { Mode::Once } else { Mode::Forever };
+    let rolled_back = matches!(opened.damage.last(), Some(Damage::RolledBack { .. }));
     say_start(&settings, &opened, &state_dir);
     // A dry run leaves no trace.
     let folder = state_dir
@@ -56,14 +57,49 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         store: opened.store,
         state: opened.state,
         fresh: opened.fresh,
-        set_aside: opened.damage.len(),
+        set_aside: opened.damage.len() - usize::from(rolled_back),
+        rolled_back,
         messenger,
         mode,
         folder,
+        // A single pass is over before anybody edits anything.
+        watched: (!args.once).then_some(watched),
         stop: None,
     };
     let summary = engine::run(plan).map_err(Failure::running)?;
     end(&summary, args.once)
+}
+
+/// rules.toml, checked. Where it is broken, the last good copy of it stands in, so that a machine that comes up in the
+/// night is not blind; but not for a pass that somebody looks at, and that loses nothing by being refused.
+fn rules(
+    options: &Options,
+    args: &Args,
+    state_dir: &StateDir,
+    env: &Environment,
+) -> Result<(config::Settings, Watched), Failure> {
+    let path = config::find(options.config.as_deref(), env).map_err(Failure::usage)?;
+    let texts = Texts::read(&path);
+    let watched = |texts, broken| Watched {
+        path: path.clone(),
+        texts,
+        broken,
+        env: env.clone(),
+    };
+    let problems = match texts.check(env) {
+        Ok(settings) => {
+            super::say_warnings(&settings);
+            return Ok((settings, watched(texts, None)));
+        }
+        Err(problems) => problems,
+    };
+    let folder = state_dir.folder().filter(|_| !args.once && !args.dry_run);
+    let good = folder.and_then(|folder| engine::last_good(folder, &path));
+    let Some((good, Ok(settings))) = good.map(|good| (good.clone(), good.check(env))) else {
+        return Err(problems.into());
+    };
+    tracing::error!("rules.toml is broken; starting with the last good copy of it\n{problems}");
+    Ok((settings, watched(good, Some((texts, problems)))))
 }
 
 fn messenger(

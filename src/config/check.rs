@@ -82,6 +82,7 @@ pub(super) fn settings(
         tests,
         warnings: Vec::new(),
         path: path.into(),
+        outline: file.outline.clone(),
     }
 }
 

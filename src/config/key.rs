@@ -35,6 +35,8 @@ pub(super) enum Kind {
     LogName,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One of these words, or a table.
+    ChoiceOr(&'static [&'static str], Table),
     /// The only word that works so far, in small or capital letters.
     Only(&'static str),
     /// A length of time.
@@ -100,6 +102,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Rule => (RULE, true),
         Table::Test => (TEST, true),
         Table::AtLeast => (AT_LEAST, true),
+        Table::Multiline => (MULTILINE, true),
         Table::Defaults => (RULE, false),
     };
     rows.iter().filter(move |key| all || key.shared)
@@ -277,20 +280,25 @@ const LOG: &[Key] = &[
     .default("1s"),
     Key::new(
         "format",
-        Kind::Choice(&["plain", "docker", "cri", "json", "logfmt"]),
-        "What a line is: the text itself, with fields or without, or a line of a container's log that wraps it.",
+        Kind::Choice(&["auto", "plain", "docker", "cri", "json", "logfmt"]),
+        "What a line is: the text itself, with fields or without, or a line of a container's log that wraps it. \"auto\": each file's first lines and its path tell.",
     )
-    .default("plain"),
+    .default("auto"),
     Key::new(
         "multiline",
-        Kind::Only("off"),
-        "How lines form events. Only \"off\" works: every line is one.",
+        Kind::ChoiceOr(
+            &[
+                "auto", "off", "python", "java", "go", "rust", "node", "ruby", "php", "dotnet",
+            ],
+            Table::Multiline,
+        ),
+        "How lines form events: learned from each file, every line one, the stack traces of a language, or { start = '^\\d{4}-' }, { continue = '^\\s' }.",
     )
-    .default("off"),
+    .default("auto"),
     Key::new(
         "encoding",
-        Kind::Only("utf-8"),
-        "How letters are written. Only \"utf-8\" works; other bytes are shown as \u{fffd}.",
+        Kind::Text,
+        "How letters are written: \"euc-kr\", \"gbk\", \"shift_jis\", \"utf-16le\" and all other names that browsers know. A byte order mark of UTF-16 is heeded.",
     )
     .default("utf-8"),
 ];
@@ -390,6 +398,15 @@ const AT_LEAST: &[Key] = &[
     )
     .needed(),
     Key::new("within", Kind::Duration, "The length of the window that slides.").needed(),
+];
+
+const MULTILINE: &[Key] = &[
+    Key::new("start", Kind::Text, "Pattern of the lines that begin events."),
+    Key::new(
+        "continue",
+        Kind::Text,
+        "Pattern of the lines that go on with the event above.",
+    ),
 ];
 
 const TEST: &[Key] = &[

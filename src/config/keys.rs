@@ -17,11 +17,12 @@ pub(super) enum Table {
     Rule,
     Test,
     AtLeast,
+    Multiline,
     Defaults,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 9] = [
+    pub(super) const ALL: [Table; 10] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
@@ -30,6 +31,7 @@ impl Table {
         Table::Rule,
         Table::Test,
         Table::AtLeast,
+        Table::Multiline,
         Table::Defaults,
     ];
 
@@ -44,6 +46,7 @@ impl Table {
             Table::Rule => "[[rules]]",
             Table::Test => "`tests`",
             Table::AtLeast => "`at_least`",
+            Table::Multiline => "`multiline`",
             Table::Defaults => "[defaults]",
         }
     }
@@ -124,6 +127,12 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "threshold", "at_least"),
     (Table::AtLeast, "window", "within"),
     (Table::AtLeast, "times", "count"),
+    (Table::Multiline, "begin", "start"),
+    (Table::Multiline, "first", "start"),
+    (Table::Multiline, "match", "start"),
+    (Table::Multiline, "pattern", "start"),
+    (Table::Multiline, "continuation", "continue"),
+    (Table::Multiline, "next", "continue"),
     (Table::Rule, "repeat_interval", "remind"),
     (Table::Rule, "repeat", "remind"),
     (Table::Rule, "test", "tests"),
@@ -165,7 +174,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("watch", "watch = \"auto\""),
     ("ignore", "ignore = ['healthcheck']"),
     ("format", "format = \"docker\""),
-    ("multiline", "multiline = \"off\""),
+    ("multiline", "multiline = \"auto\""),
     ("encoding", "encoding = \"utf-8\""),
     ("logs", "logs = [\"app\"]"),
     ("match", "match = 'panicked at'"),
@@ -190,6 +199,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("redact", "redact = ['account=\\d+']"),
     ("tests", "tests = [{ line = \"ValueError: x\", match = true }]"),
     ("line", "line = \"ValueError: x\""),
+    ("continue", "continue = '^\\s'"),
 ];
 
 /// How a key is written. The name of a chat is a key too; it takes an id.

@@ -4,7 +4,8 @@
 //! go on after a problem, so a user sees everything that is wrong at once, each with its place and its cure.
 //! After [`parse`] nothing can be missing, contradictory or uncompiled.
 //!
-//! Not here: defaults that a room owns (they are constants of its `Settings`), the command line, reloading.
+//! Not here: defaults that a room owns (they are constants of its `Settings`), the command line, when rules.toml is
+//! read again (the engine's `reload`).
 //!
 //! The trap: `${VAR}` is expanded *after* TOML was parsed and only inside string values. Whoever moves that
 //! to the text before parsing lets an environment variable write rules.
@@ -15,6 +16,7 @@ mod expand;
 mod find;
 mod key;
 mod keys;
+mod outline;
 mod pattern;
 mod problem;
 mod raw;
@@ -22,6 +24,7 @@ mod reach;
 mod schema;
 mod secret;
 mod table;
+mod texts;
 mod token;
 mod value;
 
@@ -35,9 +38,11 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub use find::{ConfigError, find};
+pub use outline::Outline;
 pub use problem::{Problem, Problems};
 pub use reach::{Reach, reach};
 pub use schema::schema;
+pub use texts::Texts;
 pub use token::{TokenSource, TokenSourceError};
 pub(crate) use value::{duration, show_duration};
 
@@ -71,6 +76,8 @@ pub struct Settings {
     pub warnings: Vec<Problem>,
     /// The file these settings were read from.
     pub path: PathBuf,
+    /// What the file says, entry by entry, for telling what is different in the next one.
+    pub outline: Outline,
 }
 
 /// `[health]`: after how long of silence something is wrong.
@@ -112,11 +119,7 @@ pub(crate) fn chat_id(text: &str) -> Option<ChatTarget> {
 
 /// Reads and checks a file. A file that cannot be read is a problem like any other, without a line.
 pub fn load(path: &Path, env: &Environment) -> Result<Settings, Problems> {
-    let bytes = read(path).map_err(|(what, cure)| Problems::of_file(path, what, cure))?;
-    match str::from_utf8(&bytes) {
-        Ok(text) => parse(path, text, env),
-        Err(error) => Err(not_text(path, &bytes, error.valid_up_to())),
-    }
+    Texts::read(path).check(env)
 }
 
 /// Checks the text of a rules.toml. `path` is only for messages.

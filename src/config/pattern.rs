@@ -14,6 +14,8 @@ pub(super) enum Role {
     Unless,
     Resolve,
     Ignore,
+    Start,
+    Continue,
     Redact,
     Where,
 }
@@ -27,6 +29,8 @@ impl Role {
             Role::Unless => "so the rule never finds anything",
             Role::Resolve => "so every line ends the rule's incidents and none is a match",
             Role::Ignore => "so no rule ever sees a line of this log",
+            Role::Start => "so every line is an event of its own",
+            Role::Continue => "so the whole file is one event",
             Role::Where => "so it holds for every event with this field",
             Role::Redact => "so it does not tell what is secret",
         }
@@ -42,7 +46,7 @@ pub(super) fn compile(words: Option<&Words>, role: Role, report: &mut Report<'_>
         .collect()
 }
 
-fn compile_one(word: &Word, role: Role, report: &mut Report<'_>) -> Option<Pattern> {
+pub(super) fn compile_one(word: &Word, role: Role, report: &mut Report<'_>) -> Option<Pattern> {
     match Pattern::parse(&word.value) {
         Ok(_) if role == Role::Redact && regex::Regex::new(&word.value).is_err() => {
             let what = "this pattern can find single bytes, and `redact` works on text".to_owned();

@@ -42,6 +42,11 @@ struct Place {
 }
 
 impl Problem {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The line in the file, from 1; absent if the problem is the file as a whole.
     pub fn line(&self) -> Option<usize> {
         self.place.as_ref().map(|place| place.line)
@@ -118,6 +123,12 @@ impl Problems {
             }],
             more: 0,
         }
+    }
+
+    /// What the rules of a file are together, and none of them alone.
+    pub(crate) fn of_rules(path: &Path, what: &str) -> Self {
+        let help = "take rules out, or make their patterns simpler";
+        Self::of_file(path, shown(what.to_owned()), help.to_owned())
     }
 
     /// Those of the kept problems that fit.

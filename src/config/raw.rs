@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Environment;
 use super::keys::{self, Table};
+use super::outline::Outline;
 use super::problem::Report;
 use super::table::{NumberOrText, Reader, Spot, Word, Words, integer};
 
@@ -26,6 +27,7 @@ pub(super) struct File {
     pub(super) rules: Vec<Rule>,
     /// What rules say that do not say it themselves.
     pub(super) defaults: Shared,
+    pub(super) outline: Outline,
 }
 
 /// `[telegram]`.
@@ -88,7 +90,7 @@ pub(super) struct Log {
     /// For health checks.
     pub(super) ignore: Option<Words>,
     pub(super) format: Option<Word>,
-    pub(super) multiline: Option<Word>,
+    pub(super) multiline: Option<Multiline>,
     pub(super) encoding: Option<Word>,
 }
 
@@ -125,6 +127,19 @@ pub(super) enum Wanted {
     There(bool),
     /// A value, perhaps with a comparison before it.
     Text(Word),
+}
+
+/// `multiline` of a log.
+#[derive(Debug)]
+pub(super) enum Multiline {
+    Word(Word),
+    Patterns {
+        start: Option<Word>,
+        continues: Option<Word>,
+        /// How many of the two are there, rightly or wrongly written.
+        count: usize,
+        at: Range<usize>,
+    },
 }
 
 /// `at_least` of a rule.
@@ -195,6 +210,7 @@ impl File {
             defaults: table(&top, "defaults", Table::Defaults, env, report)
                 .map(|table| Shared::read(&table, report))
                 .unwrap_or_default(),
+            outline: Outline::of(document.get_ref(), env),
         }
     }
 }
@@ -239,7 +255,7 @@ impl Log {
             watch: table.word("watch", report),
             ignore: table.words("ignore", report),
             format: table.word("format", report),
-            multiline: table.word("multiline", report),
+            multiline: Multiline::read(table, report),
             encoding: table.word("encoding", report),
         }
     }
@@ -269,6 +285,23 @@ impl Rule {
             shared: Shared::read(table, report),
             at: table.at.clone(),
         }
+    }
+}
+
+impl Multiline {
+    fn read(log: &Reader<'_, '_>, report: &mut Report<'_>) -> Option<Self> {
+        let value = log.get("multiline")?;
+        let Some(entries) = value.get_ref().as_table() else {
+            let wanted = "a string in quotes or a table";
+            return log.string(value, "multiline", wanted, report).map(Self::Word);
+        };
+        let table = Reader::open(entries, value.span(), Table::Multiline, log.env, report);
+        Some(Self::Patterns {
+            start: table.word("start", report),
+            continues: table.word("continue", report),
+            count: ["start", "continue"].iter().filter(|key| table.has(key)).count(),
+            at: table.at.clone(),
+        })
     }
 }
 

@@ -97,6 +97,9 @@ fn holds(kind: Kind) -> Value {
         Kind::Choice(words) => {
             json!({ "type": "string", "anyOf": [{ "enum": words }, { "pattern": VARIABLE }] })
         }
+        Kind::ChoiceOr(words, inner) => {
+            json!({ "anyOf": [{ "enum": words }, string(VARIABLE), one_of(table(inner))] })
+        }
         Kind::Only(word) => {
             let pattern = format!("^{}$|{VARIABLE}", any_case(word));
             json!({ "type": "string", "anyOf": [{ "enum": [word] }, { "pattern": pattern }] })
@@ -126,6 +129,12 @@ fn holds(kind: Kind) -> Value {
             "additionalProperties": { "anyOf": [chat_id(), table(Table::Chat)] },
         }),
     }
+}
+
+/// A table with exactly one of its keys.
+fn one_of(mut table: Value) -> Value {
+    merge(&mut table, json!({ "minProperties": 1, "maxProperties": 1 }));
+    table
 }
 
 /// A string of this form, or one with a variable in it.

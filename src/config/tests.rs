@@ -4,6 +4,7 @@
 mod arrives;
 mod broken;
 mod contract;
+mod cut;
 mod files;
 mod random;
 mod schema;

@@ -11,15 +11,17 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::failpoint::{self, Point};
 use crate::incident::{Asked, Class, Order, OrderCall, Settled};
-use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, RefusalKind};
+use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, Rate, RefusalKind, Slowed, Timer};
 use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, Request, default_limit};
 
 use super::clock::Clock;
 use super::herald::Success;
-use super::ledger::Ask;
+use super::ledger::{Ask, Due};
 use super::messenger::{Messenger, describe};
 
+pub(super) mod lanes;
 pub(super) mod letter;
 
 use letter::LetterBox;
@@ -47,7 +49,7 @@ pub(super) struct Courier {
 /// One chat's way to Telegram. At most one request is in flight.
 pub(super) struct Lane {
     courier: Courier,
-    chat: ChatSettings,
+    chat: Arc<ChatSettings>,
     wake: Arc<Notify>,
     limits: ChatLimits,
     backoff: Backoff,
@@ -68,19 +70,21 @@ impl Lane {
         let now = courier.clock.now();
         Self {
             limits: ChatLimits::new(
-                chat.limit.unwrap_or_else(|| default_limit(&chat.target)),
+                limit(chat),
                 &ages(known, now),
+                known.and_then(|chat| slow(chat, now)),
             ),
             backoff: Backoff::new(draw.fork()),
             courier,
-            chat: chat.clone(),
+            chat: Arc::new(chat.clone()),
             wake,
             letters,
             trouble: None,
         }
     }
 
-    /// Delivers until it is told to stop; then until nothing is due at once.
+    /// Delivers until it is told to stop, then until nothing is due at once; or until its chat is told everything and
+    /// was taken out of rules.toml.
     pub(super) async fn run(mut self) -> Result<(), LedgerGone> {
         let wake = self.wake.clone();
         let mut stopping = self.courier.stopping.clone();
@@ -90,6 +94,7 @@ impl Lane {
             let until = match self.step().await? {
                 Step::Delivered => continue,
                 Step::Wait(until) => until,
+                Step::Gone => return Ok(()),
             };
             if stop {
                 return Ok(());
@@ -119,13 +124,14 @@ impl Lane {
                 return Ok(Step::Delivered);
             }
             Step::Wait(until) => until,
+            Step::Gone => return Ok(Step::Gone),
         };
         let letter = match letter {
             Some(letter) => letter,
             None => self.letter().await?,
         };
         Ok(match letter {
-            Step::Delivered => Step::Delivered,
+            Step::Delivered | Step::Gone => Step::Delivered,
             Step::Wait(other) => Step::Wait([until, other].into_iter().flatten().min()),
         })
     }
@@ -134,18 +140,36 @@ impl Lane {
     async fn owed(&mut self) -> Result<Step, LedgerGone> {
         let chat = self.chat.name.clone();
         let class = match self.ask(|reply| Ask::Due { chat, reply }).await? {
-            Asked::Hold { until } => return Ok(Step::Wait(until)),
-            Asked::Due { class, .. } => class,
+            (Due::Gone, _) => return Ok(Step::Gone),
+            (Due::Asked(asked), place) => {
+                self.settle_in(place);
+                match asked {
+                    Asked::Hold { until } => return Ok(Step::Wait(until)),
+                    Asked::Due { class, .. } => class,
+                }
+            }
         };
         if let Err(wait) = self.place(class) {
             return Ok(Step::Wait(Some(self.courier.clock.now().moment + wait)));
         }
         let chat = self.chat.name.clone();
-        let Some(order) = self.ask(|reply| Ask::Take { chat, class, reply }).await? else {
+        let Some((order, place)) = self.ask(|reply| Ask::Take { chat, class, reply }).await? else {
             return Ok(Step::Delivered);
         };
+        // An order and the place it is for belong together: rules.toml may have moved the chat meanwhile.
+        self.settle_in(place);
         self.deliver(order).await?;
         Ok(Step::Delivered)
+    }
+
+    /// The chat is where rules.toml says now.
+    fn settle_in(&mut self, place: Option<Arc<ChatSettings>>) {
+        if let Some(place) = place
+            && !Arc::ptr_eq(&place, &self.chat)
+        {
+            self.limits.change(limit(&place));
+            self.chat = place;
+        }
     }
 
     async fn deliver(&mut self, order: Order) -> Result<(), LedgerGone> {
@@ -155,8 +179,9 @@ impl Lane {
             .messenger
             .deliver(&self.chat.name, Some(&order.subject), &request)
             .await;
+        failpoint::reach(Point::AfterResponse);
         tracing::debug!(chat = %self.chat.name, subject = ?order.subject, reason = ?order.reason, ?outcome, "delivered");
-        let retry = self.learn(&outcome);
+        let Learned { retry, slowed } = self.learn(&outcome);
         let (subject, attempt) = (order.subject, order.attempt);
         let settled = self
             .ask(|reply| Ask::Settle {
@@ -164,6 +189,7 @@ impl Lane {
                 attempt,
                 outcome,
                 retry,
+                slowed,
                 reply,
             })
             .await?;
@@ -191,16 +217,17 @@ impl Lane {
 
     /// Takes a place in both limits. The bot's is asked first: one that is not used is back in a moment.
     fn place(&mut self, class: Class) -> Result<(), Duration> {
-        self.courier.bot.check()?;
-        self.limits.check(if class.is_new_message() {
-            telegram::Class::Ring
-        } else {
-            telegram::Class::Edit
-        })
+        let class = match class {
+            Class::CriticalRing => telegram::Class::Critical,
+            _ if class.is_new_message() => telegram::Class::Ring,
+            _ => telegram::Class::Edit,
+        };
+        self.courier.bot.check(class)?;
+        self.limits.check(class)
     }
 
-    /// What the lane itself takes from an outcome; returns when to try again where Telegram does not say.
-    fn learn(&mut self, outcome: &Outcome) -> Duration {
+    /// What the lane itself takes from an outcome, and what of it the ledger has to know.
+    fn learn(&mut self, outcome: &Outcome) -> Learned {
         if matches!(outcome, Outcome::Sent { .. }) {
             self.courier.success.mark(self.courier.clock.now());
         }
@@ -211,8 +238,13 @@ impl Lane {
         } = outcome
         {
             self.limits.flooded(after.unwrap_or(retry));
+            let slowed = self.limits.slowed().map(|slow| Slowed {
+                halvings: slow.halvings,
+                whole: Timer::start(self.courier.clock.now().moment, slow.whole_in),
+            });
+            return Learned { retry, slowed };
         }
-        retry
+        Learned { retry, slowed: None }
     }
 
     /// When to try again where Telegram does not say.
@@ -250,16 +282,30 @@ impl Lane {
 
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, LedgerGone> {
         let (reply, answer) = oneshot::channel();
-        // The queue has room for every lane's one question, so a full one cannot happen, and a closed one
-        // means that the ledger is gone.
+        // The queue has no bound of its own, since every lane has one question in it at most; a closed one means that
+        // the ledger is gone.
         self.courier.asks.try_send(ask(reply)).map_err(|_| LedgerGone)?;
         answer.await.map_err(|_| LedgerGone)
     }
 }
 
+/// What an outcome means beyond itself.
+struct Learned {
+    /// When to try again where Telegram does not say.
+    retry: Duration,
+    /// How far the chat's rate is from whole, if this halved it.
+    slowed: Option<Slowed>,
+}
+
 enum Step {
     Delivered,
     Wait(Option<Moment>),
+    /// Nothing will ever be due again.
+    Gone,
+}
+
+fn limit(chat: &ChatSettings) -> Rate {
+    chat.limit.unwrap_or_else(|| default_limit(&chat.target))
 }
 
 /// How long ago the requests were made that the store remembers.
@@ -269,6 +315,15 @@ fn ages(known: Option<&ChatState>, now: Now) -> Vec<Duration> {
         .iter()
         .map(|request| request.length.saturating_sub(request.remaining(now.moment)))
         .collect()
+}
+
+/// What is left of the halvings that the store remembers.
+fn slow(known: &ChatState, now: Now) -> Option<telegram::Slow> {
+    let slowed = known.slowed.filter(|slowed| !slowed.whole.fired(now.moment))?;
+    Some(telegram::Slow {
+        halvings: slowed.halvings,
+        whole_in: slowed.whole.remaining(now.moment),
+    })
 }
 
 async fn sleep_until(clock: Clock, until: Option<Moment>) {

@@ -9,15 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::Health;
 use crate::model::{Moment, Now};
 use crate::tail::FileStatus;
-use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
+use super::courier::lanes::Roster;
 use super::ledger::Ask;
 use super::status::{Books, Sources, Status};
 
@@ -68,18 +67,28 @@ impl Success {
 
 /// What it knows, and where it writes.
 pub(super) struct Herald {
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
+    sees: Senses,
+    /// Who wants to hear a fresh status.
+    listeners: mpsc::Receiver<oneshot::Sender<Status>>,
+    /// Dropped at the end: then the file goes.
+    end: oneshot::Receiver<()>,
+}
+
+/// What it knows it from.
+pub(super) struct Senses {
     pub(super) clock: Clock,
     pub(super) asks: Sender<Ask>,
     pub(super) pulse: Pulse,
     pub(super) success: Success,
-    pub(super) chats: Vec<ChatSettings>,
-    pub(super) health: Health,
-    /// Who wants to hear a fresh status.
-    pub(super) listeners: mpsc::Receiver<oneshot::Sender<Status>>,
-    /// Dropped at the end: then the file goes.
-    pub(super) end: oneshot::Receiver<()>,
+    /// The chats, and when the program calls itself ill.
+    pub(super) roster: watch::Receiver<Arc<Roster>>,
 }
+
+/// Where a fresh status is asked for.
+pub(super) type Listen = mpsc::Sender<oneshot::Sender<Status>>;
+/// A herald at work. Dropping the sender ends it.
+pub(super) type AtWork = (oneshot::Sender<()>, JoinHandle<()>);
 
 /// What it remembers from one status to the next.
 struct Memory {
@@ -94,10 +103,23 @@ struct Memory {
 }
 
 impl Herald {
+    /// Begins, where state is kept somewhere. Else nobody ever answers who asks.
+    pub(super) fn start(folder: Option<PathBuf>, sees: Senses) -> (Listen, Option<AtWork>) {
+        let (listen, listeners) = mpsc::channel(1);
+        let (stop, end) = oneshot::channel();
+        let herald = folder.map(|folder| Self {
+            folder,
+            sees,
+            listeners,
+            end,
+        });
+        (listen, herald.map(|herald| (stop, tokio::spawn(herald.run()))))
+    }
+
     /// Writes a status every second, whatever the ledger does: a ledger that does not answer is what
     /// `health` has to hear of.
     pub(super) async fn run(mut self) {
-        let started = self.clock.now();
+        let started = self.sees.clock.now();
         let mut memory = Memory {
             started,
             books: None,
@@ -131,20 +153,21 @@ impl Herald {
             Ok(Err(_)) => {}
             Err(_) => memory.open = Some(open),
         }
-        let now = self.clock.now();
+        let roster = self.sees.roster.borrow().clone();
+        let now = self.sees.clock.now();
         let books = memory.books.as_ref();
         memory.delivering_since = if books.is_some_and(|books| books.owes) {
-            memory.delivering_since.max(self.success.last())
+            memory.delivering_since.max(self.sees.success.last())
         } else {
             now.moment
         };
         Status::of(&Sources {
             started: memory.started,
             now,
-            beat: self.pulse.read(),
+            beat: self.sees.pulse.read(),
             books,
-            chats: &self.chats,
-            health: self.health,
+            chats: &roster.chats,
+            health: roster.health,
             delivering_since: memory.delivering_since,
         })
     }
@@ -152,7 +175,7 @@ impl Herald {
     fn ask(&self) -> oneshot::Receiver<Books> {
         let (reply, answer) = oneshot::channel();
         // A ledger that is gone drops the reply, and the answer says so.
-        drop(self.asks.try_send(Ask::Books { reply }));
+        drop(self.sees.asks.try_send(Ask::Books { reply }));
         answer
     }
 }

@@ -16,16 +16,22 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use tokio::sync::{Notify, oneshot};
 
-use crate::incident::{Asked, Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
+use crate::failpoint::{self, Later, Point};
+use crate::incident::{Class, Incidents, LedgerLine, Order, OrderCall, Render, Settled, Subject, Way};
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
-    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Text, TurnNo,
+    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Slowed, Text, TurnNo,
 };
 use crate::store::{CommitError, Store};
+use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
 use super::status::{Books, Found, OpenIncident};
+
+mod adopt;
+
+pub(super) use adopt::{Adoption, Due, Places};
 
 /// After a commit the next one waits this long, gathering what arrives. A lone match commits at once.
 const PACE: Duration = Duration::from_millis(50);
@@ -47,6 +53,10 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
     pub(super) found: BTreeMap<RuleName, u64>,
     pub(super) notices: Vec<Notice>,
+    /// Other settings are in force from here on.
+    pub(super) adoption: Option<Box<Adoption>>,
+    /// For the first time, everything that there was to read is read. Only said after commits were lost.
+    pub(super) caught_up: bool,
 }
 
 impl Batch {
@@ -57,8 +67,16 @@ impl Batch {
             && self.gaps.is_empty()
             && self.rows.is_empty()
             && self.notices.is_empty()
+            && self.adoption.is_none()
+            && !self.caught_up
     }
 }
+
+/// Where a chat is, by the settings in force; absent for one that they do not have yet.
+pub(super) type Place = Option<Arc<ChatSettings>>;
+
+/// An order, and where the chat is that it is for.
+pub(super) type Taken = Option<(Order, Place)>;
 
 /// What others want of the ledger. Each carries where its answer goes.
 #[derive(Debug)]
@@ -66,13 +84,13 @@ pub(super) enum Ask {
     /// What is this chat owed now?
     Due {
         chat: ChatName,
-        reply: oneshot::Sender<Asked>,
+        reply: oneshot::Sender<(Due, Place)>,
     },
     /// Begin the most urgent request of this class or a more urgent one.
     Take {
         chat: ChatName,
         class: Class,
-        reply: oneshot::Sender<Option<Order>>,
+        reply: oneshot::Sender<Taken>,
     },
     /// This became of it.
     Settle {
@@ -80,6 +98,7 @@ pub(super) enum Ask {
         attempt: AttemptId,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<Settled>,
     },
     /// How does a message by hand reach this chat now?
@@ -92,10 +111,13 @@ pub(super) enum Ask {
         chat: ChatName,
         outcome: Outcome,
         retry: Duration,
+        slowed: Option<Slowed>,
         reply: oneshot::Sender<()>,
     },
     /// What do the books say? For `status`.
     Books { reply: oneshot::Sender<Books> },
+    /// Say this to those who hear notices.
+    Tell { notice: Notice },
     /// Answer when nothing that can be delivered is pending any more.
     Drained { reply: oneshot::Sender<()> },
     /// Nothing more will be asked: the ledger ends with its last commit.
@@ -124,8 +146,15 @@ pub(super) struct Ledger {
     pub(super) asks: Receiver<Ask>,
     /// Wakes the lanes: one permit each, so no change is missed by a lane that is busy.
     pub(super) lanes: Vec<Arc<Notify>>,
+    /// Where the chats are.
+    pub(super) places: Places,
     /// `run --once`: `wait` is cut short as soon as the reader is done.
     pub(super) once: bool,
+    /// The state lost commits, and what they told is told again: new messages say that they may repeat, until everything
+    /// that was there at the start is read and told.
+    pub(super) forgetful: bool,
+    /// Everything that was there at the start is read.
+    pub(super) caught_up: bool,
     /// What the disk did not take.
     pub(super) unwritten: Option<Unwritten>,
 }
@@ -151,17 +180,32 @@ impl Render for Pages<'_> {
     }
 }
 
+/// Where a test may end the process after this outcome.
+fn settle_points(outcome: &Outcome, later: &mut Later) {
+    later.add(Point::AfterSettleCommit);
+    match outcome {
+        Outcome::Moved { .. } => {
+            failpoint::reach(Point::Migrate);
+            later.add(Point::Migrate);
+        }
+        Outcome::Wait { .. } => later.add(Point::RetryAfterCommit),
+        _ => {}
+    }
+}
+
 /// One turn under construction.
 #[derive(Default)]
 struct Turn {
     host: HostDelta,
     /// Sent once the commit is done.
-    takes: Vec<(Option<Order>, oneshot::Sender<Option<Order>>)>,
+    takes: Vec<(Taken, oneshot::Sender<Taken>)>,
     settles: Vec<(Settled, oneshot::Sender<Settled>)>,
     heard: Vec<oneshot::Sender<()>>,
     /// Whether the lanes may find something new.
     news: bool,
     stop: bool,
+    /// Where a test may end the process once this turn is committed.
+    points: Later,
 }
 
 /// What the thread hands back when it ends.
@@ -195,7 +239,11 @@ impl Ledger {
             turn.news |= before != self.incidents.next_tick();
             let host = std::mem::take(&mut turn.host);
             let was_unwritten = self.unwritten.is_some();
+            if !turn.settles.is_empty() {
+                failpoint::reach(Point::BeforeSettleCommit);
+            }
             if self.commit(&host)? {
+                std::mem::take(&mut turn.points).reach();
                 last_commit = Some(Instant::now());
             }
             if self.unwritten.is_some() && !was_unwritten {
@@ -203,6 +251,7 @@ impl Ledger {
             }
             let stop = turn.stop;
             self.reply(turn);
+            self.remember_again();
             self.tell_drained(&mut drained, reading);
             if stop {
                 self.write_at_last()?;
@@ -262,6 +311,11 @@ impl Ledger {
     }
 
     fn apply(&mut self, turn: &mut Turn, batch: Batch) {
+        if let Some(adoption) = batch.adoption {
+            self.adopt(*adoption, self.clock.now());
+            turn.news = true;
+        }
+        self.caught_up |= batch.caught_up;
         turn.host.positions.extend(batch.positions);
         turn.host.forgotten.extend(batch.forgotten);
         turn.host.logs_seen.extend(batch.logs_seen);
@@ -278,6 +332,8 @@ impl Ledger {
         self.incidents.apply(batch.rows, now);
         for notice in &batch.notices {
             self.incidents.notice(notice, now);
+            failpoint::reach(Point::Notice);
+            turn.points.add(Point::Notice);
         }
     }
 
@@ -287,24 +343,32 @@ impl Ledger {
             match ask {
                 // A lane that went away meanwhile needs no answer; here and below.
                 Ask::Due { chat, reply } => {
-                    let _ = reply.send(self.incidents.ask(&chat, now));
+                    let due = self.due(&chat, now);
+                    let _ = reply.send((due, self.places.of(&chat)));
                 }
                 Ask::Take { chat, class, reply } => {
-                    let unwritten = self.unwritten.is_some();
+                    let unwritten = self.unwritten.is_some() || self.forgetful;
                     let pages = &mut Pages(&self.message);
                     let order = self.incidents.take(&chat, class, unwritten, now, pages);
-                    turn.takes.push((order, reply));
+                    if order.is_some() {
+                        turn.points.add(Point::AfterAttemptCommit);
+                    }
+                    let place = self.places.of(&chat);
+                    turn.takes.push((order.map(|order| (order, place)), reply));
                 }
                 Ask::Settle {
                     subject,
                     attempt,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(subject.chat(), slowed);
                     let settled = self.incidents.settle(&subject, attempt, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news |= !matches!(outcome, Outcome::Sent { .. });
+                    settle_points(&outcome, &mut turn.points);
                     turn.settles.push((settled, reply));
                 }
                 Ask::Way { chat, reply } => {
@@ -314,8 +378,10 @@ impl Ledger {
                     chat,
                     outcome,
                     retry,
+                    slowed,
                     reply,
                 } => {
+                    self.incidents.slow_down(&chat, slowed);
                     self.incidents.hear(&chat, &outcome, retry, now);
                     // Another chat may have to be told what became of this one.
                     turn.news = true;
@@ -323,6 +389,10 @@ impl Ledger {
                 }
                 Ask::Books { reply } => {
                     let _ = reply.send(self.books(now));
+                }
+                Ask::Tell { notice } => {
+                    self.incidents.notice(&notice, now);
+                    turn.news = true;
                 }
                 Ask::Drained { reply } => drained.push(reply),
                 Ask::Stop => turn.stop = true,
@@ -354,8 +424,10 @@ impl Ledger {
 
     /// Writes a delta, or keeps it where the disk does not take it; `since` is when it was tried first.
     fn write(&mut self, delta: Delta, since: Option<Moment>) -> Result<bool, CommitError> {
+        failpoint::reach(Point::BeforeCommit);
         match self.store.commit(self.turn, &delta) {
             Ok(turn) => {
+                failpoint::reach(Point::AfterCommit);
                 if since.is_some() {
                     tracing::info!("the state is written again; reading goes on");
                 }
@@ -393,10 +465,20 @@ impl Ledger {
     fn withdraw_messages(&mut self, turn: &mut Turn) {
         let now = self.clock.now();
         for (order, _) in &mut turn.takes {
-            let new = |order: &mut Order| matches!(order.call, OrderCall::Send { .. });
-            if let Some(order) = order.take_if(new) {
+            let new = |(order, _): &mut (Order, Place)| matches!(order.call, OrderCall::Send { .. });
+            if let Some((order, _)) = order.take_if(new) {
                 self.incidents.withdraw(&order.subject, order.attempt, now);
             }
+        }
+    }
+
+    /// What the lost commits told is told again.
+    fn remember_again(&mut self) {
+        if self.forgetful && self.caught_up && self.incidents.undelivered(self.clock.now()) == 0 {
+            self.forgetful = false;
+            tracing::info!(
+                "what happened since the lost commits is told; messages no longer say that they may repeat"
+            );
         }
     }
 

@@ -4,6 +4,7 @@
 //! notify callback --hint--> [reader thread] --batches, bounded--> [ledger thread] <--requests-- lanes --> Telegram
 //! sweep ---------------------^  tail, event, scan                  incidents, store  --wake-->
 //!
+//! rules.toml --[reload thread]--> other settings, to the reader and behind its rows to the ledger
 //! other commands --control.sock--> letters to the lanes, and the herald's status
 //! ```
 //!
@@ -20,8 +21,10 @@ mod follow;
 mod herald;
 mod ledger;
 mod messenger;
+mod places;
 pub mod process;
 mod reader;
+mod reload;
 mod run;
 pub mod status;
 mod tally;
@@ -29,5 +32,6 @@ mod tally;
 pub use follow::{Follow, Viewer, follow};
 pub use ledger::LedgerError;
 pub use messenger::{Delivering, Messenger};
+pub use reload::{Watched, last_good};
 pub use run::{EngineError, Plan, Summary, run};
 pub use status::Status;

@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
+use crate::failpoint::{self, Point};
 use crate::model::{LogName, Notice, Position};
 use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
 use super::clock::Clock;
 use super::herald::Pulse;
 use super::ledger::Batch;
+use super::reload::Change;
 use super::tally::{Lens, Tally};
 
 /// What the thread is made from.
@@ -27,6 +29,8 @@ pub(super) struct Reader {
     pub(super) clock: Clock,
     pub(super) draw: fastrand::Rng,
     pub(super) pulse: Pulse,
+    /// Other settings, as they come; at most one waits.
+    pub(super) changes: Receiver<Change>,
     /// What is to be told once the first look is done; absent if nothing is.
     pub(super) start: Option<Start>,
 }
@@ -39,13 +43,15 @@ pub(super) struct Start {
     pub(super) fresh: bool,
     /// Pieces of the state that were set aside.
     pub(super) set_aside: usize,
+    /// The state is older than the last run left it.
+    pub(super) rolled_back: bool,
 }
 
 impl Reader {
     /// Reads until it is told to stop, the ledger is gone, or the single pass is done.
     pub(super) fn run(self) {
         let Self {
-            lens,
+            mut lens,
             tail,
             known,
             seen,
@@ -56,16 +62,32 @@ impl Reader {
             clock,
             draw,
             pulse,
+            changes,
             mut start,
         } = self;
+        let mut behind = start.is_some_and(|start| start.rolled_back);
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
+            if let Ok(change) = changes.try_recv() {
+                let batch = adopt(change, &mut lens, &mut tailer);
+                if batches.send(batch).is_err() {
+                    return;
+                }
+            }
             let now = clock.now();
             let mut tally = Tally::new(&lens, now);
             let mut turn = tailer.turn(now, &mut |source, chunk| tally.chunk(source, chunk));
+            if !turn.positions.is_empty() {
+                failpoint::reach(Point::AfterRead);
+            }
             say(&turn);
             let more = turn.more;
             let mut batch = batch(&mut turn, tally);
+            batch.caught_up = behind && !more;
+            behind &= more;
+            if !batch.rows.is_empty() {
+                failpoint::reach(Point::AfterMatch);
+            }
             if let Some(start) = start.take() {
                 batch
                     .notices
@@ -86,6 +108,23 @@ impl Reader {
     }
 }
 
+/// Takes other settings between two turns. All that was read before is on its way already.
+fn adopt(change: Change, lens: &mut Lens, tailer: &mut Tailer) -> Batch {
+    let Change {
+        lens: new,
+        tail,
+        adoption,
+    } = change;
+    *lens = new;
+    let let_go = tailer.reconfigure(tail);
+    Batch {
+        positions: let_go.positions,
+        forgotten: let_go.forgotten,
+        adoption: Some(Box::new(adoption)),
+        ..Batch::default()
+    }
+}
+
 fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
     let (rows, found) = tally.finish();
     // Before the gaps move away: they are told too.
@@ -98,6 +137,8 @@ fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
         notices,
         rows,
         found,
+        adoption: None,
+        caught_up: false,
     }
 }
 
@@ -109,6 +150,7 @@ impl Start {
             rules: self.rules as u64,
             fresh: self.fresh.then_some(at_end as u64),
             set_aside: self.set_aside as u64,
+            rolled_back: self.rolled_back,
             earlier: 0,
         }
     }

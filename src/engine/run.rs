@@ -6,26 +6,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use crossbeam_channel::{Sender, bounded, unbounded};
+use tokio::sync::{oneshot, watch};
 
 use crate::config;
+use crate::failpoint::{self, Point};
 use crate::incident::{Incidents, LedgerLine};
 use crate::model::{FoundCount, Now, RuleName, State};
 use crate::scan::ScanError;
 use crate::store::Store;
 use crate::tail::{Mode, Waker};
-use crate::telegram::{BotLimits, ChatSettings};
+use crate::telegram::BotLimits;
 
 use super::clock::Clock;
 use super::control::{self, Control};
-use super::courier::letter::Door;
-use super::courier::{Courier, Lane, LedgerGone};
-use super::herald::{Herald, Pulse, Success};
-use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError};
+use super::courier::Courier;
+use super::courier::lanes::Lanes;
+use super::herald::{self, Herald, Pulse, Success};
+use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError, Places};
 use super::messenger::Messenger;
 use super::reader::{Reader, Start};
+use super::reload::{self, News, Proposal, Watched, Watching};
 use super::tally::Lens;
 
 /// What is due when the program is told to stop is delivered within this; Docker kills after 10 s.
@@ -46,12 +47,16 @@ pub struct Plan {
     pub fresh: bool,
     /// Pieces of the state that were damaged and set aside.
     pub set_aside: usize,
+    /// The state is older than the last run left it.
+    pub rolled_back: bool,
     /// Where messages go.
     pub messenger: Arc<dyn Messenger>,
     /// Forever, or once.
     pub mode: Mode,
     /// Where `status.json` and `control.sock` are kept; absent when state is kept nowhere.
     pub folder: Option<PathBuf>,
+    /// The rules.toml that is watched while it runs; absent: what was read at the start holds to the end.
+    pub watched: Option<Watched>,
     /// Ends the run when it completes, beside the signals; for programs that stop by themselves.
     pub stop: Option<oneshot::Receiver<()>>,
 }
@@ -101,12 +106,12 @@ pub fn run(plan: Plan) -> Result<Summary, EngineError> {
     })
 }
 
-type Lanes = JoinSet<Result<(), LedgerGone>>;
-
 /// All that runs.
 struct Engine {
     reader: Thread<()>,
     ledger: Thread<Result<Closed, LedgerError>>,
+    /// Absent where rules.toml is not watched.
+    reload: Option<Watching>,
     lanes: Lanes,
     asks: Sender<Ask>,
     stopping: watch::Sender<bool>,
@@ -114,7 +119,7 @@ struct Engine {
     waker: Waker,
     once: bool,
     /// Keeps `status.json`; dropping the sender ends it.
-    herald: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    herald: Option<herald::AtWork>,
     /// Where other commands ask; absent when state is kept nowhere, or no socket could be made.
     control: Option<control::Server>,
     stop: Option<oneshot::Receiver<()>>,
@@ -129,48 +134,59 @@ impl Engine {
             state,
             fresh,
             set_aside,
+            rolled_back,
             messenger,
             mode,
             folder,
+            watched,
             stop,
         } = plan;
         let clock = Clock::start();
         let mut draw = fastrand::Rng::new();
-        let (batch_sender, batches): (Sender<Batch>, Receiver<Batch>) = bounded(BATCHES);
-        let chats = &settings.telegram.chats;
-        let (asks, ask_receiver) = bounded(2 * chats.len() + 8);
+        let (batch_sender, batches) = bounded::<Batch>(BATCHES);
+        // Every lane has one question in it at most, and everybody else one or two.
+        let (asks, ask_receiver) = unbounded();
         let (stopping, stopping_receiver) = watch::channel(false);
         let stop_reading = Arc::new(AtomicBool::new(false));
         let waker = Waker::new();
-        let wake_lanes: Vec<Arc<Notify>> = chats.iter().map(|_| Arc::default()).collect();
 
-        let lens = Lens::compile(&settings.message.host, &settings.logs, &settings.incident)?;
+        let lens = Lens::compile(&settings.message, &settings.logs, &settings.incident)?;
         let incidents = incidents(&settings, &state, clock.now(), draw.fork());
         let (pulse, success) = (Pulse::default(), Success::default());
-        let (status, listeners) = mpsc::channel(1);
-        let (end_herald, herald_end) = oneshot::channel();
-        let herald = folder.clone().map(|folder| Herald {
-            folder,
-            clock,
-            asks: asks.clone(),
-            pulse: pulse.clone(),
-            success: success.clone(),
-            chats: chats.clone(),
-            health: settings.health,
-            listeners,
-            end: herald_end,
-        });
-        let herald = herald.map(|herald| (end_herald, tokio::spawn(herald.run())));
         let courier = Courier {
             asks: asks.clone(),
             messenger,
             bot: Arc::new(BotLimits::new()),
             clock,
-            success,
+            success: success.clone(),
             stopping: stopping_receiver,
         };
-        let (lanes, doors) = lanes(&courier, chats, &wake_lanes, &incidents, &mut draw);
-        let control = control::Server::start(folder.as_deref(), Control { doors, status });
+        let lanes = lanes(courier, &settings, &incidents, &mut draw);
+        let sees = herald::Senses {
+            clock,
+            asks: asks.clone(),
+            pulse: pulse.clone(),
+            success,
+            roster: lanes.roster(),
+        };
+        let (status, herald) = Herald::start(folder.clone(), sees);
+        let control = Control::new(lanes.roster(), status);
+        let control = control::Server::start(folder.as_deref(), control);
+        let sources = reload::Sources {
+            settings: &settings,
+            folder,
+            waker: &waker,
+            asks: &asks,
+            pulse: &pulse,
+            clock,
+        };
+        let (reload, changes) = Watching::start(watched, sources)?;
+        let start = Start {
+            rules: settings.incident.rules.len(),
+            fresh,
+            set_aside,
+            rolled_back,
+        };
         let reader = Reader {
             lens,
             tail: settings.tail,
@@ -183,12 +199,9 @@ impl Engine {
             clock,
             draw: draw.fork(),
             pulse,
+            changes,
             // A single pass says nothing of itself: it may be made every minute.
-            start: (mode == Mode::Forever).then_some(Start {
-                rules: settings.incident.rules.len(),
-                fresh,
-                set_aside,
-            }),
+            start: (mode == Mode::Forever).then_some(start),
         };
         let ledger = Ledger {
             incidents,
@@ -200,13 +213,17 @@ impl Engine {
             clock,
             batches,
             asks: ask_receiver,
-            lanes: wake_lanes,
+            lanes: lanes.wakes(),
+            places: Places::new(&settings.telegram.chats),
             once: mode == Mode::Once,
+            forgetful: rolled_back,
+            caught_up: false,
             unwritten: None,
         };
         Ok(Self {
             reader: Thread::spawn("reader", || reader.run())?,
             ledger: Thread::spawn("ledger", || ledger.run())?,
+            reload,
             lanes,
             asks,
             stopping,
@@ -221,17 +238,32 @@ impl Engine {
 
     /// Waits for the end and stops along the road: reading first, delivery last.
     async fn finish(mut self, mut signals: Signals) -> Result<Summary, EngineError> {
-        let early = tokio::select! {
-            () = signals.next() => None,
-            () = wait_for(self.stop.take()) => None,
-            end = self.reader.ended() => Some(end),
-            // A lane ends by itself only if it panicked or the ledger is gone.
-            Some(_) = self.lanes.join_next() => return Err(self.death_of_a_lane().await),
-            end = self.ledger.ended() => {
-                end?;
-                return Err(self.ledger.join().err().unwrap_or(EngineError::Died("ledger")));
+        let mut stop = std::pin::pin!(wait_for(self.stop.take()));
+        let early = loop {
+            tokio::select! {
+                () = signals.next() => break None,
+                () = &mut stop => break None,
+                news = reload::news(&mut self.reload) => match news? {
+                    News::Proposal(Proposal { chats, health, lanes }) => {
+                        self.lanes.adopt(&chats, health);
+                        // A thread that went away needs no answer.
+                        drop(lanes.send(self.lanes.wakes()));
+                    }
+                    News::HungUp => break None,
+                },
+                end = self.reader.ended() => break Some(end),
+                // Else it is that of a chat which left rules.toml.
+                fine = self.lanes.ended() => if !fine {
+                    return Err(self.death_of_a_lane().await);
+                },
+                end = self.ledger.ended() => {
+                    end?;
+                    return Err(self.ledger.join().err().unwrap_or(EngineError::Died("ledger")));
+                }
             }
         };
+        // Nothing changes any more; the thread ends by itself.
+        drop(self.reload.take());
         let drained = match early {
             // A single pass that was stopped did not do its work.
             None => !self.once,
@@ -258,7 +290,7 @@ impl Engine {
         summary
     }
 
-    /// A lane ends early only if it panicked, or if the ledger is gone: then the ledger knows why.
+    /// A lane dies only if it panicked, or if the ledger is gone: then the ledger knows why.
     async fn death_of_a_lane(mut self) -> EngineError {
         let ended = tokio::time::timeout(LAST_COMMIT, self.ledger.ended()).await;
         if let Ok(Err(died)) = ended {
@@ -285,12 +317,16 @@ impl Engine {
         self.waker.wake();
         let deadline = tokio::time::Instant::now() + GRACE;
         let reader = tokio::time::timeout_at(deadline, self.reader.ended()).await;
+        failpoint::reach(Point::ShutdownDrain);
         self.stopping.send_replace(true);
-        let all_lanes = async { while self.lanes.join_next().await.is_some() {} };
-        if tokio::time::timeout_at(deadline, all_lanes).await.is_err() {
+        if tokio::time::timeout_at(deadline, self.lanes.all_ended())
+            .await
+            .is_err()
+        {
             tracing::warn!("a request was still under way; its message may repeat after the next start");
         }
-        self.lanes.shutdown().await;
+        self.lanes.shut_down().await;
+        failpoint::reach(Point::ShutdownDrain);
         if let Ok(end) = reader {
             end?;
         }
@@ -350,29 +386,21 @@ fn totals(found: Vec<FoundCount>) -> BTreeMap<RuleName, u64> {
     found.map(|count| (count.rule, count.found)).collect()
 }
 
-/// One lane per chat with the door for its letters, and the bot's introduction, whose result is a line in the log.
+/// One lane per chat, and the bot's introduction, whose result is a line in the log.
 fn lanes(
-    courier: &Courier,
-    chats: &[ChatSettings],
-    wakes: &[Arc<Notify>],
+    courier: Courier,
+    settings: &config::Settings,
     incidents: &Incidents,
     draw: &mut fastrand::Rng,
-) -> (Lanes, Vec<Door>) {
+) -> Lanes {
     let messenger = courier.messenger.clone();
     tokio::spawn(async move { messenger.introduce().await });
-    let mut lanes = JoinSet::new();
-    let mut doors = Vec::new();
-    for (chat, wake) in chats.iter().zip(wakes) {
-        let known = incidents.chats().find(|known| known.name == chat.name);
-        let (door, letters) = Door::new(&chat.name);
-        lanes.spawn(Lane::new(courier.clone(), chat, wake.clone(), letters, known, draw).run());
-        doors.push(door);
-    }
-    (lanes, doors)
+    let chats = &settings.telegram.chats;
+    Lanes::open(courier, chats, settings.health, incidents.chats(), draw.fork())
 }
 
 /// A plain thread whose end can be waited for, a panic included.
-struct Thread<T> {
+pub(super) struct Thread<T> {
     name: &'static str,
     handle: std::thread::JoinHandle<T>,
     /// Hears from the thread when its work is done; dropped unheard if it panicked.
@@ -382,7 +410,10 @@ struct Thread<T> {
 }
 
 impl<T: Send + 'static> Thread<T> {
-    fn spawn(name: &'static str, work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn spawn(
+        name: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (sender, done) = oneshot::channel::<()>();
         let handle = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let result = work();
@@ -399,7 +430,7 @@ impl<T: Send + 'static> Thread<T> {
     }
 
     /// Completes when the thread has ended, with an error if it panicked; may be asked again then.
-    async fn ended(&mut self) -> Result<(), EngineError> {
+    pub(super) async fn ended(&mut self) -> Result<(), EngineError> {
         if self.finished.is_none() {
             self.finished = Some((&mut self.done).await.is_ok());
         }

@@ -1,17 +1,20 @@
 //! Folds the hits of one turn into rows: a storm leaves here as a few values.
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use regex::Regex;
 
+use super::places::Places;
 use crate::config::LogRules;
-use crate::event::{self, Event, Events, Fields, Placed, Scratch};
+use crate::event::{self, Event, Events, Fields, Place, Placed, Reference, Scratch};
 use crate::incident::{self, Ring};
+use crate::message;
 use crate::model::{
-    By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Now, Origin, QUEUE_BYTES, Resolve,
-    Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId,
+    By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Logged, Now, Origin, QUEUE_BYTES,
+    Resolve, Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId, Timestamp, without_controls,
 };
 use crate::scan::{self, Pattern, Redactor, Says, ScanError, Scanner, Verdict};
 use crate::tail::{Chunk, Ending, Source};
@@ -22,6 +25,9 @@ const BY_CHARS: usize = 120;
 /// How the bytes of the logs are looked at; shared by all turns.
 pub(super) struct Lens {
     host: String,
+    /// That of times in records that name none.
+    zone: TimeZone,
+    places: RefCell<Places>,
     logs: Vec<LogLens>,
     /// The built-in redaction.
     redactor: Redactor,
@@ -47,7 +53,7 @@ struct RuleLens {
 impl Lens {
     /// Compiles what the rules look for.
     pub(super) fn compile(
-        host: &str,
+        message: &message::Settings,
         logs: &[LogRules],
         incidents: &incident::Settings,
     ) -> Result<Self, ScanError> {
@@ -72,7 +78,9 @@ impl Lens {
             })
         };
         Ok(Self {
-            host: host.to_owned(),
+            host: message.host.clone(),
+            zone: message.zone.clone(),
+            places: RefCell::default(),
             redactor: Redactor::default(),
             logs: logs.iter().map(log).collect::<Result<_, _>>()?,
         })
@@ -93,6 +101,7 @@ impl Lens {
     /// A captured value without secrets, then cut. Alone it is just a word, so it is looked at beside its
     /// name: what `password=(?P<password>\S+)` captured is recognised by the name.
     fn by_value(&self, rule: &RuleLens, name: &str, value: &str) -> String {
+        let value = &*without_controls(value);
         let pair = format!("{name}={value}");
         match rule.redactor.as_ref().unwrap_or(&self.redactor).redact(&pair) {
             std::borrow::Cow::Borrowed(_) => value.chars().take(BY_CHARS).collect(),
@@ -158,14 +167,18 @@ impl<'l> Tally<'l> {
         let mut at = 0;
         let mut verdict = std::mem::take(&mut self.verdict);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let lines = log.events.lines(chunk.bytes, &mut scratch);
+        let (lens, now) = (self.lens, self.now);
+        let place = LazyCell::new(|| lens.places.borrow_mut().of(source, now));
+        let lines = log
+            .events
+            .lines(chunk.bytes, chunk.offset, source.manner, &mut scratch);
         while let Some(hit) = lines
             .bytes()
             .get(at..)
             .and_then(|rest| log.scanner.candidate(rest))
         {
-            let Placed { event, next } = lines.around(at + hit, chunk.offset);
-            let fields = LazyCell::new(|| lines.fields(&event));
+            let Placed { event, next } = lines.around(at, at + hit);
+            let fields = LazyCell::new(|| lines.fields(&event).at(place.clone()));
             log.scanner
                 .judge(event.text, &|name| fields.get(name), &mut verdict);
             if !verdict.findings.is_empty() {
@@ -174,6 +187,8 @@ impl<'l> Tally<'l> {
                     chunk,
                     event: &event,
                     fields: &fields,
+                    place: &place,
+                    zone: &lens.zone,
                 };
                 self.event(log, seen_as, &mut verdict, seen);
             }
@@ -289,6 +304,8 @@ struct Seen<'e> {
     chunk: Chunk<'e>,
     event: &'e Event<'e>,
     fields: &'e Fields,
+    place: &'e Place,
+    zone: &'e TimeZone,
 }
 
 /// One event that matters, decoded.
@@ -298,6 +315,10 @@ struct Hit<'e> {
     shape: ShapeId,
     origin: Origin,
     path: &'e Arc<str>,
+    /// The file as people are told of it.
+    file: Arc<str>,
+    /// When the record says it was written.
+    logged: Option<Timestamp>,
     now: Now,
 }
 
@@ -310,10 +331,12 @@ impl<'e> Hit<'e> {
             chunk,
             event,
             fields,
+            place,
+            zone,
         } = at;
         let last = event.range.end == chunk.bytes.len();
         let decoded = match fields.message() {
-            Some(message) => message.into(),
+            Some(message) => without_controls(message),
             None => event::decode(event.text),
         };
         let mut text = match redactor.redact(&decoded) {
@@ -328,7 +351,7 @@ impl<'e> Hit<'e> {
                 std::borrow::Cow::Owned(text) => text[..end].to_owned().into(),
             };
         }
-        if chunk.continued && event.range.start == 0 {
+        if event.rest || (chunk.continued && event.range.start == 0) {
             text = format!("(continued) {text}").into();
         }
         let (shape, _) = scan::shape(&text);
@@ -342,6 +365,8 @@ impl<'e> Hit<'e> {
             shape,
             origin,
             path: &source.path,
+            file: place.label().map_or_else(|| source.path.clone(), Arc::from),
+            logged: fields.time(event.text, Reference { now: now.wall, zone }),
             now,
         }
     }
@@ -354,6 +379,7 @@ impl<'e> Hit<'e> {
             count: 0,
             first: self.now.wall,
             last: self.now.wall,
+            logged: None,
             shapes: Vec::new(),
             other: 0,
             lines: VecDeque::new(),
@@ -364,10 +390,11 @@ impl<'e> Hit<'e> {
 
     fn add_to(&self, row: &mut Found, keeps_all: bool) {
         row.count += 1;
+        row.logged = Logged::of_both(row.logged, self.logged.map(Logged::at));
         self.count_shape(row);
-        if row.files.last() != Some(self.path) {
-            row.files.retain(|path| path != self.path);
-            row.files.push(self.path.clone());
+        if row.files.last() != Some(&self.file) {
+            row.files.retain(|file| *file != self.file);
+            row.files.push(self.file.clone());
             let surplus = row.files.len().saturating_sub(8);
             row.files.drain(..surplus);
         }
@@ -430,12 +457,17 @@ mod tests {
 
     #[test]
     fn a_by_value_is_cut_only_after_secrets_were_taken_out() {
-        let lens = Lens::compile("host", &[], &incident::Settings::default()).unwrap();
+        let message = message::Settings {
+            host: "host".into(),
+            zone: TimeZone::UTC,
+        };
+        let lens = Lens::compile(&message, &[], &incident::Settings::default()).unwrap();
         let long = "한".repeat(500);
         assert_eq!(lens.by_value(&rule(), "user", &long), "한".repeat(BY_CHARS));
         // The whole is recognised by its three parts; its first 120 characters are just letters.
         let token = format!("eyJ{}.eyJ{}.{}", "a".repeat(100), "b".repeat(100), "c".repeat(43));
         assert_eq!(lens.by_value(&rule(), "who", &token), "[redacted]");
         assert_eq!(lens.by_value(&rule(), "password", "hunter2"), "[redacted]");
+        assert_eq!(lens.by_value(&rule(), "user", "\u{1b}[1mann\u{1b}[0m"), "ann");
     }
 }

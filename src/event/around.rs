@@ -6,6 +6,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::Settings;
+use crate::model::{is_introducer, without_controls};
 
 /// The bytes that some editors put before the first line of a UTF-8 file.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -30,6 +31,8 @@ pub struct Event<'c> {
     /// How many NUL bytes at its start were left out: the hole that a writer without `O_APPEND` leaves after
     /// a truncation.
     pub nuls: usize,
+    /// It can only be the rest of an event that was handed out before: that one was too long, or waited long enough.
+    pub rest: bool,
 }
 
 impl Events {
@@ -43,9 +46,13 @@ impl Events {
     /// last byte.
     pub fn around<'c>(&self, chunk: &'c [u8], at: usize, offset: u64) -> Event<'c> {
         let at = at.min(chunk.len().saturating_sub(1));
-        let range = line_around(chunk, at);
+        self.event(chunk, line_around(chunk, at), offset)
+    }
+
+    /// The event that these whole lines form.
+    pub(super) fn event<'c>(&self, chunk: &'c [u8], range: Range<usize>, offset: u64) -> Event<'c> {
         let first = offset == 0 && range.start == 0;
-        let line = without_end(&chunk[range.clone()]);
+        let line = without_ends(&chunk[range.clone()]);
         let line = if first {
             line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line)
         } else {
@@ -53,19 +60,50 @@ impl Events {
         };
         let nuls = line.iter().position(|&byte| byte != 0).unwrap_or(line.len());
         let line = &line[nuls..];
-        let text = shorten(line, self.settings.max_line);
+        // Of several lines none is longer than it may be, and how many there may be is settled where they meet.
+        let several = memchr(b'\n', line).is_some();
+        let text = shorten(line, self.settings.max_line << u32::from(several));
         Event {
             range,
             text,
             cut: text.len() < line.len(),
             nuls,
+            rest: false,
         }
     }
 }
 
-/// The text of an event for people and for keeping: what is not UTF-8 becomes U+FFFD. Rules never see this.
+/// The text of an event for people and for keeping: what is not UTF-8 becomes U+FFFD, and control functions of terminals
+/// are taken out, those in 8 bits too. Rules never see this.
 pub fn decode(text: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(text)
+    match std::str::from_utf8(text) {
+        Ok(text) => without_controls(text),
+        Err(_) => Cow::Owned(without_controls(&lossy(text)).into_owned()),
+    }
+}
+
+/// What is not UTF-8 becomes U+FFFD, unless it is a single byte that begins or ends a control function in 8 bits.
+fn lossy(text: &[u8]) -> String {
+    let mut all = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        all.push_str(chunk.valid());
+        match chunk.invalid() {
+            [] => {}
+            &[byte] if is_introducer(char::from(byte)) => all.push(char::from(byte)),
+            _ => all.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    all
+}
+
+/// The beginning of a text as [`decode`] gives it, at least `len` bytes if there are so many and they hold no more
+/// control functions than most do.
+pub(super) fn plain_head(text: &[u8], len: usize) -> Cow<'_, str> {
+    let head = &text[..text.len().min(len)];
+    match std::str::from_utf8(head) {
+        Ok(plain) if !plain.contains(is_introducer) => Cow::Borrowed(plain),
+        _ => decode(&text[..text.len().min(2 * len)]),
+    }
 }
 
 /// The range of the line that holds the byte `at`, its newline included. A newline belongs to the line it
@@ -74,6 +112,17 @@ fn line_around(chunk: &[u8], at: usize) -> Range<usize> {
     let start = memrchr(b'\n', &chunk[..at]).map_or(0, |newline| newline + 1);
     let end = memchr(b'\n', &chunk[at..]).map_or(chunk.len(), |newline| at + newline + 1);
     start..end
+}
+
+/// Lines without the ends behind the last that is not blank. One line alone loses no more than its own end.
+fn without_ends(lines: &[u8]) -> &[u8] {
+    let mut text = without_end(lines);
+    while let Some(above) = memrchr(b'\n', text)
+        && text[above + 1..].trim_ascii().is_empty()
+    {
+        text = without_end(&text[..=above]);
+    }
+    text
 }
 
 /// A line without its newline and one carriage return before it.
@@ -115,6 +164,7 @@ mod tests {
             format: Format::Plain,
             multiline: Multiline::Off,
             max_line,
+            ..Settings::default()
         })
     }
 
@@ -182,7 +232,8 @@ mod tests {
                 range: 0..0,
                 text: b"",
                 cut: false,
-                nuls: 0
+                nuls: 0,
+                rest: false
             }
         );
     }
@@ -236,6 +287,11 @@ mod tests {
     fn decoding_shows_invalid_bytes_and_keeps_the_rest() {
         assert_eq!(decode("한국".as_bytes()), "한국");
         assert_eq!(decode(b"a\xFFb"), "a\u{FFFD}b");
+        assert_eq!(decode("\u{1b}[31m한\u{1b}[0m".as_bytes()), "한");
+        assert_eq!(
+            decode(b"\x9B31mred\x9B0m \x9D0;title\x9C\xED\x95 \x90half \x93quoted\x94"),
+            "red \u{FFFD} \u{FFFD}half \u{FFFD}quoted\u{FFFD}"
+        );
     }
 
     /// Bytes of which newlines, carriage returns, NULs and pieces of characters are a fair part.

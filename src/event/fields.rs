@@ -3,12 +3,30 @@
 //! They are read only once somebody asks, of one event at a time. Whatever cannot be read has no fields; the text
 //! itself is never changed by this.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use super::Format;
+use super::time::{self, Reference};
+use super::{Format, Place, level};
+use crate::model::{Level, Timestamp};
 
 /// Where programs put what people read, the first that is there.
 const MESSAGES: [&str; 4] = ["msg", "message", "log", "event"];
+
+/// Where programs put their level, besides `level`.
+const LEVELS: [&str; 7] = [
+    "severity",
+    "lvl",
+    "levelname",
+    "loglevel",
+    "log_level",
+    "log.level",
+    "@l",
+];
+
+/// Where programs put the time.
+const TIMES: [&str; 7] = ["time", "timestamp", "@timestamp", "ts", "datetime", "@t", "date"];
 
 /// A field's name has at most so many dots; behind them no field is looked for.
 const DEPTH: usize = 16;
@@ -16,29 +34,41 @@ const DEPTH: usize = 16;
 /// The fields of one event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fields {
+    /// What the place of the file says.
+    place: Arc<Place>,
     /// What a container runtime says about the text.
     around: Map<String, Value>,
     /// What the text says itself.
     inside: Map<String, Value>,
     /// A pair in a sentence is a field, but no message that could stand for the sentence.
     has_message: bool,
+    /// What stands before the message in the text.
+    level: Option<Level>,
 }
 
 impl Fields {
     /// The fields of a text in a log of this format; of a wrapped one, as the program wrote it.
     pub fn of(format: Format, text: &[u8]) -> Self {
-        // A container holds programs of all kinds.
-        let braced = format.is_wrapped() && text.trim_ascii_start().starts_with(b"{");
-        let inside = match format {
-            Format::Plain => Map::new(),
-            Format::Json => object(text),
-            _ if braced => object(text),
-            Format::Logfmt | Format::Docker | Format::Cri => pairs(text),
+        let mixed = matches!(format, Format::Auto | Format::Docker | Format::Cri);
+        // Programs of all kinds stand behind these formats.
+        let kind = if mixed { kind(text) } else { Some(format) };
+        let inside = match (kind, format) {
+            (_, Format::Plain) => Map::new(),
+            (Some(Format::Json), _) => object(text),
+            _ => pairs(text).0,
+        };
+        // In an object every word is a value, and none of them a level of its own.
+        let level = if kind == Some(Format::Json) {
+            None
+        } else {
+            level::of(text)
         };
         Self {
+            place: Arc::default(),
             around: Map::new(),
             inside,
-            has_message: braced || !format.is_wrapped(),
+            has_message: kind.is_some(),
+            level,
         }
     }
 
@@ -47,14 +77,37 @@ impl Fields {
         Self { around, ..self }
     }
 
+    /// The same with what the place of the file says.
+    #[must_use]
+    pub fn at(self, place: Arc<Place>) -> Self {
+        Self { place, ..self }
+    }
+
     /// The value of a field as text. Its name is the way to it, with dots between the steps; what is no text, number
     /// or truth value is as JSON writes it.
     pub fn get(&self, name: &str) -> Option<String> {
-        let value = find(&self.around, name, DEPTH).or_else(|| find(&self.inside, name, DEPTH))?;
-        Some(match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        })
+        let maps = [self.place.fields(), &self.around, &self.inside];
+        let value = maps.into_iter().find_map(|map| find(map, name, DEPTH));
+        match value {
+            Some(value) => Some(text_of(value)),
+            None if name == "level" => self.level(),
+            None => None,
+        }
+    }
+
+    /// The level where no field has that very name: what another well-known one says, else the text.
+    fn level(&self) -> Option<String> {
+        let mut others = LEVELS.iter().filter_map(|name| find(&self.inside, name, DEPTH));
+        let other = others.next().map(text_of);
+        other.or_else(|| self.level.map(|level| level.as_str().to_owned()))
+    }
+
+    /// When the record says that it was written: in a field of its own, in its text, or as the container runtime says.
+    pub fn time(&self, text: &[u8], reference: Reference<'_>) -> Option<Timestamp> {
+        let of_field = |map, name: &&str| time::of_value(&text_of(find(map, name, 1)?), reference);
+        let own = TIMES.iter().find_map(|name| of_field(&self.inside, name));
+        own.or_else(|| time::of_text(super::plain_head(text, time::HEAD).as_bytes(), reference))
+            .or_else(|| of_field(&self.around, &"time"))
     }
 
     /// What people are shown instead of the whole text.
@@ -67,6 +120,14 @@ impl Fields {
             .filter_map(|name| self.inside.get(*name)?.as_str());
         let mut texts = texts.filter(|text| !text.trim().is_empty());
         texts.next()
+    }
+}
+
+/// A value as people write it.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -92,11 +153,28 @@ pub(super) fn object(text: &[u8]) -> Map<String, Value> {
     serde_json::from_slice(text).unwrap_or_default()
 }
 
-/// `key=value` and `key="quoted \"value\""`; words that are no pair are left out.
-fn pairs(text: &[u8]) -> Map<String, Value> {
+/// Whether a line is an object of JSON, or nothing but pairs of logfmt.
+pub(super) fn kind(line: &[u8]) -> Option<Format> {
+    let line = line.trim_ascii();
+    if line.starts_with(b"{") {
+        let object = line.ends_with(b"}") && !object(line).is_empty();
+        return object.then_some(Format::Json);
+    }
+    // A sentence is told by its first word.
+    let key = line
+        .split(|byte| byte.is_ascii_whitespace() || *byte == b'=')
+        .next()?;
+    line.get(key.len()).filter(|byte| **byte == b'=')?;
+    let (pairs, others) = pairs(line);
+    (pairs.len() > 1 && others == 0).then_some(Format::Logfmt)
+}
+
+/// `key=value` and `key="quoted \"value\""`, and how many words are no such pair.
+fn pairs(text: &[u8]) -> (Map<String, Value>, usize) {
     let text = String::from_utf8_lossy(text);
     let mut rest = &*text;
     let mut pairs = Map::new();
+    let mut others = 0;
     loop {
         rest = rest.trim_start();
         let end = rest
@@ -104,8 +182,9 @@ fn pairs(text: &[u8]) -> Map<String, Value> {
             .unwrap_or(rest.len());
         let (key, behind) = rest.split_at(end);
         let Some(value) = behind.strip_prefix('=') else {
+            others += usize::from(!key.is_empty());
             if behind.is_empty() {
-                return pairs;
+                return (pairs, others);
             }
             rest = behind;
             continue;

@@ -4,15 +4,22 @@ use std::borrow::Cow;
 
 use memchr::memrchr;
 
+use super::multiline::End;
 use super::wrapped::{self, Scratch};
-use super::{Event, Events, Fields, Format};
+use super::{Event, Events, Fields, Format, Multiline};
+use crate::model::Manner;
 
 /// The plain lines of one chunk: the chunk itself, or what it was decoded to.
 #[derive(Clone, Copy, Debug)]
 pub struct Lines<'c> {
     events: &'c Events,
     chunk: &'c [u8],
+    /// Where the chunk begins in its file.
+    offset: u64,
+    manner: Manner,
     bytes: &'c [u8],
+    /// What a line of the chunk is.
+    format: Format,
     /// Where they came from, if they are not the chunk itself.
     scratch: Option<&'c Scratch>,
 }
@@ -27,24 +34,34 @@ pub struct Placed<'c> {
 }
 
 impl Events {
-    /// The plain lines of a chunk. `scratch` is overwritten where they have to be decoded.
-    pub fn lines<'c>(&'c self, chunk: &'c [u8], scratch: &'c mut Scratch) -> Lines<'c> {
-        let format = self.settings.format;
-        if !format.is_wrapped() {
-            return Lines {
-                events: self,
-                chunk,
-                bytes: chunk,
-                scratch: None,
-            };
-        }
-        scratch.fill(format, chunk, self.settings.longest());
-        let scratch: &Scratch = scratch;
-        Lines {
+    /// The plain lines of a chunk that begins with an event, `offset` bytes into a file of this manner. `scratch` is
+    /// overwritten where they have to be decoded.
+    pub fn lines<'c>(
+        &'c self,
+        chunk: &'c [u8],
+        offset: u64,
+        manner: Manner,
+        scratch: &'c mut Scratch,
+    ) -> Lines<'c> {
+        let decoder = self.settings.decoder(manner);
+        let lines = Lines {
             events: self,
             chunk,
+            offset,
+            manner,
+            bytes: chunk,
+            format: decoder.format,
+            scratch: None,
+        };
+        if decoder.is_idle() {
+            return lines;
+        }
+        scratch.fill(&decoder, self.settings.joints(manner, offset), chunk);
+        let scratch: &Scratch = scratch;
+        Lines {
             bytes: scratch.bytes(),
             scratch: Some(scratch),
+            ..lines
         }
     }
 }
@@ -55,20 +72,52 @@ impl<'c> Lines<'c> {
         self.bytes
     }
 
-    /// The event that holds the byte `at` of [`Lines::bytes`]; the chunk begins `offset` bytes into its file.
-    pub fn around(&self, at: usize, offset: u64) -> Placed<'c> {
-        let event = self.events.around(self.bytes, at, offset);
-        let next = event.range.end;
-        let event = match self.scratch {
-            Some(scratch) => scratch.at_origin(event),
-            None => event,
+    /// The event that holds the byte `at` of [`Lines::bytes`]. `from` is the [`Placed::next`] of the event before, 0
+    /// for the first.
+    pub fn around(&self, from: usize, at: usize) -> Placed<'c> {
+        let Some(scratch) = self.scratch else {
+            return self.undecoded(from, at);
         };
-        Placed { event, next }
+        let Some((range, rest)) = scratch.event_around(at) else {
+            let event = self.events.around(self.bytes, at, self.offset);
+            let next = event.range.end;
+            return Placed {
+                event: scratch.at_origin(event),
+                next,
+            };
+        };
+        let next = range.end;
+        let event = self.events.event(self.bytes, range, self.offset);
+        let event = scratch.at_origin(event);
+        Placed {
+            event: Event { rest, ..event },
+            next,
+        }
+    }
+
+    fn undecoded(&self, from: usize, at: usize) -> Placed<'c> {
+        let settings = &self.events.settings;
+        if settings.multiline == Multiline::Off {
+            let event = self.events.around(self.bytes, at, self.offset);
+            let next = event.range.end;
+            return Placed { event, next };
+        }
+        let borders = settings.borders(self.manner, self.bytes, self.offset);
+        let at = at.min(self.bytes.len().saturating_sub(1));
+        let (range, end) = borders.around(from, at);
+        let rest = borders.is_rest(&range);
+        let event = self.events.event(self.bytes, range, self.offset);
+        let next = event.range.end;
+        let cut = event.cut || end == End::Full;
+        Placed {
+            event: Event { cut, rest, ..event },
+            next,
+        }
     }
 
     /// What an event says field by field.
     pub fn fields(&self, event: &Event<'_>) -> Fields {
-        let format = self.events.settings.format;
+        let format = self.format;
         let fields = Fields::of(format, event.text);
         if !format.is_wrapped() {
             return fields;
@@ -82,6 +131,10 @@ impl<'c> Lines<'c> {
 /// The text and the fields of a single line of a log, for lines that somebody shows us: a whole line of a file,
 /// or where a line would wrap the text, the text alone.
 pub fn sample(format: Format, line: &[u8]) -> (Cow<'_, [u8]>, Fields) {
+    let format = match format {
+        Format::Auto => wrapped::recognise(line).unwrap_or(format),
+        _ => format,
+    };
     let text = wrapped::unwrap(format, line).unwrap_or(Cow::Borrowed(line));
     let fields = Fields::of(format, &text).wrapped(wrapped::about(format, line));
     (text, fields)

@@ -10,24 +10,41 @@
 //!
 //! Formats that wrap lines (docker, CRI) are decoded first: [`Events::lines`] makes a scratch chunk of plain
 //! lines, with a table of where each came from. The scan runs over these, and [`Lines::around`] turns places in
-//! them into places in the chunk. A program's line may come in several pieces; [`Format::whole`] tells `tail`
-//! up to where nothing is open, and `tail` holds the rest back.
+//! them into places in the chunk. A program's line may come in several pieces; `Settings`, as
+//! [`Joints`](crate::model::Joints), tells `tail` up to where nothing is open, and `tail` holds the rest back.
+//!
+//! What a file is, where rules.toml leaves that open, its path and its first lines tell ([`recognise`]); `tail` asks
+//! for it through [`Joints`](crate::model::Joints) and carries the answer, a [`Manner`](crate::model::Manner), along.
+//! Lines in other encodings than UTF-8 are decoded like wrapped ones.
 //!
 //! In JSON and logfmt the line is the text; what it says field by field ([`Fields`]) is read only of events that
 //! somebody asks about.
 //!
-//! The door that is open: *multi-line*. A variant of [`Multiline`] says whether a line begins an event; it is used
-//! by [`Events::around`] to widen its range in both directions, and by [`Format::whole`]. Callers already go on
-//! from where an event ends and hand the whole text to the rules.
+//! An event may have several lines: `multiline` says how they are put together.
 
 mod around;
+mod cri;
+mod docker;
+mod encoding;
 mod fields;
+mod level;
 mod lines;
+mod multiline;
+mod place;
+mod recognise;
 mod settings;
+mod time;
 mod wrapped;
 
+pub(in crate::event) use around::plain_head;
 pub use around::{Event, Events, decode};
+pub use encoding::Encoding;
 pub use fields::Fields;
 pub use lines::{Lines, Placed, sample};
-pub use settings::{Format, Multiline, Settings, Whole};
+pub use multiline::{Language, LinePattern, Multiline};
+pub use place::Place;
+pub use settings::Settings;
+pub use time::Reference;
 pub use wrapped::Scratch;
+
+pub use crate::model::Format;

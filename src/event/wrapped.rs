@@ -1,5 +1,5 @@
-//! Formats that wrap what a program wrote into lines of their own, and break its long lines into pieces: the
-//! json-file driver of Docker, and CRI.
+//! Lines that have to be decoded before they are searched: those of container runtimes, which wrap what a program
+//! wrote into lines of their own and break its long lines into pieces, and those in other encodings than UTF-8.
 //!
 //! An entry that does not end its program's line is continued by the next entry of the same stream; stdout and
 //! stderr never mix. The lines that came out of a chunk are kept as a scratch chunk of plain lines, with a table
@@ -13,11 +13,13 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
-use serde::Deserialize;
+use memchr::memchr_iter;
 use serde_json::{Map, Value};
 
-use super::{Event, Format, fields};
+use super::encoding::Encoding;
+use super::multiline::{self, Decoded, Gather, Slot};
+use super::{Event, Format, cri, docker, fields};
+use crate::model::{Habit, LineEnd};
 
 /// The plain lines of one chunk. Made once and used for every chunk, so that lines cost no allocation of
 /// their own.
@@ -26,6 +28,8 @@ pub struct Scratch {
     /// The texts, each with a newline.
     bytes: Vec<u8>,
     origins: Vec<Origin>,
+    /// Each stretch is one event, whatever lines it has.
+    gathered: bool,
 }
 
 /// Where a stretch of scratch bytes came from.
@@ -37,26 +41,47 @@ struct Origin {
     raw: Range<usize>,
     /// The event was ended although it goes on.
     cut: bool,
+    /// The event can only be the rest of another one.
+    rest: bool,
+}
+
+/// How lines of a file become plain lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Decoder {
+    /// What a line is.
+    pub(super) format: Format,
+    /// How lines end.
+    pub(super) line_end: LineEnd,
+    /// How letters are written.
+    pub(super) encoding: Encoding,
 }
 
 /// Who wrote an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stream {
+pub(super) enum Stream {
     Stdout,
     Stderr,
-    /// One that no container runtime of today knows.
-    Other,
 }
 
-const STREAMS: usize = 3;
+const STREAMS: usize = 2;
 
 /// What one line of a file holds.
-struct Entry<'l> {
-    stream: Stream,
+#[derive(Debug)]
+pub(super) struct Entry<'l> {
+    pub(super) stream: Stream,
     /// As the program wrote it; a newline at its end is none of it.
-    text: Cow<'l, [u8]>,
+    pub(super) text: Text<'l>,
     /// The program's line goes on in the next entry of its stream.
-    open: bool,
+    pub(super) open: bool,
+}
+
+/// A text that may still have to be decoded.
+#[derive(Debug)]
+pub(super) enum Text<'l> {
+    /// As it stands.
+    Plain(Cow<'l, [u8]>),
+    /// The inside of a JSON string.
+    Escaped(&'l [u8]),
 }
 
 /// An event that is not whole yet.
@@ -66,6 +91,32 @@ struct Open {
     text: Vec<u8>,
 }
 
+/// Gets every entry that is whole: its stream, its bytes, its text, and whether it was cut.
+type Tell<'t> = dyn FnMut(Slot, Range<usize>, &Text<'_>, bool) + 't;
+
+impl Decoder {
+    /// Whether lines are searched as they stand.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.format.is_wrapped() && self.line_end == LineEnd::Byte && self.encoding.is_utf8()
+    }
+
+    /// The line in UTF-8; Docker's always is.
+    fn decode<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
+        if self.format == Format::Docker {
+            return Cow::Borrowed(line);
+        }
+        self.encoding.decode(line)
+    }
+
+    /// The line without its newline.
+    fn strip<'l>(&self, line: &'l [u8]) -> &'l [u8] {
+        match self.line_end.last(line) {
+            Some(end) => &line[..end - self.line_end.width()],
+            None => line,
+        }
+    }
+}
+
 impl Scratch {
     /// The lines that the rules are shown.
     pub(super) fn bytes(&self) -> &[u8] {
@@ -73,18 +124,76 @@ impl Scratch {
     }
 
     /// Decodes a chunk. What is still open at its end is an event as it stands.
-    pub(super) fn fill(&mut self, format: Format, chunk: &[u8], longest: usize) {
+    pub(super) fn fill(&mut self, decoder: &Decoder, joints: Decoded<'_>, chunk: &[u8]) {
         self.bytes.clear();
         self.origins.clear();
-        let mut tell = |raw: Range<usize>, text: &[u8], cut: bool| self.push(raw, text, cut);
-        walk(format, chunk, longest, &mut tell).end(false, &mut tell);
+        self.gathered = !joints.joiner.is_off();
+        if self.gathered {
+            return self.gather(decoder, joints, chunk);
+        }
+        let mut tell = |_, raw: Range<usize>, text: &Text<'_>, cut: bool| {
+            text.push_to(&mut self.bytes);
+            self.bytes.push(b'\n');
+            let end = self.bytes.len();
+            self.origins.push(Origin {
+                end,
+                raw,
+                cut,
+                rest: false,
+            });
+        };
+        walk(decoder, chunk, joints.longest, &mut tell).end(false, &mut tell);
     }
 
-    fn push(&mut self, raw: Range<usize>, text: &[u8], cut: bool) {
-        self.bytes.extend_from_slice(text);
-        self.bytes.push(b'\n');
-        let end = self.bytes.len();
-        self.origins.push(Origin { end, raw, cut });
+    /// Puts the lines of events together, and the events into the order in which they begin.
+    fn gather(&mut self, decoder: &Decoder, joints: Decoded<'_>, chunk: &[u8]) {
+        let mut gather = Gather::new(joints);
+        let mut told = |record: &multiline::Record| {
+            self.bytes.extend_from_slice(&record.text);
+            self.origins.push(Origin {
+                end: self.bytes.len(),
+                raw: record.raw.clone(),
+                cut: record.cut,
+                rest: record.rest,
+            });
+        };
+        let mut line = Vec::new();
+        let mut tell = |slot, raw: Range<usize>, text: &Text<'_>, cut: bool| {
+            line.clear();
+            text.push_to(&mut line);
+            gather.take(slot, &raw, &line, cut, &mut told);
+        };
+        walk(decoder, chunk, joints.longest, &mut tell).end(false, &mut tell);
+        gather.end(&mut told);
+        if !self.origins.is_sorted_by_key(|origin| origin.raw.start) {
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut begin = 0;
+        let mut events: Vec<_> = std::mem::take(&mut self.origins)
+            .into_iter()
+            .map(|origin| (std::mem::replace(&mut begin, origin.end), origin))
+            .collect();
+        events.sort_by_key(|(_, origin)| origin.raw.start);
+        let bytes = std::mem::take(&mut self.bytes);
+        for (begin, origin) in events {
+            self.bytes.extend_from_slice(&bytes[begin..origin.end]);
+            self.origins.push(Origin {
+                end: self.bytes.len(),
+                ..origin
+            });
+        }
+    }
+
+    /// The bytes of the event that holds the byte `at`, and whether it can only be the rest of another one. None
+    /// where each line is an event.
+    pub(super) fn event_around(&self, at: usize) -> Option<(Range<usize>, bool)> {
+        let place = self.origins.partition_point(|origin| origin.end <= at);
+        let origin = self.origins.get(place).filter(|_| self.gathered)?;
+        let begin = place.checked_sub(1).map_or(0, |before| self.origins[before].end);
+        Some((begin..origin.end, origin.rest))
     }
 
     /// The same event, with the place in the chunk that it came from. Where one entry holds several lines,
@@ -109,27 +218,71 @@ impl Scratch {
 
 /// How many bytes from the start of `lines`, which are whole lines, hold no event that goes on behind them.
 /// What is left is shorter than `longest`.
-pub(super) fn whole(format: Format, lines: &[u8], longest: usize) -> usize {
-    let open = walk(format, lines, longest, &mut |_, _, _| {});
-    open.since.unwrap_or(lines.len())
+pub(super) fn whole(decoder: &Decoder, joints: Decoded<'_>, lines: &[u8], upto: usize) -> usize {
+    let off = joints.joiner.is_off();
+    if off && !decoder.format.is_wrapped() {
+        return upto;
+    }
+    let mut gather = Gather::new(joints);
+    let mut spans = Vec::new();
+    let mut line = Vec::new();
+    let open = walk(decoder, lines, joints.longest, &mut |slot, raw, text, cut| {
+        if off {
+            spans.push(raw);
+            return;
+        }
+        line.clear();
+        text.push_to(&mut line);
+        gather.take(slot, &raw, &line, cut, &mut |record| {
+            spans.push(record.raw.clone())
+        });
+    });
+    // What is open may have no end at all.
+    let since = open.since.into_iter().chain(gather.since());
+    spans.extend(since.map(|since| since..usize::MAX));
+    last_gap(&mut spans, upto)
 }
 
-/// Tells every event of a chunk that is whole, with its bytes, its text and whether it was cut. What remains
-/// is open.
-fn walk(
-    format: Format,
-    chunk: &[u8],
-    longest: usize,
-    tell: &mut impl FnMut(Range<usize>, &[u8], bool),
-) -> Opened {
+/// The last place at or before `upto` in which no span lies that begins before it and ends behind it. There is no
+/// byte outside the spans.
+fn last_gap(spans: &mut [Range<usize>], upto: usize) -> usize {
+    spans.sort_unstable_by_key(|span| span.start);
+    let (mut gap, mut reach) = (0, 0);
+    for span in spans {
+        if span.start >= reach && span.start <= upto {
+            gap = span.start;
+        }
+        reach = reach.max(span.end);
+    }
+    if reach <= upto { reach } else { gap }
+}
+
+/// Learns from the first bytes of a file. `full`: more of them will never be given.
+pub(super) fn habit(decoder: &Decoder, first: &[u8], full: bool) -> Option<Habit> {
+    let whole = decoder.line_end.last(first).unwrap_or_default();
+    let mut texts = Vec::new();
+    let mut tell = |_, raw: Range<usize>, text: &Text<'_>, _| {
+        let mut line = Vec::new();
+        text.push_to(&mut line);
+        texts.push((raw.end as u64, line));
+    };
+    walk(decoder, &first[..whole], usize::MAX, &mut tell);
+    let lines = texts.iter().map(|(end, line)| (*end, line.as_slice()));
+    multiline::learn(lines, full)
+}
+
+/// Tells every event of a chunk that is whole. What remains is open.
+fn walk(decoder: &Decoder, chunk: &[u8], longest: usize, tell: &mut Tell<'_>) -> Opened {
     let mut open = Opened::default();
     let mut start = 0;
-    for line in chunk.split_inclusive(|&byte| byte == b'\n') {
-        let range = start..start + line.len();
+    while start < chunk.len() {
+        let rest = &chunk[start..];
+        let len = decoder.line_end.first(rest).unwrap_or(rest.len());
+        let range = start..start + len;
         start = range.end;
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        match read(format, line) {
-            None => tell(range, line, false),
+        let line = decoder.decode(decoder.strip(&rest[..len]));
+        match read(decoder.format, &line) {
+            None => tell(Slot::Text, range, &Text::Plain(line), false),
             Some(entry) => open.take(range, &entry, tell),
         }
         if open.since.is_some_and(|since| start - since >= longest) {
@@ -149,15 +302,10 @@ struct Opened {
 }
 
 impl Opened {
-    fn take(
-        &mut self,
-        range: Range<usize>,
-        entry: &Entry<'_>,
-        tell: &mut impl FnMut(Range<usize>, &[u8], bool),
-    ) {
+    fn take(&mut self, range: Range<usize>, entry: &Entry<'_>, tell: &mut Tell<'_>) {
         let slot = &mut self.events[entry.stream as usize];
         if slot.is_none() && !entry.open {
-            return tell(range, &entry.text, false);
+            return tell(entry.stream.into(), range, &entry.text, false);
         }
         self.since.get_or_insert(range.start);
         let event = slot.get_or_insert_with(|| Open {
@@ -165,12 +313,12 @@ impl Opened {
             end: range.end,
             text: Vec::new(),
         });
-        event.text.extend_from_slice(&entry.text);
+        entry.text.push_to(&mut event.text);
         event.end = range.end;
         if !entry.open
             && let Some(event) = slot.take()
         {
-            tell(event.start..event.end, &event.text, false);
+            event.tell(entry.stream.into(), false, tell);
         }
         if self.events.iter().all(Option::is_none) {
             self.since = None;
@@ -178,10 +326,33 @@ impl Opened {
     }
 
     /// All events end here.
-    fn end(&mut self, cut: bool, tell: &mut impl FnMut(Range<usize>, &[u8], bool)) {
+    fn end(&mut self, cut: bool, tell: &mut Tell<'_>) {
         self.since = None;
-        for event in self.events.iter_mut().filter_map(Option::take) {
-            tell(event.start..event.end, &event.text, cut);
+        for (slot, event) in [Slot::Stdout, Slot::Stderr].into_iter().zip(&mut self.events) {
+            if let Some(event) = event.take() {
+                event.tell(slot, cut, tell);
+            }
+        }
+    }
+}
+
+impl Open {
+    fn tell(self, slot: Slot, cut: bool, tell: &mut Tell<'_>) {
+        tell(
+            slot,
+            self.start..self.end,
+            &Text::Plain(Cow::Owned(self.text)),
+            cut,
+        );
+    }
+}
+
+impl Text<'_> {
+    /// Appends the text.
+    pub(super) fn push_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Plain(text) => out.extend_from_slice(text),
+            Self::Escaped(text) => docker::unescape(text, out),
         }
     }
 }
@@ -189,36 +360,17 @@ impl Opened {
 /// What a line holds; none if it is not of this format, and then it is text as it stands.
 fn read(format: Format, line: &[u8]) -> Option<Entry<'_>> {
     match format {
-        Format::Plain | Format::Json | Format::Logfmt => None,
-        Format::Docker => docker(line),
-        Format::Cri => cri(line),
+        Format::Auto | Format::Plain | Format::Json | Format::Logfmt => None,
+        Format::Docker => docker::read(line),
+        Format::Cri => cri::read(line),
     }
 }
 
-/// A line of the json-file driver.
-#[derive(Deserialize)]
-struct DockerLine<'l> {
-    #[serde(borrow)]
-    log: Cow<'l, str>,
-    #[serde(borrow, default)]
-    stream: Cow<'l, str>,
-}
-
-fn docker(line: &[u8]) -> Option<Entry<'_>> {
-    let DockerLine { log, stream } = serde_json::from_slice(line).ok()?;
-    let open = !log.ends_with('\n');
-    let text = match log {
-        Cow::Borrowed(log) => Cow::Borrowed(log.as_bytes()),
-        Cow::Owned(mut log) => {
-            log.truncate(log.len() - usize::from(!open));
-            Cow::Owned(log.into_bytes())
-        }
-    };
-    Some(Entry {
-        stream: Stream::of(stream.as_bytes()),
-        text,
-        open,
-    })
+/// The runtime that wrote a line, if one did.
+pub(super) fn recognise(line: &[u8]) -> Option<Format> {
+    [Format::Docker, Format::Cri]
+        .into_iter()
+        .find(|format| read(*format, line).is_some())
 }
 
 /// What a line says about the text that it wraps.
@@ -231,45 +383,39 @@ pub(super) fn about(format: Format, line: &[u8]) -> Map<String, Value> {
         object.remove("log");
         return object;
     }
-    let mut words = line.splitn(3, |&byte| byte == b' ');
-    let named = ["time", "stream"].into_iter().zip(words.by_ref());
     let text = |bytes| Value::String(String::from_utf8_lossy(bytes).into_owned());
-    named.map(|(name, word)| (name.to_owned(), text(word))).collect()
+    cri::words(line)
+        .map(|(time, stream)| [("time", time), ("stream", stream)])
+        .into_iter()
+        .flatten()
+        .map(|(name, word)| (name.to_owned(), text(word)))
+        .collect()
 }
 
 /// The text in a line, if that is a line of this format.
 pub(super) fn unwrap(format: Format, line: &[u8]) -> Option<Cow<'_, [u8]>> {
-    read(format, line).map(|entry| entry.text)
+    let entry = read(format, line)?;
+    let mut text = Vec::new();
+    entry.text.push_to(&mut text);
+    Some(Cow::Owned(text))
 }
 
-/// `TIME STREAM FLAGS TEXT`. Of the flags, which colons separate, the first says whether the line goes on.
-fn cri(line: &[u8]) -> Option<Entry<'_>> {
-    let (time, rest) = word(line)?;
-    let (stream, rest) = word(rest)?;
-    // An empty text may lack the space before it.
-    let (flags, text) = word(rest).unwrap_or((rest, &[]));
-    let stream = Stream::of(stream);
-    let flag = flags.split(|&byte| byte == b':').next()?;
-    let fits = time.first()?.is_ascii_digit() && stream != Stream::Other && matches!(flag, b"P" | b"F");
-    fits.then_some(Entry {
-        stream,
-        text: Cow::Borrowed(text),
-        open: flag == b"P",
-    })
-}
-
-/// What stands before the first space, and behind it.
-fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let space = memchr(b' ', text)?;
-    Some((&text[..space], &text[space + 1..]))
+impl From<Stream> for Slot {
+    fn from(stream: Stream) -> Self {
+        match stream {
+            Stream::Stdout => Self::Stdout,
+            Stream::Stderr => Self::Stderr,
+        }
+    }
 }
 
 impl Stream {
-    fn of(name: &[u8]) -> Self {
+    /// The stream with this name, if a container runtime of today knows it.
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
         match name {
-            b"stdout" => Self::Stdout,
-            b"stderr" => Self::Stderr,
-            _ => Self::Other,
+            b"stdout" => Some(Self::Stdout),
+            b"stderr" => Some(Self::Stderr),
+            _ => None,
         }
     }
 }
@@ -281,7 +427,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::multiline::Joiner;
     use crate::event::{Events, Multiline, Settings};
+    use crate::model::Manner;
 
     /// Text, bytes in the file, and whether it was cut.
     type Got = (String, Range<usize>, bool);
@@ -291,16 +439,33 @@ mod tests {
             format,
             multiline: Multiline::Off,
             max_line,
+            ..Settings::default()
         })
+    }
+
+    /// Each line is an event.
+    fn joints(longest: usize) -> Decoded<'static> {
+        Decoded {
+            joiner: Joiner::new(&Multiline::Off, Habit::default()),
+            offset: 0,
+            longest,
+        }
+    }
+
+    fn decoder(format: Format) -> Decoder {
+        Decoder {
+            format,
+            ..Decoder::default()
+        }
     }
 
     /// All events of a chunk that stands `base` bytes into its file.
     fn all(events: &Events, chunk: &[u8], base: usize, got: &mut Vec<Got>) {
         let mut scratch = Scratch::default();
-        let lines = events.lines(chunk, &mut scratch);
+        let lines = events.lines(chunk, base as u64, Manner::default(), &mut scratch);
         let mut at = 0;
         while at < lines.bytes().len() {
-            let event = lines.around(at, base as u64);
+            let event = lines.around(at, at);
             at = event.next;
             let event = event.event;
             let range = base + event.range.start..base + event.range.end;
@@ -378,12 +543,17 @@ mod tests {
         let lines = piece.repeat(5);
         let longest = piece.len() * 2;
         assert_eq!(
-            whole(Format::Cri, lines.as_bytes(), longest),
+            whole(
+                &decoder(Format::Cri),
+                joints(longest),
+                lines.as_bytes(),
+                lines.len()
+            ),
             piece.len() * 4,
             "the fifth waits"
         );
         let mut scratch = Scratch::default();
-        scratch.fill(Format::Cri, lines.as_bytes(), longest);
+        scratch.fill(&decoder(Format::Cri), joints(longest), lines.as_bytes());
         assert_eq!(scratch.origins.iter().filter(|origin| origin.cut).count(), 2);
         assert_eq!(memchr_iter(b'\n', scratch.bytes()).count(), 3);
     }
@@ -424,15 +594,15 @@ mod tests {
             let walk = |splits: &[usize]| {
                 let (mut got, mut at) = (Vec::new(), 0);
                 for &end in splits {
-                    let done = at + whole(format, &bytes[at..end], longest);
+                    let done = at + whole(&decoder(format), joints(longest), &bytes[at..end], end - at);
                     let mut scratch = Scratch::default();
-                    scratch.fill(format, &bytes[at..done], longest);
+                    scratch.fill(&decoder(format), joints(longest), &bytes[at..done]);
                     let lines = scratch.bytes.split_inclusive(|&byte| byte == b'\n');
                     let mut start = 0;
                     for line in lines {
                         let range = start..start + line.len();
                         start = range.end;
-                        let event = scratch.at_origin(Event { range, text: line, cut: false, nuls: 0 });
+                        let event = scratch.at_origin(Event { range, text: line, cut: false, nuls: 0, rest: false });
                         let range = at + event.range.start..at + event.range.end;
                         got.push((line.to_vec(), range, event.cut));
                     }

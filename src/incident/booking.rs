@@ -157,7 +157,7 @@ impl Booking<'_> {
             (settled.len() as u64).min(covered)
         };
         delivery.settled += covered;
-        delivery.dropped -= self.attempt.dropped;
+        forget_dropped(delivery, self.attempt.dropped);
         let columns = self.rows.columns_mut(&account);
         columns.shown += shown;
         columns.counted += covered - shown;
@@ -201,6 +201,10 @@ impl Booking<'_> {
         }
         delivery.pause = Some(Timer::start(now, every));
         delivery.form = Form::default();
+        // The silent replacement of a lost message tells of no rise.
+        if self.attempt.kind.is_new_message() && !(delivery.replaces && delivery.told_severity.is_some()) {
+            delivery.told_severity = Some(self.attempt.severity);
+        }
         if self.attempt.kind.is_new_message() {
             delivery.repeat = false;
             delivery.unsure = 0;
@@ -217,8 +221,7 @@ impl Booking<'_> {
             }
             AttemptKind::Reply => {
                 delivery.follow_ups += 1;
-                let doubled = every.saturating_mul(2u32.saturating_pow(delivery.follow_ups));
-                delivery.ring_pause = Some(Timer::start(now, doubled.min(RING_PAUSE.max(every))));
+                delivery.ring_pause = Some(Timer::start(now, ring_pause(every, delivery.follow_ups)));
             }
             AttemptKind::Remind => delivery.remind = remind,
             AttemptKind::Resolved => delivery.resolve_told = true,
@@ -265,7 +268,7 @@ impl Booking<'_> {
         }
         let failed = self.attempt.upto.saturating_sub(delivery.settled);
         delivery.settled += failed;
-        delivery.dropped -= self.attempt.dropped;
+        forget_dropped(delivery, self.attempt.dropped);
         delivery.form = Form::default();
         delivery.pause = Some(Timer::start(self.now.moment, self.rule.every));
         if self.attempt.kind.is_new_message() {
@@ -313,6 +316,18 @@ impl Booking<'_> {
     fn finish(&mut self) {
         finish(self.rows, self.key);
     }
+}
+
+/// The pause after so many follow-up rings.
+pub(super) fn ring_pause(every: Duration, follow_ups: u32) -> Duration {
+    let doubled = every.saturating_mul(2u32.saturating_pow(follow_ups));
+    doubled.min(RING_PAUSE.max(every))
+}
+
+/// A text counted so many lost lines. While it was under way rules.toml may have changed what counts as lost, but
+/// never more than is pending.
+fn forget_dropped(delivery: &mut Delivery, told: u64) {
+    delivery.dropped = delivery.dropped.saturating_sub(told).min(delivery.pending());
 }
 
 /// The live message is gone; the next delivery makes a silent one in its place.

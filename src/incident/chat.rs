@@ -5,9 +5,12 @@
 
 use std::time::Duration;
 
-use crate::model::{ChatName, ChatTarget, DeliveryKey, Now, Outcome, Parked, Refusal, RefusalKind, Timer};
+use crate::model::{
+    ChatName, ChatTarget, DeliveryKey, Now, Outcome, Parked, Refusal, RefusalKind, Slowed, Timer,
+};
 
 use super::booking;
+use super::incidents::Incidents;
 use super::rows::Rows;
 
 /// A parked chat is tried again this often.
@@ -95,6 +98,16 @@ fn close_the_bot_on_a_second_flood(rows: &mut Rows, chat: &ChatName, gate: Timer
     }
 }
 
+impl Incidents {
+    /// Remembers how far a chat's rate is from whole, for the limiter of the next start. Before the outcome that halved
+    /// it is booked, so that both are in one commit; without a change there is nothing to remember.
+    pub fn slow_down(&mut self, chat: &ChatName, slowed: Option<Slowed>) {
+        if slowed.is_some() {
+            self.rows.chat_mut(chat).slowed = slowed;
+        }
+    }
+}
+
 /// Takes up where rules.toml says that a chat is. What was learned of another place under this name is
 /// forgotten.
 pub(super) fn locate(rows: &mut Rows, chat: &ChatName, target: &ChatTarget) {
@@ -114,6 +127,7 @@ pub(super) fn locate(rows: &mut Rows, chat: &ChatName, target: &ChatTarget) {
     if !about_it {
         (row.gate, row.flooded, row.parked, row.topic_gone) = (None, false, None, false);
         row.requests.clear();
+        row.slowed = None;
         lose_messages(rows, chat);
     }
 }

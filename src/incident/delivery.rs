@@ -5,10 +5,10 @@
 
 use crate::model::{
     AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, ChatName, Delivery, DeliveryKey,
-    Form, Incident, KeptLine, NoticeKey, Now, Rendered, Text, Timestamp,
+    Ended, Form, Incident, KeptLine, NoticeKey, Now, Phase, Rendered, Text, Timestamp,
 };
 
-use super::policy::{SendReason, new_shapes};
+use super::policy::{SendReason, new_shapes, rises};
 use super::rows::Rows;
 use super::settings::{Ring, RuleSettings};
 use super::{chat, fold, limit};
@@ -88,6 +88,8 @@ pub(super) struct Decided {
     pub(super) reason: SendReason,
     /// The attempt cannot be stored: a crash would forget it, so a new message says that it may repeat.
     pub(super) unwritten: bool,
+    /// The chat left rules.toml.
+    pub(super) left: bool,
 }
 
 /// Renders a snapshot of what is owed and books the attempt.
@@ -105,6 +107,8 @@ pub(super) fn begin(
         chat: key.chat.clone(),
     };
     let incident = rows.incident(key.incident)?;
+    let farewell = decided.left.then(|| farewell(incident)).flatten();
+    let incident = farewell.as_ref().unwrap_or(incident);
     let delivery = rows.delivery(key)?;
     let (held, carried, folds) = tells_of(rows, rule, &account, delivery, decided.kind, now);
     let mut card = card(
@@ -128,7 +132,7 @@ pub(super) fn begin(
     };
     let upto = match decided.kind {
         AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Resolved => delivery.settled,
-        _ if rule.ring == Ring::All => delivery.settled + lines + dropped,
+        _ if rule.ring == Ring::All => (delivery.settled + lines + dropped).min(delivery.applied),
         _ => delivery.applied,
     };
     let settled = delivery.settled;
@@ -136,6 +140,7 @@ pub(super) fn begin(
         id: AttemptId::draw(draw),
         kind: decided.kind,
         sounds,
+        severity: incident.severity,
         upto,
         shown: rendered
             .covers
@@ -158,6 +163,22 @@ pub(super) fn begin(
     }
     chat::requested(rows, &key.chat, now);
     Some(order)
+}
+
+/// What a chat that left is told of an incident that ended because of that: for it the rule is removed.
+fn farewell(incident: &Incident) -> Option<Incident> {
+    let Phase::Over {
+        at,
+        ended: Ended::RuleChanged,
+    } = incident.phase
+    else {
+        return None;
+    };
+    let ended = Ended::RuleRemoved;
+    Some(Incident {
+        phase: Phase::Over { at, ended },
+        ..incident.clone()
+    })
 }
 
 fn order(rows: &Rows, delivery: &Delivery, attempt: &Attempt, decided: Decided, text: Text) -> Option<Order> {
@@ -251,6 +272,9 @@ fn card<'a>(
             lines(delivery.opening_lines.iter().collect(), before, dropped)
         }
         AttemptKind::Open | AttemptKind::Batch | AttemptKind::Edit | AttemptKind::End => CardKind::Live,
+        AttemptKind::Reply if rises(incident, delivery) => {
+            CardKind::Raised(new_shapes(incident, delivery).collect())
+        }
         AttemptKind::Reply => CardKind::FollowUp(new_shapes(incident, delivery).collect()),
         AttemptKind::Remind => CardKind::Reminder { at: now },
         AttemptKind::Resolved => CardKind::Resolved,

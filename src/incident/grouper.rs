@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     AccountKey, By, ChatName, Delivery, DeliveryKey, Ended, Form, Found, Incident, IncidentId, KEPT_BYTES,
-    KEPT_LINES, KEPT_SHAPES, KeptLine, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
+    KEPT_LINES, KEPT_SHAPES, KeptLine, Logged, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
 };
 
 use super::booking;
@@ -186,6 +186,7 @@ fn begin(rule: &RuleSettings, by: By, found: &Found, now: Now, draw: &mut fastra
         quiet: Timer::start(now.moment, rule.quiet),
         first: found.first,
         last: found.last,
+        logged: None,
         total: 0,
         shapes: Vec::new(),
         other: 0,
@@ -211,6 +212,7 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         pause: None,
         ring_pause: None,
         follow_ups: 0,
+        told_severity: None,
         remind: None,
         attempt: None,
         repeat: false,
@@ -232,6 +234,7 @@ fn absorb(incident: &mut Incident, found: &Found, ring: Ring, now: Now) {
     let before = incident.total;
     incident.total += found.count;
     incident.last = incident.last.max(found.last);
+    incident.logged = Logged::of_both(incident.logged, found.logged);
     incident.saved = now;
     absorb_shapes(incident, found, before);
     for line in &found.lines {

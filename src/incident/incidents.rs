@@ -1,6 +1,6 @@
 //! The door of the room.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ pub struct Incidents {
     pub(super) rows: Rows,
     pub(super) grouper: Grouper,
     /// All chats, in the order of rules.toml.
-    chats: Vec<ChatName>,
+    pub(super) chats: Vec<ChatName>,
     /// Those that are told notices.
-    noticed: Vec<ChatName>,
-    silent: BTreeMap<ChatName, SilentHours>,
-    draw: fastrand::Rng,
+    pub(super) noticed: Vec<ChatName>,
+    pub(super) silent: BTreeMap<ChatName, SilentHours>,
+    pub(super) draw: fastrand::Rng,
 }
 
 /// What a chat is owed now.
@@ -96,23 +96,17 @@ impl Incidents {
     pub fn restore(settings: &Settings, state: &State, now: Now, draw: fastrand::Rng) -> Self {
         let rows = Rows::restore(state, now);
         let grouper = Grouper::restore(&rows);
-        let rules = settings
-            .rules
-            .iter()
-            .map(|rule| (rule.name.clone(), Arc::new(rule.clone())))
-            .collect();
         let mut incidents = Self {
-            rules,
+            rules: BTreeMap::new(),
             rows,
             grouper,
-            chats: settings.chats.clone(),
-            noticed: settings.notices.clone(),
-            silent: settings.silent.clone(),
+            chats: Vec::new(),
+            noticed: Vec::new(),
+            silent: BTreeMap::new(),
             draw,
         };
-        incidents.take_over(&settings.chats, now);
-        let known: BTreeSet<&ChatName> = incidents.chats.iter().collect();
-        notices::take_over(&mut incidents.rows, &known);
+        incidents.adopt(settings);
+        incidents.take_over(now);
         incidents
     }
 
@@ -149,6 +143,7 @@ impl Incidents {
     /// Lets time pass: `wait` and `quiet` run out.
     pub fn tick(&mut self, now: Now) {
         let moment = now.moment;
+        self.fail_what_removed_accounts_owe(moment);
         self.forget_removed_accounts(moment);
         self.forget_below();
         self.expire_windows(moment);
@@ -194,7 +189,8 @@ impl Incidents {
         };
         let windows = self.rows.all_waiting().flat_map(|window| &window.found);
         let leaves = windows.map(|(timer, _)| timer.due);
-        self.rows.incidents().filter_map(next).chain(leaves).min()
+        let incidents = self.rows.incidents().filter_map(next);
+        incidents.chain(leaves).chain(self.next_failure()).min()
     }
 
     /// What `chat` is owed now.
@@ -242,6 +238,7 @@ impl Incidents {
                     sounds,
                     reason,
                     unwritten,
+                    left: !self.chats.contains(chat),
                 };
                 let render = &mut |card: &Card<'_>| render.incident(card);
                 delivery::begin(&mut self.rows, &rule, &key, decided, now, &mut self.draw, render)
@@ -383,6 +380,8 @@ impl Incidents {
             }
             Some(Decision::Hold(..)) => delivery.pending() > 0 && !self.refuses(&delivery.key.chat, now),
         };
+        // Nobody goes to a chat that left rules.toml before the start.
+        let waits = |delivery: &&Delivery| self.chats.contains(&delivery.key.chat) && waits(delivery);
         // No pass waits for what it has to say about itself: a kind that was told pauses for longer than a pass lasts, and
         // a Telegram that is away hears of it the next time.
         let told = |hold: HoldReason, until: Option<Moment>| {
@@ -408,9 +407,10 @@ impl Incidents {
                 Some(Decision::Send { .. } | Decision::Hold(HoldReason::InFlight, _))
             )
         };
+        let healthy = |chat: &ChatName| self.chats.contains(chat) && !self.is_parked(chat);
         self.rows
             .all_deliveries()
-            .any(|delivery| due(delivery) && !self.is_parked(&delivery.key.chat))
+            .any(|delivery| due(delivery) && healthy(&delivery.key.chat))
             || self.rows.all_notices().any(|row| {
                 let due = matches!(
                     notices::decide(row, now.moment),

@@ -5,7 +5,8 @@
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
 //! is owed, `delivery` begins requests, `booking` settles their outcomes, `chat` hears what they say of the chat,
 //! `letter` is what somebody sends by hand, `notices` what the program says about itself, `fold` sums up what
-//! has to wait, `removed` forgets accounts, `threshold` lets found events wait for `at_least`, `takeover` mends what a start finds, and `rows` remembers which rows
+//! has to wait, `removed` forgets accounts, `threshold` lets found events wait for `at_least`, `takeover` mends what a start finds and what another
+//! rules.toml changes (`fit` its queues and timers), and `rows` remembers which rows
 //! the next commit must write.
 //!
 //! The trap: a count that moves without its row being marked as changed is lost by the next crash. So rows
@@ -14,6 +15,7 @@
 mod booking;
 mod chat;
 mod delivery;
+mod fit;
 mod fold;
 mod grouper;
 mod incidents;

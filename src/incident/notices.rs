@@ -25,6 +25,8 @@ pub(super) const GATHER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_mins(10);
 /// Whoever starts it wants to hear that it did; a crash loop is told of once a minute.
 const PAUSE_OF_STARTS: Duration = Duration::from_mins(1);
+/// Whoever edits rules.toml waits to hear whether it was taken, and mends it at once if not.
+const PAUSE_OF_RULES: Duration = Duration::from_secs(15);
 
 /// Takes a notice for each of these chats.
 pub(super) fn add(rows: &mut Rows, chats: &[ChatName], notice: &Notice, now: Now) {
@@ -58,6 +60,7 @@ fn keep(row: &mut NoticeRow, notice: &Notice, now: Now) {
     if let Notice::Started {
         fresh,
         set_aside,
+        rolled_back,
         earlier: before,
         ..
     } = &mut notice
@@ -67,12 +70,14 @@ fn keep(row: &mut NoticeRow, notice: &Notice, now: Now) {
             if let Notice::Started {
                 fresh: was_fresh,
                 set_aside: was_set_aside,
+                rolled_back: was_rolled_back,
                 earlier: runs,
                 ..
             } = old
             {
                 *fresh = (*fresh).or(*was_fresh);
                 *set_aside += was_set_aside;
+                *rolled_back |= was_rolled_back;
                 *before += runs + 1;
             }
         }
@@ -185,24 +190,28 @@ fn told(row: &mut NoticeRow, attempt: NoticeAttempt, now: Now) {
     (row.repeat, row.form) = (false, Form::default());
     let pause = match row.key.kind {
         NoticeKind::Started => PAUSE_OF_STARTS,
+        NoticeKind::Rules => PAUSE_OF_RULES,
         _ => PAUSE,
     };
     row.pause = Some(Timer::start(now.moment, pause));
     row.owed_since = (!row.waiting.is_empty()).then_some(now.moment);
 }
 
-/// After a start: an attempt may have arrived, and chats that are gone are owed none.
-pub(super) fn take_over(rows: &mut Rows, chats: &BTreeSet<&ChatName>) {
-    let keys: Vec<(NoticeKey, bool)> = rows
-        .all_notices()
-        .map(|row| (row.key.clone(), row.attempt.is_some()))
-        .collect();
-    for (key, tried) in keys {
-        if !chats.contains(&key.chat) {
-            rows.remove_notice(&key);
-        } else if tried {
-            let row = rows.notice_mut(&key);
-            (row.attempt, row.repeat) = (None, true);
-        }
+/// After a start: an attempt may have arrived.
+pub(super) fn settle_attempts_found(rows: &mut Rows) {
+    let tried = rows.all_notices().filter(|row| row.attempt.is_some());
+    let tried: Vec<NoticeKey> = tried.map(|row| row.key.clone()).collect();
+    for key in tried {
+        let row = rows.notice_mut(&key);
+        (row.attempt, row.repeat) = (None, true);
+    }
+}
+
+/// Chats that are gone are owed none.
+pub(super) fn forget_others(rows: &mut Rows, chats: &BTreeSet<&ChatName>) {
+    let others = rows.all_notices().filter(|row| !chats.contains(&row.key.chat));
+    let others: Vec<NoticeKey> = others.map(|row| row.key.clone()).collect();
+    for key in others {
+        rows.remove_notice(&key);
     }
 }

@@ -35,6 +35,8 @@ pub enum SendReason {
     Opening,
     /// A shape that no message showed yet.
     NewShape,
+    /// Its rule is more severe than the chat was told.
+    Severity,
     /// It still goes on, and the rule wants that to be said.
     Reminder,
     /// `ring = "all"`, and lines are queued.
@@ -160,13 +162,17 @@ impl View<'_> {
         if self.rule.ring == Ring::All && self.queued {
             return self.sooner(self.batch());
         }
-        let rings = self.rings_for_a_new_shape();
+        let rises = self.rises() && self.limited_until().is_none();
+        let rings = rises || self.rings_for_a_new_shape();
         let reminds = self.reminder() == Reminder::Due;
         if (self.delivery.pending() == 0 || self.rule.ring == Ring::All) && !rings && !reminds {
             return self.sooner(self.next_ring_or_nothing());
         }
         if let Some(hold) = self.pause() {
             return hold;
+        }
+        if rises {
+            return self.ring(AttemptKind::Reply, SendReason::Severity);
         }
         if rings {
             return self.ring(AttemptKind::Reply, SendReason::NewShape);
@@ -189,7 +195,7 @@ impl View<'_> {
     }
 
     fn ring(&self, kind: AttemptKind, reason: SendReason) -> Decision {
-        let severity = self.rule.severity;
+        let severity = self.incident.severity;
         let critical = severity == Severity::Critical;
         let sounds = severity.sounds() && (critical || !self.silent);
         let class = if critical {
@@ -221,6 +227,12 @@ impl View<'_> {
         self.has_new_shape() && self.limited_until().is_none() && self.ring_pause().is_none()
     }
 
+    /// A rise in severity is a ring that waits for `every` and for a place of the limit, and not for the pause of
+    /// follow-up rings.
+    fn rises(&self) -> bool {
+        self.rule.ring == Ring::New && rises(self.incident, self.delivery)
+    }
+
     fn has_new_shape(&self) -> bool {
         self.rule.ring == Ring::New && self.new_shapes().next().is_some()
     }
@@ -249,9 +261,9 @@ impl View<'_> {
         }
     }
 
-    /// Nothing is pending; a new shape may still be waiting for its pause or its place.
+    /// Nothing is pending; a new shape may still be waiting for its pause or its place, a rise for its place.
     fn next_ring_or_nothing(&self) -> Decision {
-        if !self.has_new_shape() {
+        if !self.has_new_shape() && !self.rises() {
             return NOTHING;
         }
         match (self.limited_until(), self.ring_pause()) {
@@ -259,6 +271,13 @@ impl View<'_> {
             (None, until) => Decision::Hold(HoldReason::Pause, until),
         }
     }
+}
+
+/// Whether an incident is more severe than the chat was told.
+pub(super) fn rises(incident: &Incident, delivery: &Delivery) -> bool {
+    delivery
+        .told_severity
+        .is_some_and(|told| incident.severity > told)
 }
 
 /// The shapes that no confirmed message of this incident showed in this chat.

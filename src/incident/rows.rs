@@ -228,6 +228,12 @@ impl Rows {
         self.deliveries.get(chat).into_iter().flat_map(BTreeMap::values)
     }
 
+    /// The chats that have deliveries.
+    pub(super) fn chats_told(&self) -> impl Iterator<Item = &ChatName> {
+        let told = self.deliveries.iter().filter(|(_, own)| !own.is_empty());
+        told.map(|(chat, _)| chat)
+    }
+
     pub(super) fn all_deliveries(&self) -> impl Iterator<Item = &Delivery> {
         self.deliveries.values().flat_map(BTreeMap::values)
     }
@@ -409,6 +415,10 @@ impl Rows {
     /// How many windows a rule has.
     pub(super) fn windows(&self, rule: &RuleName) -> usize {
         self.waiting.get(rule).map_or(0, BTreeMap::len)
+    }
+
+    pub(super) fn waiting(&self, key: &WaitingKey) -> Option<&Waiting> {
+        self.waiting.get(&key.rule)?.get(&key.by)
     }
 
     /// Whether there is a window already.

@@ -1,31 +1,66 @@
-//! Taking up what a store holds. Between two starts rules.toml may have changed, an attempt may have arrived,
-//! and a damaged row may have been set aside; after this every row has the rows it belongs to.
+//! Taking up what a store holds, and what another rules.toml makes of what is there. Between two starts an attempt
+//! may have arrived, and a damaged row may have been set aside; rules.toml may have changed then, or while the program
+//! runs. After this every row has the rows it belongs to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::model::{AccountKey, ChatName, DeliveryKey, Ended, IncidentId, Now, Timer};
+use crate::model::{AccountKey, ChatName, ChatTarget, DeliveryKey, Ended, Incident, IncidentId, Now};
 
-use super::booking;
 use super::incidents::Incidents;
-use super::settings::Ring;
+use super::settings::Settings;
+use super::{booking, chat, notices};
 
 impl Incidents {
-    /// Mends the restored rows, step by step. The order matters: an incident is compared with its rule's chats
-    /// only after the chats that are gone were taken from it.
-    pub(super) fn take_over(&mut self, chats: &[ChatName], now: Now) {
-        self.settle_attempts_found(now);
-        self.fit_queues_to_rules();
-        self.fit_reminders_to_rules(now);
-        self.fail_deliveries_of_nothing();
-        self.end_incidents_of_removed_rules(now);
-        self.fail_what_removed_chats_were_owed(chats);
-        self.end_incidents_that_reach_other_chats(now);
-        self.forget_what_is_told();
-        self.mark_removed_accounts(now);
-        self.fit_windows_to_rules();
+    /// Takes other settings while running, and where the chats are by them. All that was found under the old ones is
+    /// applied before. What can go on goes on under the new ones, with the time that has passed; requests under way
+    /// are booked when their outcomes come.
+    pub fn reconfigure<'a>(
+        &mut self,
+        settings: &Settings,
+        chats: impl IntoIterator<Item = (&'a ChatName, &'a ChatTarget)>,
+        now: Now,
+    ) {
+        self.tick(now);
+        self.adopt(settings);
+        self.fit_to_rules(now);
+        for (chat, target) in chats {
+            chat::locate(&mut self.rows, chat, target);
+        }
     }
 
-    fn keys(&self) -> Vec<DeliveryKey> {
+    /// Knows these settings from now on.
+    pub(super) fn adopt(&mut self, settings: &Settings) {
+        let rules = settings.rules.iter();
+        self.rules = rules
+            .map(|rule| (rule.name.clone(), Arc::new(rule.clone())))
+            .collect::<BTreeMap<_, _>>();
+        self.chats.clone_from(&settings.chats);
+        self.noticed.clone_from(&settings.notices);
+        self.silent.clone_from(&settings.silent);
+    }
+
+    /// Mends the restored rows, step by step.
+    pub(super) fn take_over(&mut self, now: Now) {
+        self.settle_attempts_found(now);
+        notices::settle_attempts_found(&mut self.rows);
+        self.fail_deliveries_of_nothing();
+        self.fit_to_rules(now);
+    }
+
+    /// Makes of the rows what they are under the rules of now.
+    fn fit_to_rules(&mut self, now: Now) {
+        self.fit_queues();
+        self.fit_timers(now);
+        self.end_incidents_of_other_rules(now);
+        self.forget_what_is_told();
+        self.mark_removed_accounts(now);
+        self.fit_windows(now);
+        let known: BTreeSet<&ChatName> = self.chats.iter().collect();
+        notices::forget_others(&mut self.rows, &known);
+    }
+
+    pub(super) fn keys(&self) -> Vec<DeliveryKey> {
         self.rows
             .all_deliveries()
             .map(|delivery| delivery.key.clone())
@@ -42,45 +77,6 @@ impl Incidents {
         }
     }
 
-    /// A rule that forwards no longer has no queue; one that forwards now has lost the lines so far.
-    fn fit_queues_to_rules(&mut self) {
-        for key in self.keys() {
-            let Some(delivery) = self.rows.delivery(&key) else {
-                continue;
-            };
-            let forwards = self.rule(&delivery.rule).ring == Ring::All;
-            let dropped = if forwards {
-                delivery
-                    .pending()
-                    .saturating_sub(self.rows.queue(&key).count() as u64)
-            } else {
-                0
-            };
-            let changed = dropped != delivery.dropped;
-            while !forwards && self.rows.pop_line(&key).is_some() {}
-            if changed && let Some(delivery) = self.rows.delivery_mut(&key) {
-                delivery.dropped = dropped;
-            }
-        }
-    }
-
-    /// Reminders go on at the pace that rules.toml says now.
-    fn fit_reminders_to_rules(&mut self, now: Now) {
-        for key in self.keys() {
-            let Some(delivery) = self.rows.delivery(&key) else {
-                continue;
-            };
-            let wanted = self.rule(&delivery.rule).remind;
-            let told = delivery.message_id.is_some() || delivery.replaces;
-            if !told || delivery.remind.map(|timer| timer.length) == wanted {
-                continue;
-            }
-            if let Some(delivery) = self.rows.delivery_mut(&key) {
-                delivery.remind = wanted.map(|remind| Timer::start(now.moment, remind));
-            }
-        }
-    }
-
     /// The incident's row was set aside: nobody can say any more what happened.
     fn fail_deliveries_of_nothing(&mut self) {
         for key in self.keys() {
@@ -90,57 +86,38 @@ impl Incidents {
         }
     }
 
-    fn end_incidents_of_removed_rules(&mut self, now: Now) {
-        let removed = self.rows.incidents().filter(|incident| !incident.is_over());
-        let removed = removed.filter(|incident| !self.rules.contains_key(&incident.rule));
-        let removed: Vec<IncidentId> = removed.map(|incident| incident.id).collect();
-        for id in removed {
-            self.grouper.end(&mut self.rows, id, Ended::RuleRemoved, now);
-        }
-    }
-
-    fn fail_what_removed_chats_were_owed(&mut self, chats: &[ChatName]) {
-        for key in self.keys() {
-            if !chats.contains(&key.chat) {
-                self.fail(&key);
-            }
-        }
-        let gone = self
-            .rows
-            .accounts()
-            .filter(|row| !chats.contains(&row.key.chat) && row.folded() > 0);
-        let gone: Vec<AccountKey> = gone.map(|row| row.key.clone()).collect();
-        for account in gone {
-            let row = self.rows.account_mut(&account);
-            row.account.failed += row.folded();
-            (row.fold, row.fold_next) = (None, None);
-        }
-    }
-
-    /// An open incident must reach exactly its rule's chats, or its further matches would reach nobody new, or
-    /// nobody at all. It ends; the next match opens one that does.
-    fn end_incidents_that_reach_other_chats(&mut self, now: Now) {
-        let open: Vec<IncidentId> = self.rows.incidents().map(|incident| incident.id).collect();
-        for id in open {
+    /// An incident that its rule could not have opened, or would tell others of, ends; the next match opens one that
+    /// is as rules.toml says. Otherwise its further matches would reach nobody new, or nobody at all.
+    fn end_incidents_of_other_rules(&mut self, now: Now) {
+        let all: Vec<IncidentId> = self.rows.incidents().map(|incident| incident.id).collect();
+        for id in all {
             let Some(incident) = self.rows.incident(id) else {
                 continue;
             };
-            let rule = self.rule(&incident.rule);
-            let wanted: BTreeSet<&ChatName> = rule.chats.iter().collect();
-            let reached: BTreeSet<&ChatName> = self
-                .rows
-                .deliveries_of(id)
-                .map(|delivery| &delivery.key.chat)
-                .collect();
+            let why = self.why_it_ends(incident);
+            let reached = self.rows.deliveries_of(id).next().is_some();
             // A rule that no chat shows has incidents that reach nobody.
-            let orphan = reached.is_empty() && (incident.is_over() || !wanted.is_empty());
-            if wanted != reached && !incident.is_over() {
-                self.grouper.end(&mut self.rows, id, Ended::Quiet, now);
+            let orphan = !reached && (incident.is_over() || why.is_some());
+            if let Some(why) = why.filter(|_| !incident.is_over()) {
+                self.grouper.end(&mut self.rows, id, why, now);
             }
             if orphan {
                 self.rows.remove_incident(id);
             }
         }
+    }
+
+    /// Why an incident cannot go on under the rules of now; absent if it can.
+    fn why_it_ends(&self, incident: &Incident) -> Option<Ended> {
+        let Some(rule) = self.rules.get(&incident.rule) else {
+            return Some(Ended::RuleRemoved);
+        };
+        let told = self.rows.deliveries_of(incident.id);
+        let told: BTreeSet<&ChatName> = told.map(|delivery| &delivery.key.chat).collect();
+        let wanted: BTreeSet<&ChatName> = rule.chats.iter().collect();
+        let names = incident.by.0.iter().map(|(name, _)| name);
+        let same = told == wanted && names.eq(&rule.by);
+        (!same).then_some(Ended::RuleChanged)
     }
 
     fn forget_what_is_told(&mut self) {

@@ -9,7 +9,7 @@ use crate::model::{By, Found, KEPT_BYTES, Moment, Now, RuleName, Timer, Waiting,
 use super::grouper::{Grouper, OPEN_INCIDENTS};
 use super::incidents::Incidents;
 use super::rows::Rows;
-use super::settings::RuleSettings;
+use super::settings::{AtLeast, RuleSettings};
 
 /// What the incidents hear of a row of found events: it, with all that waited for it; or nothing yet.
 pub(super) fn take(
@@ -91,16 +91,50 @@ impl Incidents {
         }
     }
 
-    /// At a start: what waited for a threshold that is gone from rules.toml is below.
-    pub(super) fn fit_windows_to_rules(&mut self) {
-        let stays = |rule: &RuleName| self.rules.get(rule).is_some_and(|rule| rule.at_least.is_some());
-        let gone = self.rows.all_waiting().filter(|window| !stays(&window.key.rule));
-        let gone: Vec<WaitingKey> = gone.map(|window| window.key.clone()).collect();
-        for key in gone {
-            let window = self.rows.waiting_mut(&key);
-            let left = window.count();
-            window.found.clear();
-            self.leave_below(&key, left);
+    /// Windows under the rules of now: they have the lengths of now, one that is full by now opens, and what waited
+    /// for a threshold that is gone, or with `by` values that can no longer be made, is below.
+    pub(super) fn fit_windows(&mut self, now: Now) {
+        let keys: Vec<WaitingKey> = self.rows.all_waiting().map(|window| window.key.clone()).collect();
+        for key in keys {
+            let rule = self.rules.get(&key.rule).cloned();
+            let at_least = rule.as_ref().and_then(|rule| rule.at_least);
+            let names = |rule: &RuleSettings| key.by.0.iter().map(|(name, _)| name).eq(&rule.by);
+            match (rule, at_least) {
+                (Some(rule), Some(at_least)) if names(&rule) => self.fit_window(&key, &rule, at_least, now),
+                _ => {
+                    let window = self.rows.waiting_mut(&key);
+                    let left = window.count();
+                    window.found.clear();
+                    self.leave_below(&key, left);
+                }
+            }
+        }
+        self.expire_windows(now.moment);
+    }
+
+    fn fit_window(&mut self, key: &WaitingKey, rule: &RuleSettings, at_least: AtLeast, now: Now) {
+        let Some(window) = self.rows.waiting(key) else {
+            return;
+        };
+        if window
+            .found
+            .iter()
+            .any(|(timer, _)| timer.length != at_least.within)
+        {
+            for (timer, _) in &mut self.rows.waiting_mut(key).found {
+                *timer = timer.relength(at_least.within, now.moment);
+            }
+            self.expire_windows(now.moment);
+        }
+        let full = |window: &Waiting| window.count() >= at_least.count;
+        if !self.rows.waiting(key).is_some_and(full) {
+            return;
+        }
+        let opening = std::mem::take(&mut self.rows.waiting_mut(key).found);
+        self.rows.remove_waiting(key);
+        for (_, found) in opening {
+            self.grouper
+                .found(&mut self.rows, rule, &found, now, &mut self.draw);
         }
     }
 

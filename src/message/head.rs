@@ -18,6 +18,8 @@ const VALUE: usize = 140;
 const PATH: usize = 100;
 /// So many `by` values are shown.
 const VALUES: usize = 6;
+/// Times closer than this, in milliseconds, are the same to a reader.
+const SAME_TIME: u64 = 60_000;
 /// The list of an incident's files ends at this many, so there may be more.
 const MOST_FILES: usize = 8;
 
@@ -62,6 +64,20 @@ impl<'a> Head<'a> {
         }
         out.say("\n")
             .say(&self.clock.span(self.incident.first, self.incident.last));
+        self.logged(out);
+    }
+
+    /// When the records say they were written, where that says something else: they were read late, or their clock is
+    /// another one.
+    fn logged(&self, out: &mut TextBuilder) {
+        let Some(logged) = self.incident.logged else {
+            return;
+        };
+        let differ = |one: Timestamp, other: Timestamp| one.0.abs_diff(other.0) > SAME_TIME;
+        if differ(logged.first, self.incident.first) || differ(logged.last, self.incident.last) {
+            let span = self.clock.span(logged.first, logged.last);
+            out.say(&format!("\nin the log {span}"));
+        }
     }
 
     /// How long it has gone on at that time, and how many.
@@ -122,6 +138,7 @@ impl<'a> Head<'a> {
             Ended::Quiet => over,
             Ended::Resolved { .. } => format!("resolved: {over}"),
             Ended::RuleRemoved => format!("rule removed: {over}"),
+            Ended::RuleChanged => format!("rule changed: {over}"),
         }
     }
 
@@ -156,10 +173,10 @@ fn name(text: &str, most: usize) -> Clean {
 /// What the eye sees first.
 fn mark(incident: &Incident) -> &'static str {
     match (&incident.phase, incident.severity) {
-        // Nobody knows whether it is over: only the rule is gone.
+        // Nobody knows whether it is over: only the rule is gone, or another one.
         (
             Phase::Over {
-                ended: Ended::RuleRemoved,
+                ended: Ended::RuleRemoved | Ended::RuleChanged,
                 ..
             },
             _,

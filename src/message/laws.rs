@@ -14,8 +14,9 @@ use super::tests::{at, card, incident, line, shape};
 use super::words::matches;
 use super::{Settings, notices, render};
 use crate::model::{
-    By, Card, CardKind, Carried, ChatName, Ended, EntityKind, Gap, GapKind, Incident, KeptLine, LogName,
-    Notice, NoticeCard, Phase, Rendered, RuleName, Severity, Text, Timestamp,
+    By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, Gap, GapKind, Hindsight,
+    Incident, KeptLine, LogName, Names, Notice, NoticeCard, Phase, Rendered, RuleName, RulesProblem,
+    Severity, Text, Timestamp,
 };
 
 /// Text from outside. Its alphabet shares no character with our own words, so it is seen wherever it
@@ -33,6 +34,7 @@ fn phase() -> impl Strategy<Value = Phase> {
     let ended = prop_oneof![
         Just(Ended::Quiet),
         Just(Ended::RuleRemoved),
+        Just(Ended::RuleChanged),
         outside(6_000).prop_map(|line| Ended::Resolved { line })
     ];
     prop_oneof![
@@ -75,7 +77,7 @@ prop_compose! {
     }
 }
 
-/// The five kinds of card about an incident.
+/// The six kinds of card about an incident.
 fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
     let lines = || incident.lines.iter().collect();
     let mut kinds = vec![
@@ -89,6 +91,8 @@ fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
                 .map(|shape| shape.id)
                 .collect(),
         ),
+        CardKind::Raised(incident.shapes.iter().take(1).map(|shape| shape.id).collect()),
+        CardKind::Raised(Vec::new()),
         CardKind::Resolved,
         CardKind::Lines {
             lines: lines(),
@@ -153,7 +157,7 @@ fn blocks(text: &Text) -> usize {
 
 /// Our own words use these characters only; none of them makes a link, mention, tag or command.
 fn is_ours(c: char) -> bool {
-    c.is_ascii_alphanumeric() || " \n,.:;-–…()✅⚪🚨🔴🟡🔵⚠ℹ".contains(c)
+    c.is_ascii_alphanumeric() || " \n,.:;-+~–…()✅⚪🚨🔴🟡🔵⚠ℹ".contains(c)
 }
 
 fn first(text: &str, characters: usize) -> String {
@@ -200,7 +204,7 @@ fn check(rendered: &Rendered, card: &Card<'_>) {
         CardKind::Live => assert!(covers.shown.contains(&incident.lines.back().unwrap().nth)),
         CardKind::FollowUp(_) => assert!(!covers.shapes.is_empty()),
         CardKind::Lines { .. } => assert!(covers.lines > 0 && covers.shown.contains(&incident.lines[0].nth)),
-        CardKind::Reminder { .. } | CardKind::Resolved => {}
+        CardKind::Raised(_) | CardKind::Reminder { .. } | CardKind::Resolved => {}
     }
 }
 
@@ -229,6 +233,34 @@ proptest! {
     }
 }
 
+/// Everything changed.
+fn reloaded(one: &str, two: &str, count: u64) -> Notice {
+    let names = Names {
+        first: vec![one.to_owned(), two.to_owned()],
+        count: count.max(2),
+    };
+    let changed = Changed {
+        added: names.clone(),
+        changed: names.clone(),
+        removed: names.clone(),
+    };
+    let hindsight = Hindsight {
+        rule: two.to_owned(),
+        found: count,
+        of: u64::MAX,
+    };
+    Notice::Reloaded {
+        changes: Box::new(Changes {
+            rules: changed.clone(),
+            logs: changed.clone(),
+            chats: changed,
+            others: names.clone(),
+            restart: names,
+        }),
+        hindsight: vec![hindsight; 3],
+    }
+}
+
 fn notice() -> impl Strategy<Value = Notice> {
     let start = (any::<u64>(), any::<u64>(), any::<Option<u64>>(), any::<u64>());
     let start = start.prop_map(|(files, rules, fresh, set_aside)| Notice::Started {
@@ -236,6 +268,7 @@ fn notice() -> impl Strategy<Value = Notice> {
         rules,
         fresh,
         set_aside,
+        rolled_back: set_aside % 2 == 1,
         earlier: rules / 2,
     });
     let gap = (outside(300), any::<bool>(), any::<u64>());
@@ -279,6 +312,22 @@ fn notice() -> impl Strategy<Value = Notice> {
                 rule: RuleName::new(&two),
                 chat,
                 matches: number.unsigned_abs(),
+            },
+            reloaded(&one, &two, number.unsigned_abs()),
+            Notice::NotReloaded {
+                problem: Box::new(RulesProblem {
+                    path: one.clone(),
+                    line: Some(number.unsigned_abs()),
+                    column: Some(7),
+                    what: two.clone(),
+                    cure: one.clone(),
+                }),
+                more: number.unsigned_abs(),
+                at_start: number % 2 == 0,
+            },
+            Notice::StaleMount { path: two.clone() },
+            Notice::SingleMounts {
+                paths: vec![one, two].into_iter().collect(),
             },
         ]
     });

@@ -1,4 +1,4 @@
-//! The five kinds of message, each put together from its parts.
+//! The six kinds of message, each put together from its parts.
 //!
 //! Parts are written from the top, and each part gets the room that is left for it, so no message is ever
 //! too long. Two promises shape the order: the total stands in the head, before anything that grows; and
@@ -20,8 +20,8 @@ use crate::model::{
 /// So many files are named.
 const FILES: usize = 3;
 /// Room for the changing part of the head of a batch, at its longest: a mark that is wider, "may repeat",
-/// how it ended, two dates, one path, the numbers of the lines.
-const CHANGES: usize = 480;
+/// how it ended, four dates, one path, the numbers of the lines.
+const CHANGES: usize = 560;
 /// The smallest part of what is left that the newest line can have, in percent.
 const NEWEST_PERCENT: usize = 45;
 /// So much room is left for what the log said when Telegram refused all of it.
@@ -40,6 +40,7 @@ pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
     match &card.kind {
         CardKind::Live => page.live(card.incident),
         CardKind::FollowUp(shapes) => page.follow_up(card.incident, shapes),
+        CardKind::Raised(shapes) => page.raised(card.incident, shapes),
         CardKind::Reminder { at } => page.reminder(*at),
         CardKind::Resolved => page.resolved(card.incident),
         CardKind::Lines {
@@ -114,7 +115,16 @@ impl Page<'_> {
     }
 
     fn follow_up(&mut self, incident: &Incident, wanted: &[ShapeId]) {
-        self.head.names(&mut self.out, "new in ");
+        self.reply(incident, wanted, "new in ");
+    }
+
+    fn raised(&mut self, incident: &Incident, wanted: &[ShapeId]) {
+        self.reply(incident, wanted, &format!("now {}: ", incident.severity.as_str()));
+    }
+
+    /// A short reply that shows these shapes, if there are any.
+    fn reply(&mut self, incident: &Incident, wanted: &[ShapeId], lead: &str) {
+        self.head.names(&mut self.out, lead);
         self.head.state(&mut self.out);
         self.head.carried(&mut self.out);
         self.body_begins();

@@ -9,13 +9,19 @@ use super::layout::SHORT;
 use super::sanitise::Clean;
 use super::text::TextBuilder;
 use super::words::{counted, matches, thousands};
-use crate::model::{Gap, GapKind, Notice, NoticeCard, Text};
+use crate::model::{
+    Changed, Changes, Gap, GapKind, Hindsight, Names, Notice, NoticeCard, RulesProblem, Text,
+};
 
 /// Most UTF-16 units of a name or a path, and of a reason.
 const NAME: usize = 100;
 const WHY: usize = 100;
+/// Most UTF-16 units of a name that stands among others.
+const LISTED: usize = 24;
+/// A list of what changed is not begun anew where less room than this is left of [`LONGEST`].
+const LISTING: usize = 3 * LISTED;
 /// Every notice is shorter than this; where there is less room, the rest is counted.
-const LONGEST: usize = 400;
+const LONGEST: usize = 500;
 /// What was noticed longer ago than this says when.
 const LATE: Duration = Duration::from_mins(1);
 
@@ -89,8 +95,13 @@ impl Page {
                 rules,
                 fresh,
                 set_aside,
+                rolled_back,
                 earlier,
-            } => self.started(*files, *rules, *fresh, *set_aside, *earlier),
+            } => {
+                self.started(*files, *rules);
+                self.lost(*fresh, *set_aside, *rolled_back);
+                self.earlier(*earlier);
+            }
             Notice::Unreadable { path, why } => self.named("cannot read ", path).why(why),
             Notice::Readable { path } => {
                 self.named("reads ", path).out.say(" again");
@@ -136,14 +147,136 @@ impl Page {
                     .out
                     .say(&format!("; {} counted as failed", matches(*count)));
             }
+            Notice::Reloaded { changes, hindsight } => self.reloaded(changes, hindsight),
+            Notice::NotReloaded {
+                problem,
+                more,
+                at_start,
+            } => self.not_reloaded(problem, *more, *at_start),
+            Notice::StaleMount { path } => {
+                self.named("", path).out.say(
+                    " is mounted as a single file and was replaced outside: what is written there is not seen here. \
+                     Mount its folder instead, and restart",
+                );
+            }
+            Notice::SingleMounts { paths } => {
+                self.names("mounted as single files: ", paths).out.say(
+                    ". When they are rotated outside, that is not seen here: mount their folder instead, and restart",
+                );
+            }
         }
     }
 
-    fn started(&mut self, files: u64, rules: u64, fresh: Option<u64>, set_aside: u64, earlier: u64) {
+    /// What changed first, then what could not change, then what it would have found.
+    fn reloaded(&mut self, changes: &Changes, hindsight: &[Hindsight]) {
+        self.out.say("rules reloaded");
+        let start = self.out.units();
+        let mut more = 0;
+        let Changes {
+            rules,
+            logs,
+            chats,
+            others,
+            restart,
+        } = changes;
+        let tables = [
+            ("rule", "rules", rules),
+            ("log", "logs", logs),
+            ("chat", "chats", chats),
+        ];
+        let mut separator = ": ";
+        for (one, many, table) in tables {
+            let Changed {
+                added,
+                changed,
+                removed,
+            } = table;
+            for (sign, names) in [("+", added), ("~", changed), ("-", removed)] {
+                if names.count == 0 {
+                    continue;
+                }
+                if self.out.units() - start > LONGEST - 200 - LISTING {
+                    more = names.count.saturating_add(more);
+                    continue;
+                }
+                let what = counted(names.count, one, many);
+                self.names(&format!("{separator}{sign}{what} "), names);
+                separator = ", ";
+            }
+        }
+        if others.count > 0 {
+            self.names(&format!("{separator}~"), others);
+        }
+        if more > 0 {
+            self.out.say(&format!(", {} more, in the log", thousands(more)));
+        }
+        if restart.count > 0 {
+            self.names("; only after a restart: ", restart);
+        }
+        for Hindsight { rule, found, of } in hindsight {
+            if self.out.units() - start > LONGEST - LISTING {
+                return;
+            }
+            self.out
+                .say("; ")
+                .code(&fit::middle(&Clean::line(rule), LISTED).text)
+                .say(&format!(
+                    " would have matched {} of the last {}",
+                    thousands(*found),
+                    counted(*of, "line", "lines")
+                ));
+        }
+    }
+
+    fn not_reloaded(&mut self, problem: &RulesProblem, more: u64, at_start: bool) {
+        let RulesProblem {
+            path,
+            line,
+            column,
+            what,
+            cure,
+        } = problem;
+        let place = match (line, column) {
+            (Some(line), Some(column)) => format!(":{line}:{column}"),
+            _ => String::new(),
+        };
+        self.out.say(if at_start {
+            "rules broken, started with their last good copy: "
+        } else {
+            "rules broken, those in force stay: "
+        });
+        self.out
+            .code(&fit::middle(&Clean::line(&format!("{path}{place}")), WHY - 20).text);
+        self.why(what);
+        self.out
+            .say("; ")
+            .code(&fit::middle(&Clean::line(cure), WHY).text);
+        if more > 0 {
+            let more = counted(more, "more problem", "more problems");
+            self.out.say(&format!("; {more}"));
+        }
+    }
+
+    /// A few names, and how many more there are.
+    fn names(&mut self, words: &str, names: &Names) -> &mut Self {
+        let listed = Clean::line(&names.first.join(", "));
+        self.out.say(words).code(&fit::middle(&listed, LISTING).text);
+        let more = names.count.saturating_sub(names.first.len() as u64);
+        if more > 0 {
+            self.out.say(&format!(" and {} more", thousands(more)));
+        }
+        self
+    }
+
+    fn started(&mut self, files: u64, rules: u64) {
         let files = counted(files, "file", "files");
         let rules = counted(rules, "rule", "rules");
         self.out.say("started on ").code(&self.host);
         self.out.say(&format!(", following {files}, {rules}"));
+    }
+
+    /// What of the state the run did not find.
+    fn lost(&mut self, fresh: Option<u64>, set_aside: u64, rolled_back: bool) {
         if set_aside > 0 {
             let pieces = counted(
                 set_aside,
@@ -151,6 +284,10 @@ impl Page {
                 "pieces of the state are damaged and were",
             );
             self.out.say(&format!("\n{pieces} set aside; the log says which"));
+        }
+        if rolled_back {
+            self.out
+                .say("\nthe state is older than it was left; what happened since may be told again");
         }
         if let Some(at_end) = fresh {
             self.out.say("\nno state found");
@@ -163,6 +300,9 @@ impl Page {
                 self.out.say("; ").say(&files);
             }
         }
+    }
+
+    fn earlier(&mut self, earlier: u64) {
         if earlier > 0 {
             let starts = counted(
                 earlier,
@@ -204,6 +344,6 @@ fn name(text: &str) -> Clean {
 fn is_trouble(notice: &Notice) -> bool {
     !matches!(
         notice,
-        Notice::Started { .. } | Notice::Readable { .. } | Notice::Returned { .. }
+        Notice::Started { .. } | Notice::Readable { .. } | Notice::Returned { .. } | Notice::Reloaded { .. }
     )
 }

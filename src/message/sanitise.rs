@@ -1,7 +1,8 @@
 //! Text from outside, made harmless and visible: what a reader sees is what the line holds.
 //!
 //! A log line may hold terminal codes, characters that turn the reading direction round, and characters
-//! nobody sees. None of them reaches a message: colours are dropped, the others become visible escapes.
+//! nobody sees. None of them reaches a message: control functions of terminals are dropped, the others become visible
+//! escapes.
 //! [`Clean`] is the proof; only this file makes one. It does not redact secrets; that happened before the
 //! text was stored. The trap: joiners are needed inside emoji and many scripts and are a hiding place
 //! everywhere else, so they stay only between characters that can be joined.
@@ -10,6 +11,7 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 use super::text::units;
+use crate::model::without_controls;
 
 /// Tabs reach to the next multiple of this many columns.
 const TAB: usize = 4;
@@ -21,12 +23,12 @@ pub struct Clean(String);
 impl Clean {
     /// A text as one line: its line ends are shown as `␊`.
     pub fn line(text: &str) -> Self {
-        Self(Cleaner::new(text, false).run())
+        Self(Cleaner::new(&without_controls(text), false).run())
     }
 
     /// A text with its own line ends. Those at the end are dropped.
     pub fn block(text: &str) -> Self {
-        let mut clean = Cleaner::new(text, true).run();
+        let mut clean = Cleaner::new(&without_controls(text), true).run();
         clean.truncate(clean.trim_end_matches('\n').len());
         Self(clean)
     }
@@ -87,7 +89,6 @@ impl<'a> Cleaner<'a> {
                 self.out.push('\n');
                 self.column = 0;
             }
-            '\u{1b}' | '\u{9b}' if self.skip_colour(c) => {}
             '\u{200c}' | '\u{200d}' if self.joins() => self.push(c),
             '\0'..='\u{1f}' => self.push(picture(c)),
             '\u{7f}' => self.push('␡'),
@@ -101,19 +102,6 @@ impl<'a> Cleaner<'a> {
     fn push(&mut self, c: char) {
         self.out.push(c);
         self.column += 1;
-    }
-
-    /// Steps over `ESC [ … m`, which only paints; false, and nothing skipped, if it is anything else.
-    fn skip_colour(&mut self, introducer: char) -> bool {
-        let mut ahead = self.rest.clone();
-        if introducer == '\u{1b}' && ahead.next() != Some('[') {
-            return false;
-        }
-        let end = ahead.find(|c| !matches!(c, '0'..='9' | ';' | ':'));
-        if end == Some('m') {
-            self.rest = ahead;
-        }
-        end == Some('m')
     }
 
     /// Whether a joiner here stands between two characters that it can join.
@@ -191,16 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_dropped_and_other_escapes_are_shown() {
+    fn control_functions_are_dropped_and_other_controls_are_shown() {
         assert_eq!(
             Clean::line("\u{1b}[1;31mERROR\u{1b}[0m \u{9b}32mok").as_str(),
             "ERROR ok"
         );
         assert_eq!(
-            Clean::line("\u{1b}]8;;http://x\u{7}y\u{1b}[2J").as_str(),
-            "␛]8;;http://x␇y␛[2J"
+            Clean::line("\u{1b}]8;;http://x\u{7}y\u{1b}[2J\u{1b}]never closed\u{8}").as_str(),
+            "ynever closed␈"
         );
-        assert_eq!(Clean::line("\u{1b}[31").as_str(), "␛[31");
+        assert_eq!(Clean::line("\u{1b}[31").as_str(), "");
     }
 
     #[test]

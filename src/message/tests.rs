@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::{Settings, notices, render};
 use crate::model::{
-    By, Card, CardKind, Carried, ChatName, Ended, EntityKind, FileKey, Gap, GapKind, Incident, IncidentId,
-    KeptLine, LogName, Moment, Notice, NoticeCard, Now, Origin, Phase, Rendered, RuleName, Severity,
-    ShapeCount, ShapeId, Text, Timer, Timestamp,
+    By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, FileKey, Gap, GapKind,
+    Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names, Notice, NoticeCard, Now, Origin,
+    Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp,
 };
 
 pub(super) fn settings() -> Settings {
@@ -65,6 +65,7 @@ pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
         quiet: timer,
         first: at("02:10:04"),
         last: at("02:17:41"),
+        logged: None,
         total: shapes.iter().map(|shape| shape.count).sum(),
         shapes,
         other: 0,
@@ -208,6 +209,18 @@ fn the_rule_left() {
 }
 
 #[test]
+fn the_rule_says_something_else_now() {
+    insta::assert_snapshot!(shown(&card(&over(one(), Ended::RuleChanged))), @r"
+    ⚪ ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *rule changed: over after 12 min, 1 match*
+    02:10:04
+    ⟪/logs/app/api.log⟫
+    ┃ValueError: x
+    ");
+}
+
+#[test]
 fn a_stack_trace_is_folded() {
     let trace = "Traceback (most recent call last):\n  File \"app.py\", line 7\n\tpay()\nValueError: x";
     let incident = incident(vec![shape(1, 3, 1, "02:17:41", trace)], line(3, 1, trace));
@@ -233,6 +246,29 @@ fn a_follow_up_shows_the_new_shape() {
     };
     insta::assert_snapshot!(shown(&card), @r"
     🔴 new in ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ┃12× ERROR upstream 502 from 10.0.0.7
+    ");
+}
+
+#[test]
+fn a_rise_in_severity_says_how_bad_it_is_by_now() {
+    let mut incident = storm();
+    incident.severity = Severity::Critical;
+    let raised = |shapes| Card {
+        kind: CardKind::Raised(shapes),
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&raised(vec![])), @r"
+    🚨 now critical: ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *4,812 matches*
+    02:10:04 – 02:17:41
+    ");
+    insta::assert_snapshot!(shown(&raised(vec![ShapeId(2)])), @r"
+    🚨 now critical: ⟪exception⟫ on ⟪web-1⟫
     ⟪service=payments⟫
     *4,812 matches*
     02:10:04 – 02:17:41
@@ -360,6 +396,22 @@ fn more_files_than_are_named_and_matches_without_a_shape() {
 }
 
 #[test]
+fn what_the_records_say_of_the_time_stands_beside_ours_where_it_is_another() {
+    let mut incident = one();
+    let logged = |first, last| {
+        Some(crate::model::Logged {
+            first: at(first),
+            last: at(last),
+        })
+    };
+    incident.logged = logged("02:10:00", "02:17:40");
+    assert!(!shown(&card(&incident)).contains("in the log"));
+    incident.logged = logged("01:10:00", "02:17:40");
+    let text = shown(&card(&incident));
+    assert!(text.contains("\nin the log 01:10:00 – 02:17:40"), "{text}");
+}
+
+#[test]
 fn hostile_text_is_only_text() {
     let text = "\u{1b}[31m<b>x</b> @admin #tag /start http://evil.example \u{202e}gnp.exe\u{1b}]0;pwn\u{7}";
     let mut incident = incident(vec![shape(1, 2, 1, "02:17:41", "old text")], line(2, 1, text));
@@ -372,7 +424,7 @@ fn hostile_text_is_only_text() {
     ⟪/logs/app/api.log⟫
     ┃2× old text
     latest:
-    ┃<b>x</b> @admin #tag /start http://evil.example ⟨U+202E⟩gnp.exe␛]0;pwn␇
+    ┃<b>x</b> @admin #tag /start http://evil.example ⟨U+202E⟩gnp.exe
     ");
 }
 
@@ -501,6 +553,7 @@ fn started(fresh: Option<u64>, set_aside: u64, earlier: u64) -> Notice {
         rules: 6,
         fresh,
         set_aside,
+        rolled_back: earlier == 3,
         earlier,
     }
 }
@@ -516,6 +569,7 @@ fn a_start_says_what_was_not_found_and_what_nobody_was_told() {
     ⚠ *may repeat* an earlier message
     ℹ started on ⟪web-1⟫, following 14 files, 6 rules
     2 pieces of the state are damaged and were set aside; the log says which
+    the state is older than it was left; what happened since may be told again
     no state found; 14 files are followed from their end
     3 starts before this one were not told
     ");
@@ -527,6 +581,107 @@ fn a_start_that_is_told_late_says_when_it_was() {
     insta::assert_snapshot!(late, @r"
     ℹ 02:10:04 started on ⟪web-1⟫, following 14 files, 6 rules
     no state found
+    ");
+}
+
+fn names(names: &[&str]) -> Names {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn a_reload_says_what_changed_and_what_it_would_have_found() {
+    let changes = Changes {
+        rules: Changed {
+            added: names(&["oom"]),
+            changed: names(&["exception"]),
+            ..Changed::default()
+        },
+        ..Changes::default()
+    };
+    let hindsight = vec![Hindsight {
+        rule: "oom".into(),
+        found: 3,
+        of: 12_000,
+    }];
+    let reloaded = Notice::Reloaded {
+        changes: Box::new(changes),
+        hindsight,
+    };
+    insta::assert_snapshot!(told(&[reloaded], 0, false), @r"
+    ℹ on ⟪web-1⟫
+    02:10:04 rules reloaded: +1 rule ⟪oom⟫, ~1 rule ⟪exception⟫; ⟪oom⟫ would have matched 3 of the last 12,000 lines
+    ");
+}
+
+#[test]
+fn a_reload_of_everything_says_what_fits_and_what_needs_a_restart() {
+    let many = names(&[
+        "rule-one",
+        "rule-two",
+        "rule-three",
+        "rule-four",
+        "rule-five",
+        "rule-six",
+        "rule-seven",
+    ]);
+    let all = Changed {
+        added: many.clone(),
+        changed: many.clone(),
+        removed: many,
+    };
+    let changes = Changes {
+        rules: all.clone(),
+        logs: all,
+        chats: Changed {
+            removed: names(&["ops"]),
+            ..Changed::default()
+        },
+        others: names(&["host"]),
+        restart: names(&["proxy", "token_file"]),
+    };
+    let reloaded = Notice::Reloaded {
+        changes: Box::new(changes),
+        hindsight: Vec::new(),
+    };
+    insta::assert_snapshot!(told(&[reloaded], 0, false), @r"
+    ℹ on ⟪web-1⟫
+    02:10:04 rules reloaded: +7 rules ⟪rule-one, rule-two, rule-three, rule-four, rule-five⟫ and 2 more, ~7 rules ⟪rule-one, rule-two, rule-three, rule-four, rule-five⟫ and 2 more, ~⟪host⟫, 29 more, in the log; only after a restart: ⟪proxy, token_file⟫
+    ");
+}
+
+#[test]
+fn a_broken_edit_is_told_with_its_place_and_its_cure() {
+    let problem = RulesProblem {
+        path: "/etc/tailgram/rules.toml".into(),
+        line: Some(12),
+        column: Some(1),
+        what: "there is no key `evry` in [[rules]]".into(),
+        cure: "did you mean `every`?".into(),
+    };
+    let broken = |at_start| Notice::NotReloaded {
+        problem: Box::new(problem.clone()),
+        more: u64::from(at_start),
+        at_start,
+    };
+    insta::assert_snapshot!(told(&[broken(false), broken(true)], 0, false), @r"
+    ⚠ on ⟪web-1⟫
+    02:10:04 rules broken, those in force stay: ⟪/etc/tailgram/rules.toml:12:1⟫: ⟪there is no key `evry` in [[rules]]⟫; ⟪did you mean `every`?⟫
+    02:10:04 rules broken, started with their last good copy: ⟪/etc/tailgram/rules.toml:12:1⟫: ⟪there is no key `evry` in [[rules]]⟫; ⟪did you mean `every`?⟫; 1 more problem
+    ");
+}
+
+#[test]
+fn mounts_that_hide_what_happens_are_told_with_the_cure() {
+    let stale = Notice::StaleMount {
+        path: "/etc/tailgram/rules.toml".into(),
+    };
+    let single = Notice::SingleMounts {
+        paths: names(&["/logs/app.log", "/logs/web.log"]),
+    };
+    insta::assert_snapshot!(told(&[stale, single], 0, false), @r"
+    ⚠ on ⟪web-1⟫
+    02:10:04 ⟪/etc/tailgram/rules.toml⟫ is mounted as a single file and was replaced outside: what is written there is not seen here. Mount its folder instead, and restart
+    02:10:04 mounted as single files: ⟪/logs/app.log, /logs/web.log⟫. When they are rotated outside, that is not seen here: mount their folder instead, and restart
     ");
 }
 

@@ -26,6 +26,8 @@ pub enum CardKind<'a> {
     Live,
     /// A short reply that shows these new shapes.
     FollowUp(Vec<ShapeId>),
+    /// A short reply that says how bad it is by now, and shows these new shapes, if there are any.
+    Raised(Vec<ShapeId>),
     /// A short reply that says that it still goes on.
     Reminder {
         /// When that is said.

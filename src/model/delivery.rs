@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptId, By, ChatName, Form, IncidentId, KeptLine, Moment, Now, RuleName, ShapeId, Timer, Timestamp,
+    AttemptId, By, ChatName, Form, IncidentId, KeptLine, Moment, Now, RuleName, Severity, ShapeId, Timer,
+    Timestamp,
 };
 
 /// Which delivery.
@@ -56,6 +57,9 @@ pub struct Delivery {
     pub ring_pause: Option<Timer>,
     /// Follow-up rings confirmed so far: each doubles the pause before the next.
     pub follow_ups: u32,
+    /// The severity that the newest ring told; absent until the chat has its message.
+    #[serde(default)]
+    pub told_severity: Option<Severity>,
     /// The next reminder not before this fires; absent until the chat has its message.
     #[serde(default)]
     pub remind: Option<Timer>,
@@ -115,7 +119,7 @@ impl Delivery {
 pub enum AttemptKind {
     /// The incident's own message.
     Open,
-    /// A short reply that shows new shapes.
+    /// A short reply that shows new shapes, or says that it is worse now.
     Reply,
     /// A short reply that says that it still goes on.
     Remind,
@@ -146,6 +150,9 @@ pub struct Attempt {
     pub kind: AttemptKind,
     /// Whether it makes the phone sound.
     pub sounds: bool,
+    /// The severity it tells.
+    #[serde(default)]
+    pub severity: Severity,
     /// `applied` when it was rendered: what its success settles.
     pub upto: u64,
     /// The ordinals of the unsettled matches that have their own text in it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{By, FileKey, RuleName, Timestamp};
+use super::{By, FileKey, Logged, RuleName, Timestamp};
 
 /// At most this many lines are kept per incident.
 pub const KEPT_LINES: usize = 200;
@@ -85,6 +85,9 @@ pub struct Found {
     pub first: Timestamp,
     /// When the last was read.
     pub last: Timestamp,
+    /// When they say they were written; absent if none says it.
+    #[serde(default)]
+    pub logged: Option<Logged>,
     /// The shapes in order of first appearance; their counts and `other` add up to `count`.
     pub shapes: Vec<ShapeCount>,
     /// Matches whose shape had no place among [`KEPT_SHAPES`].
@@ -94,7 +97,7 @@ pub struct Found {
     pub lines: VecDeque<KeptLine>,
     /// The bytes of `lines`.
     pub kept: usize,
-    /// The paths of the files the matches stood in, newest last; at most eight.
+    /// The files the matches stood in, newest last; at most eight: their paths, of a known container's log its name.
     pub files: Vec<Arc<str>>,
 }
 

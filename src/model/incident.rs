@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IncidentId, KeptLine, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
+use super::{IncidentId, KeptLine, Logged, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
 
 /// The `by` values of an incident, as (name, value), in the order of the rule's `by`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,8 +65,10 @@ pub enum Ended {
         /// That line.
         line: String,
     },
-    /// The rule left rules.toml.
+    /// The rule left rules.toml, or the chat that is told did.
     RuleRemoved,
+    /// The rule says something else now: other `by` values, other chats.
+    RuleChanged,
 }
 
 /// One incident. One life: opened, ended and counted once, whatever the number of chats that hear of it.
@@ -88,6 +90,9 @@ pub struct Incident {
     pub first: Timestamp,
     /// When the last match was read.
     pub last: Timestamp,
+    /// When its matches say they were written; absent if none says it.
+    #[serde(default)]
+    pub logged: Option<Logged>,
     /// How many matches it has. Only grows.
     pub total: u64,
     /// Its shapes in order of first appearance; counts and `other` add up to `total`.
@@ -97,7 +102,7 @@ pub struct Incident {
     /// The newest lines, oldest first; bounded by [`KEPT_LINES`](super::KEPT_LINES) and
     /// [`KEPT_BYTES`](super::KEPT_BYTES), and never empty.
     pub lines: VecDeque<KeptLine>,
-    /// The paths its matches stood in, newest last; at most eight.
+    /// The files its matches stood in, newest last; at most eight: their paths, of a known container's log its name.
     pub files: Vec<Arc<str>>,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,

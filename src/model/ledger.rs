@@ -104,8 +104,20 @@ pub struct ChatState {
     /// The requests of the last minute; each fires a minute after it was made. Replayed into the limiter
     /// at start.
     pub requests: Vec<Timer>,
+    /// How far its rate is from whole, after 429s. Taken up by the limiter at start.
+    #[serde(default)]
+    pub slowed: Option<Slowed>,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,
+}
+
+/// A chat's rate that 429s halved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slowed {
+    /// How often.
+    pub halvings: u32,
+    /// Fires when it is whole again, if no further 429 comes.
+    pub whole: Timer,
 }
 
 impl ChatState {
@@ -120,6 +132,7 @@ impl ChatState {
             parked: None,
             topic_gone: false,
             requests: Vec::new(),
+            slowed: None,
             saved: now,
         }
     }
@@ -139,7 +152,8 @@ impl ChatState {
 
     /// Turns the timers of a stored row into timers of this process.
     pub fn resume(&mut self, now: Now) {
-        for timer in self.gate.iter_mut().chain(&mut self.requests) {
+        let whole = self.slowed.iter_mut().map(|slowed| &mut slowed.whole);
+        for timer in self.gate.iter_mut().chain(&mut self.requests).chain(whole) {
             *timer = timer.resume(self.saved, now);
         }
         self.saved = now;

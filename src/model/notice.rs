@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttemptId, ChatName, Form, Gap, LogName, Moment, Now, RuleName, Timer, Timestamp};
+use super::{
+    AttemptId, Changes, ChatName, Form, Gap, Hindsight, LogName, Moment, Now, RuleName, Timer, Timestamp,
+};
 
 /// So many notices wait in one row; further ones are counted.
 pub const KEPT_NOTICES: usize = 20;
@@ -23,6 +25,8 @@ pub enum NoticeKind {
     Chats,
     /// Texts that Telegram does not take.
     Texts,
+    /// Edits of rules.toml, and mounts that hide what is done to a file.
+    Rules,
 }
 
 impl NoticeKind {
@@ -34,6 +38,7 @@ impl NoticeKind {
             Self::Gaps => "gaps",
             Self::Chats => "chats",
             Self::Texts => "texts",
+            Self::Rules => "rules",
         }
     }
 }
@@ -52,6 +57,9 @@ pub enum Notice {
         fresh: Option<u64>,
         /// Pieces of the state that were damaged and set aside.
         set_aside: u64,
+        /// The state is older than the last run left it.
+        #[serde(default)]
+        rolled_back: bool,
         /// Earlier runs that nobody was told of.
         earlier: u64,
     },
@@ -106,6 +114,48 @@ pub enum Notice {
         /// So many matches are failed by that.
         matches: u64,
     },
+    /// rules.toml was edited, and what it says now is in force.
+    Reloaded {
+        /// What is different.
+        changes: Box<Changes>,
+        /// What rules that are new or changed would have found already; at most three.
+        hindsight: Vec<Hindsight>,
+    },
+    /// rules.toml is broken, or cannot be read: what was in force before stays.
+    NotReloaded {
+        /// The first of its problems.
+        problem: Box<RulesProblem>,
+        /// How many more there are.
+        more: u64,
+        /// The run began like this, with the last good copy of rules.toml.
+        at_start: bool,
+    },
+    /// A file is mounted by itself, and something else stands in its place outside: this process sees the old one
+    /// for good.
+    StaleMount {
+        /// The file.
+        path: String,
+    },
+    /// Log files that are mounted one by one: when they are rotated outside, nobody here can see it.
+    SingleMounts {
+        /// The files.
+        paths: super::Names,
+    },
+}
+
+/// What is wrong with rules.toml, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesProblem {
+    /// The file.
+    pub path: String,
+    /// Its line, from 1; absent if it is the file as a whole.
+    pub line: Option<u64>,
+    /// Its column in characters, from 1.
+    pub column: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub cure: String,
 }
 
 impl Notice {
@@ -119,6 +169,8 @@ impl Notice {
             Self::Gap(_) => NoticeKind::Gaps,
             Self::Parked { .. } | Self::Returned { .. } | Self::Moved { .. } => NoticeKind::Chats,
             Self::Refused { .. } => NoticeKind::Texts,
+            Self::Reloaded { .. } | Self::NotReloaded { .. } | Self::StaleMount { .. } => NoticeKind::Rules,
+            Self::SingleMounts { .. } => NoticeKind::Files,
         }
     }
 }

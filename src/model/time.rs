@@ -15,6 +15,41 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
+/// When records say that they were written: the earliest and the latest of some. Shown, and never more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// The earliest.
+    pub first: Timestamp,
+    /// The latest.
+    pub last: Timestamp,
+}
+
+impl Logged {
+    /// Of a single record.
+    pub fn at(time: Timestamp) -> Self {
+        Self {
+            first: time,
+            last: time,
+        }
+    }
+
+    /// Of the records of both.
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+
+    /// Of the records of two sets, of which each may know nothing.
+    pub fn of_both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.with(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
 /// Monotonic time in milliseconds since an arbitrary start that differs from process to process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -78,6 +113,20 @@ impl Timer {
         self.due - now
     }
 
+    /// The timer that it would be, had it been set with this length.
+    #[must_use]
+    pub fn relength(self, length: Duration, now: Moment) -> Self {
+        let passed = if self.fired(now) {
+            self.length.saturating_add(now - self.due)
+        } else {
+            self.length.saturating_sub(self.remaining(now))
+        };
+        Self {
+            due: now + length.saturating_sub(passed),
+            length,
+        }
+    }
+
     /// The same timer in the process that runs at `now`, after it was saved at `saved` by another one:
     /// remaining = clamp(wall deadline - wall now, 0, length).
     #[must_use]
@@ -128,6 +177,20 @@ mod tests {
         let timer = Timer::start(Moment(5_000), Duration::from_mins(1));
         let resumed = timer.resume(saved, now(70, 1_020_000));
         assert_eq!(resumed.due, Moment(70 + 40_000));
+    }
+
+    #[test]
+    fn a_timer_with_another_length_keeps_the_time_that_passed() {
+        let minute = Timer::start(Moment(5_000), Duration::from_mins(1));
+        let at = Moment(25_000);
+        let hour = minute.relength(Duration::from_hours(1), at);
+        assert_eq!(hour, Timer::start(Moment(5_000), Duration::from_hours(1)));
+        assert_eq!(hour.relength(Duration::from_mins(1), at), minute);
+        assert!(minute.relength(Duration::from_secs(19), at).fired(at));
+        // Also of one that has fired.
+        let later = Moment(95_000);
+        let longer = minute.relength(Duration::from_mins(2), later);
+        assert_eq!(longer, Timer::start(Moment(5_000), Duration::from_mins(2)));
     }
 
     #[test]

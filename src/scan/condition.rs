@@ -1,6 +1,7 @@
 //! Conditions on fields: the `where` of a rule.
 
 use super::Pattern;
+use crate::model::Level;
 
 /// Asks an event for the value of a field.
 pub type Field<'f> = dyn Fn(&str) -> Option<String> + 'f;
@@ -51,16 +52,18 @@ impl Condition {
     /// Whether it holds for an event with these fields.
     pub fn holds(&self, field: &Field<'_>) -> bool {
         let value = field(&self.field);
-        self.any.iter().any(|test| test.holds(value.as_deref()))
+        // Every program has its own words for levels: these are held against each other by what they mean.
+        let same = if self.field == "level" { is_level } else { is };
+        self.any.iter().any(|test| test.holds(value.as_deref(), same))
     }
 }
 
 impl Test {
-    fn holds(&self, value: Option<&str>) -> bool {
+    fn holds(&self, value: Option<&str>, same: fn(&str, &str) -> bool) -> bool {
         match (self, value) {
             (Self::There(there), value) => value.is_some() == *there,
-            (Self::Is(text), Some(value)) => is(value, text),
-            (Self::IsNot(text), value) => value.is_none_or(|value| !is(value, text)),
+            (Self::Is(text), Some(value)) => same(value, text),
+            (Self::IsNot(text), value) => value.is_none_or(|value| !same(value, text)),
             (Self::Than(side, number), Some(value)) => {
                 value.trim().parse().is_ok_and(|value| side.holds(value, *number))
             }
@@ -74,6 +77,10 @@ fn is(value: &str, text: &str) -> bool {
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     value == text
         || number(value).is_some_and(|value| number(text).is_some_and(|text| value.total_cmp(&text).is_eq()))
+}
+
+fn is_level(value: &str, text: &str) -> bool {
+    is(value, text) || Level::of(value).is_some_and(|level| Level::of(text) == Some(level))
 }
 
 impl Side {
@@ -95,7 +102,7 @@ mod tests {
 
     #[track_caller]
     fn holds(test: &Test, value: Option<&str>, expected: bool) {
-        assert_eq!(test.holds(value), expected, "{test:?} of {value:?}");
+        assert_eq!(test.holds(value, is), expected, "{test:?} of {value:?}");
     }
 
     #[test]
@@ -151,5 +158,25 @@ mod tests {
         assert!(level.holds(&|name| (name == "level").then(|| "fatal".into())));
         assert!(!level.holds(&|_| Some("info".into())));
         assert!(!level.holds(&no_fields));
+    }
+
+    #[test]
+    fn levels_are_held_against_each_other_by_what_they_mean() {
+        let holds = |field: &str, test: Test, value: &'static str| {
+            let condition = Condition {
+                field: field.into(),
+                any: vec![test],
+            };
+            condition.holds(&move |_| Some(value.into()))
+        };
+        for value in ["error", "ERROR", "err", "50", "SEVERE"] {
+            assert!(holds("level", Test::Is("error".into()), value), "{value}");
+            assert!(!holds("level", Test::IsNot("Error".into()), value), "{value}");
+        }
+        assert!(!holds("level", Test::Is("error".into()), "fatal"));
+        assert!(holds("level", Test::Is("audit".into()), "audit"));
+        assert!(!holds("level", Test::Is("audit".into()), "AUDIT"));
+        assert!(!holds("severity", Test::Is("error".into()), "ERROR"));
+        assert!(holds("level", Test::Than(Side::AtLeast, 50.0), "60"));
     }
 }

@@ -149,7 +149,8 @@ impl Scanner {
         });
         let mut said = said.peekable();
         // Asked only once there is something to ignore: most texts that come here matter to nobody.
-        if said.peek().is_some() && !self.ignore.iter().any(|check| check.holds(event.text, possible)) {
+        let ignored = |check: &Check| check.may_hold(possible) && check.pattern.regex().is_match(event.text);
+        if said.peek().is_some() && !self.ignore.iter().any(ignored) {
             findings.extend(said);
         }
     }
@@ -186,7 +187,7 @@ impl Rule {
     ) -> Vec<Option<String>> {
         let mut values = vec![None; self.by];
         for check in checks.filter(|check| !check.takes.is_empty() && check.may_hold(possible)) {
-            let Some(captures) = check.pattern.regex().captures(text) else {
+            let Some(captures) = check.pattern.captures_of(text) else {
                 continue;
             };
             for &(name, group) in &check.takes {
@@ -207,7 +208,7 @@ impl Check {
 
     /// Whether the pattern matches, exactly.
     fn holds(&self, text: &[u8], possible: Option<&PatternSet>) -> bool {
-        self.may_hold(possible) && self.pattern.regex().is_match(text)
+        self.may_hold(possible) && self.pattern.finds(text)
     }
 }
 
@@ -250,7 +251,7 @@ impl Plan {
     /// Lines that hold any of these matter. Says so, once per rule, if that is every line.
     fn need(&mut self, rule: &RuleSettings, needles: Vec<Hir>) {
         if needles.iter().any(over::matches_empty) {
-            let why = "it has `where` alone, can match an empty line, or needs a newline inside";
+            let why = "it has `where` alone, can match an empty line, or speaks of line ends";
             tracing::info!(rule = %rule.name, "slow path: every line is looked at for this rule; {why}");
         }
         self.needles.extend(needles);
@@ -291,12 +292,12 @@ fn choose_needles(rule: &RuleSettings) -> Result<Vec<Hir>, ScanError> {
     Ok(demands.into_iter().max_by_key(rarity).unwrap_or_else(nothing))
 }
 
-/// For each pattern, what a line must hold for it to match. Empty where no line alone can match: such a pattern
+/// For each pattern, what a line must hold for it to match. Empty where no line alone need match: such a pattern
 /// may match an event of several lines, so every line matters.
 fn needles(patterns: &[Pattern]) -> Result<Vec<Hir>, ScanError> {
     let needle = |pattern: &Pattern| {
         let needle = over::approximate(&parse(pattern)?, Newlines::Separate);
-        Ok(if over::cannot_match(&needle) {
+        Ok(if pattern.is_across() || over::cannot_match(&needle) {
             Hir::empty()
         } else {
             needle

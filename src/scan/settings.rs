@@ -60,7 +60,7 @@ impl RuleSettings {
     ///
     /// The `ignore` of a log is not asked: it belongs to the log, and a rule may look at several.
     pub fn decide(&self, text: &[u8], field: &Field<'_>) -> Decided<'_> {
-        let finds = |pattern: &&Pattern| pattern.regex.is_match(text);
+        let finds = |pattern: &&Pattern| pattern.finds(text);
         let found = self.matches.iter().find(finds);
         if let Some(pattern) = self.resolve.iter().find(finds) {
             Decided::Resolve(pattern)
@@ -70,7 +70,7 @@ impl RuleSettings {
             Decided::NotAll(pattern)
         } else if let Some(condition) = self.conditions.iter().find(|condition| !condition.holds(field)) {
             Decided::NotWhere(condition)
-        } else if let Some(pattern) = self.unless.iter().find(finds) {
+        } else if let Some(pattern) = self.unless.iter().find(|pattern| pattern.regex.is_match(text)) {
             Decided::Unless(pattern)
         } else {
             Decided::Match(found)
@@ -83,6 +83,8 @@ impl RuleSettings {
 pub struct Pattern {
     source: String,
     regex: regex::bytes::Regex,
+    /// It asks for what lies between the lines of an event.
+    across: bool,
 }
 
 /// What is wrong with a regular expression.
@@ -119,6 +121,7 @@ impl Pattern {
             Ok(regex) => Ok(Self {
                 source: source.to_owned(),
                 regex,
+                across: speaks_of_newlines(source),
             }),
             Err(error) => Err(PatternError {
                 at: whole(),
@@ -137,10 +140,71 @@ impl Pattern {
         &self.regex
     }
 
+    /// Whether it matches an event: any one of its lines, or all of it at once if [`Pattern::is_across`].
+    pub(super) fn finds(&self, text: &[u8]) -> bool {
+        if self.across || memchr::memchr(b'\n', text).is_none() {
+            return self.regex.is_match(text);
+        }
+        lines(text).any(|line| self.regex.is_match(line))
+    }
+
+    /// The captures of what it finds in an event.
+    pub(super) fn captures_of<'t>(&self, text: &'t [u8]) -> Option<regex::bytes::Captures<'t>> {
+        if self.across {
+            return self.regex.captures(text);
+        }
+        lines(text).find_map(|line| self.regex.captures(line))
+    }
+
+    /// Whether it speaks of line ends (`\n`, `(?s)`), and so of an event as a whole. Others speak of single lines:
+    /// their anchors hold at each.
+    pub fn is_across(&self) -> bool {
+        self.across
+    }
+
     /// The names of its captures.
     pub fn captures(&self) -> impl Iterator<Item = &str> {
         self.regex.capture_names().flatten()
     }
+}
+
+/// The lines of an event's text.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ended = memchr::memchr(b'\n', text).is_some();
+    let lines = text.split(|&byte| byte == b'\n');
+    lines.map(move |line| {
+        if ended {
+            line.strip_suffix(b"\r").unwrap_or(line)
+        } else {
+            line
+        }
+    })
+}
+
+/// Whether a pattern says `\n`, a line end itself, or the flag `s`.
+fn speaks_of_newlines(source: &str) -> bool {
+    let mut chars = source.chars().peekable();
+    let mut before = ' ';
+    while let Some(char) = chars.next() {
+        match char {
+            '\n' => return true,
+            '\\' => {
+                if chars.next() == Some('n') {
+                    return true;
+                }
+            }
+            '?' if before == '(' => {
+                let flags: String = std::iter::from_fn(|| chars.next_if(char::is_ascii_alphabetic)).collect();
+                let ends = matches!(chars.peek(), Some(')' | ':' | '-'));
+                if ends && flags.contains('s') {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        before = char;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -177,6 +241,40 @@ mod tests {
         ] {
             assert_eq!(decided(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_pattern_speaks_of_each_line_of_an_event_unless_it_speaks_of_line_ends() {
+        let finds = |pattern: &str, text: &str| Pattern::parse(pattern).unwrap().finds(text.as_bytes());
+        let event = "ERROR no stock\r\n  at Shop.sell\nCaused by: x";
+        for pattern in [
+            "^ERROR",
+            "^Caused by: x$",
+            "stock$",
+            r"(?s)ERROR.*x",
+            r"sell\nCaused",
+            "^  at [^x]+$",
+            "(?is)error.*X",
+        ] {
+            assert!(finds(pattern, event), "{pattern}");
+        }
+        for pattern in [
+            r"\Aat",
+            r"stock\s+at",
+            "ERROR[^x]*Caused",
+            r"(?-s:ERROR.*x)",
+            r"ERROR.*\\n",
+        ] {
+            assert!(!finds(pattern, event), "{pattern}");
+        }
+        let both = RuleSettings {
+            all: patterns(&["^Caused"]),
+            unless: patterns(&["^Caused", "x$"]),
+            ..rule(&["^ERROR"])
+        };
+        // `unless` looks at the whole, so its anchors are those of the event.
+        let decided = both.decide(event.as_bytes(), &no_fields);
+        assert!(matches!(decided, Decided::Unless(pattern) if pattern.source() == "x$"));
     }
 
     #[test]

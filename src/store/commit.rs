@@ -78,6 +78,9 @@ impl Store {
                 self.next_gap = next_gap;
                 self.turn = next(follows);
                 self.unsure = false;
+                if let Some(mark) = &self.mark {
+                    mark.set(self.id, self.turn);
+                }
                 Ok(self.turn)
             }
             Err(error) => Err(self.failed(connection, &error)),

@@ -1,4 +1,4 @@
-//! What was damaged, and where it was put. Nothing damaged is ever deleted at once: people want to look.
+//! What was damaged or is missing, and where the damaged was put. Nothing damaged is ever deleted at once: people want to look.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -6,11 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{FILE, WAL};
+use crate::model::TurnNo;
 
 /// At most this many damaged files are kept; the oldest goes first.
 const KEPT: usize = 5;
 
-/// Something that could not be read and was set aside.
+/// Something that could not be read and was set aside, or that is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// The whole file: a fresh store took its place.
@@ -29,6 +30,13 @@ pub enum Damage {
         /// What was wrong.
         why: String,
     },
+    /// Commits are missing: everything that is there is sound, and older than what the last run left.
+    RolledBack {
+        /// The turn that was committed.
+        committed: TurnNo,
+        /// The turn that was found.
+        found: TurnNo,
+    },
 }
 
 impl fmt::Display for Damage {
@@ -45,6 +53,15 @@ impl fmt::Display for Damage {
                 write!(
                     f,
                     "one row of the state was damaged ({kind} {key:?}: {why}) and was set aside"
+                )
+            }
+            Self::RolledBack { committed, found } => {
+                write!(
+                    f,
+                    "the state is older than it was left: its last turn is {}, and turn {} was committed (was its log, \
+                     state.db-wal, cut or removed, or a copy put back?); what came between is read again, and messages \
+                     about it may repeat",
+                    found.0, committed.0
                 )
             }
         }

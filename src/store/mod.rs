@@ -21,6 +21,7 @@ mod fault;
 mod folder;
 mod image;
 mod lock;
+mod mark;
 mod open;
 mod read;
 mod row;
@@ -60,6 +61,8 @@ pub struct Store {
     next_gap: u64,
     /// The last commit ended in doubt: what it wrote may turn up when the file is opened again.
     unsure: bool,
+    /// Where the turn stands outside of the database; absent for a store in memory.
+    mark: Option<mark::Mark>,
     /// Held for as long as the store lives; nothing but its drop matters.
     _lock: Option<lock::Lock>,
 }

@@ -21,6 +21,7 @@ use super::damage::{self, Damage, with};
 use super::fault::{self, Fault};
 use super::folder::{self, Made};
 use super::lock::{self, Holder, Lock, Refused};
+use super::mark::Mark;
 use super::read::{self, Loaded};
 use super::schema::{self, Kind};
 use super::{Store, WAL, image};
@@ -35,7 +36,7 @@ pub struct Opened {
     pub state: State,
     /// Whether it was created just now: nothing was there, or what was there had to be set aside whole.
     pub fresh: bool,
-    /// What could not be read and was set aside.
+    /// What could not be read and was set aside, and what is missing.
     pub damage: Vec<Damage>,
 }
 
@@ -153,6 +154,11 @@ impl Store {
         };
         let fresh = loaded.fresh;
         damage.extend(loaded.damage);
+        let mark = Mark::open(dir);
+        let found = loaded.state.turn;
+        if let Some(committed) = mark.turn(loaded.state.store).filter(|turn| *turn > found) {
+            damage.push(Damage::RolledBack { committed, found });
+        }
         let store = Store {
             connection: Some(connection),
             path: Some(with(dir, "")),
@@ -160,6 +166,7 @@ impl Store {
             turn: loaded.state.turn,
             next_gap: loaded.next_gap,
             unsure: false,
+            mark: Some(mark),
             _lock: Some(lock),
         };
         Ok(Opened {
@@ -190,6 +197,7 @@ impl Store {
             turn: state.turn,
             next_gap: 0,
             unsure: false,
+            mark: None,
             _lock: None,
         };
         Ok(Opened {

@@ -6,9 +6,8 @@
 //! nothing here may depend on where a read happened to end; a line is cut by its own length, never by the
 //! buffer's.
 
-use memchr::{memchr, memmem, memrchr};
-
 use super::Ending;
+use crate::model::LineEnd;
 
 /// What the next bytes of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,25 +25,25 @@ pub(super) enum Piece {
 }
 
 /// The next piece of `bytes`, in the middle of a line of which `taken` bytes were handed out before (0: at
-/// the start of a line).
+/// the start of a line). `bytes` begin with a whole unit of `end`.
 ///
 /// A line's first `max_line` bytes are looked at, however many pieces they come in; the rest up to the
 /// newline is skipped. So whether a byte is skipped can be told from the file alone, after a restart too.
-pub(super) fn next_piece(bytes: &[u8], taken: usize, max_line: usize) -> Piece {
+pub(super) fn next_piece(bytes: &[u8], taken: usize, max_line: usize, end: LineEnd) -> Piece {
+    let max_line = end.floor(max_line);
     if taken >= max_line {
-        return skip_to_newline(bytes, taken);
+        return skip_to_newline(bytes, taken, end);
     }
     if taken > 0 {
-        return continue_line(bytes, taken, max_line);
+        return continue_line(bytes, taken, max_line, end);
     }
-    if bytes.first() == Some(&0) {
-        return match zeros(bytes) {
-            run if run == bytes.len() => Piece::Half { len: 0 },
-            run => Piece::Skip { len: run, taken: 0 },
-        };
+    match end.zeros(bytes) {
+        0 => {}
+        run if run == bytes.len() => return Piece::Half { len: 0 },
+        run => return Piece::Skip { len: run, taken: 0 },
     }
-    match whole_lines(bytes, max_line) {
-        0 => cut_or_half(bytes, 0, max_line),
+    match whole_lines(bytes, max_line, end) {
+        0 => cut_or_half(bytes, 0, max_line, end),
         len => Piece::Lines {
             len,
             ending: Ending::Newline,
@@ -53,42 +52,32 @@ pub(super) fn next_piece(bytes: &[u8], taken: usize, max_line: usize) -> Piece {
     }
 }
 
-/// How many NULs `bytes` begins with.
-pub(super) fn zeros(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len())
-}
-
-fn skip_to_newline(bytes: &[u8], taken: usize) -> Piece {
-    match memchr(b'\n', bytes) {
-        Some(at) => Piece::Skip {
-            len: at + 1,
-            taken: 0,
-        },
-        None if bytes.is_empty() => Piece::Half { len: 0 },
-        None => Piece::Skip {
-            len: bytes.len(),
-            taken,
-        },
+fn skip_to_newline(bytes: &[u8], taken: usize, end: LineEnd) -> Piece {
+    match (end.first(bytes), end.floor(bytes.len())) {
+        (Some(len), _) => Piece::Skip { len, taken: 0 },
+        (None, 0) => Piece::Half { len: 0 },
+        (None, len) => Piece::Skip { len, taken },
     }
 }
 
-fn continue_line(bytes: &[u8], taken: usize, max_line: usize) -> Piece {
-    let room = max_line - taken;
-    let Some(newline) = memchr(b'\n', &bytes[..bytes.len().min(room + 1)]) else {
-        return cut_or_half(bytes, taken, max_line);
+fn continue_line(bytes: &[u8], taken: usize, max_line: usize, end: LineEnd) -> Piece {
+    let window = bytes.len().min(max_line - taken + end.width());
+    let Some(len) = end.first(&bytes[..window]) else {
+        return cut_or_half(bytes, taken, max_line, end);
     };
-    let end = newline + 1;
-    if newline == 0 || &bytes[..newline] == b"\r" {
+    let rest = &bytes[..len - end.width()];
+    if rest.is_empty() || end.is_carriage_return(rest) {
         // The line was handed over whole, only its ending was late: nothing is left to tell.
-        return Piece::Skip { len: end, taken: 0 };
+        return Piece::Skip { len, taken: 0 };
     }
-    let more = if bytes.get(end) == Some(&0) {
+    let behind = &bytes[len..];
+    let more = if end.zeros(behind) > 0 {
         0
     } else {
-        whole_lines(&bytes[end..], max_line)
+        whole_lines(behind, max_line, end)
     };
     Piece::Lines {
-        len: end + more,
+        len: len + more,
         ending: Ending::Newline,
         taken: 0,
     }
@@ -96,27 +85,24 @@ fn continue_line(bytes: &[u8], taken: usize, max_line: usize) -> Piece {
 
 /// How many bytes from the start are whole lines of at most `max_line` bytes each, up to the first line that
 /// is longer, unfinished, or begins with a NUL.
-fn whole_lines(bytes: &[u8], max_line: usize) -> usize {
-    let bytes = memmem::find(bytes, b"\n\0").map_or(bytes, |newline| &bytes[..=newline]);
-    let mut end = 0;
+fn whole_lines(bytes: &[u8], max_line: usize, end: LineEnd) -> usize {
+    let bytes = end.before_nul(bytes).map_or(bytes, |newline| &bytes[..newline]);
+    let mut done = 0;
     loop {
-        // A newline in this window proves that the line at `end` is short enough. Taking the window's last
+        // A newline in this window proves that the line at `done` is short enough. Taking the window's last
         // one skips all lines between at once; they are shorter still.
-        let window = &bytes[end..bytes.len().min(end + max_line + 1)];
-        match memrchr(b'\n', window) {
-            Some(newline) => end += newline + 1,
-            None => return end,
+        let window = &bytes[done..bytes.len().min(done + max_line + end.width())];
+        match end.last(window) {
+            Some(newline) => done += newline,
+            None => return done,
         }
     }
 }
 
-fn cut_or_half(bytes: &[u8], taken: usize, max_line: usize) -> Piece {
+fn cut_or_half(bytes: &[u8], taken: usize, max_line: usize, end: LineEnd) -> Piece {
     let room = max_line - taken;
     // NULs at the end are space that a writer reserved; they belong to no line yet.
-    let written = bytes
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(0, |last| last + 1);
+    let written = end.written(bytes);
     if written > room {
         return Piece::Lines {
             len: room,
@@ -139,7 +125,7 @@ mod tests {
         let (mut got, mut at, mut taken) = (Vec::new(), 0, 0);
         for &end in splits.iter().chain([&bytes.len()]) {
             loop {
-                match next_piece(&bytes[at.min(end)..end], taken, max_line) {
+                match next_piece(&bytes[at.min(end)..end], taken, max_line, LineEnd::Byte) {
                     Piece::Lines { len, taken: open, .. } => {
                         got.extend(
                             bytes[at..at + len]
@@ -182,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_line_of_exactly_max_line_is_whole() {
-        let piece = next_piece(b"abcd\nx", 0, 4);
+        let piece = next_piece(b"abcd\nx", 0, 4, LineEnd::Byte);
         assert_eq!(
             piece,
             Piece::Lines {
@@ -195,12 +181,18 @@ mod tests {
 
     #[test]
     fn zeros_before_a_line_are_nobodys() {
-        assert_eq!(next_piece(b"\0\0\0ab\n", 0, 9), Piece::Skip { len: 3, taken: 0 });
-        assert_eq!(next_piece(b"\0\0\0", 0, 9), Piece::Half { len: 0 });
+        assert_eq!(
+            next_piece(b"\0\0\0ab\n", 0, 9, LineEnd::Byte),
+            Piece::Skip { len: 3, taken: 0 }
+        );
+        assert_eq!(next_piece(b"\0\0\0", 0, 9, LineEnd::Byte), Piece::Half { len: 0 });
     }
 
     #[test]
     fn reserved_space_after_half_a_line_is_not_part_of_it() {
-        assert_eq!(next_piece(b"ab\0\0\0", 0, 3), Piece::Half { len: 2 });
+        assert_eq!(
+            next_piece(b"ab\0\0\0", 0, 3, LineEnd::Byte),
+            Piece::Half { len: 2 }
+        );
     }
 }

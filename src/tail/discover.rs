@@ -104,6 +104,21 @@ impl Globs {
         never.any(|folder| path.starts_with(folder))
     }
 
+    /// The logs whose globs match this path as it is written, ascending.
+    pub(super) fn logs_of(&self, path: &Path) -> Vec<usize> {
+        let matching = self.plans.iter().filter(|plan| {
+            // The walk leaves out a leading `./` that the glob does not have, and the other way round.
+            let bare = path.strip_prefix(".").unwrap_or(path);
+            let dotted = Path::new(".").join(bare);
+            let matches = |path: &Path| plan.glob.matches(path);
+            (matches(path) || matches(bare) || matches(&dotted)) && !self.excludes(plan.log, path)
+        });
+        let mut logs: Vec<usize> = matching.map(|plan| plan.log).collect();
+        logs.sort_unstable();
+        logs.dedup();
+        logs
+    }
+
     fn excludes(&self, log: usize, path: &Path) -> bool {
         self.exclude[log].iter().any(|glob| {
             let name_alone = !glob.source().contains('/');
@@ -291,7 +306,7 @@ mod tests {
             start: Start::Beginning,
             max_line: 100,
             partial: Duration::from_secs(5),
-            whole: None,
+            joints: None,
             flush: Duration::from_secs(1),
             watch: Watch::Poll,
         };

@@ -5,18 +5,20 @@
 //! 2. Compare its first bytes with the head: a file that was overwritten from its start is another one.
 //! 3. Read from a KiB *before* the offset, in the same call as the new bytes. If that KiB is not what it was,
 //!    the file was cut and grew again past the offset, which no size can show.
-//! 4. Hand out whole lines; what is left is half a line, measured but not kept: it is read again with its
+//! 4. Learn what its first bytes tell about its lines, as long as they are too few to tell everything.
+//! 5. Hand out whole lines; what is left is half a line, measured but not kept: it is read again with its
 //!    rest.
-//! 5. NULs where a line should begin are space that nobody wrote to yet, or a hole. They are skipped once
+//! 6. NULs where a line should begin are space that nobody wrote to yet, or a hole. They are skipped once
 //!    something stands behind them and waited at until then.
 //!
-//! Where the unit is bytes, 4 and 5 do not apply: what was read is handed out.
+//! Where the unit is bytes, 4 to 6 do not apply: what was read is handed out.
 //!
 //! The trap: 2 and 3 come before any byte is handed out, also when a half line is given up on.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::SeekFrom;
@@ -25,7 +27,9 @@ use super::buffer::{self, Piece};
 use super::identity::{self, FileId, Seen};
 use super::trail::{self, Original, Trail};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
-use crate::model::{FileKey, Head, Identity, LogName, Mark, Moment, Now, Position, Timestamp};
+use crate::model::{
+    FileKey, Head, Identity, Joints, LineEnd, LogName, Manner, Mark, Moment, Now, Position, Timestamp,
+};
 
 /// How much of a file is read in one turn, at least; also the longest stretch of NULs looked at.
 pub(super) const READ: usize = 256 * 1024;
@@ -35,6 +39,9 @@ const MOST_ZEROS: usize = 16 * 1024 * 1024;
 
 /// From this length on a half line is not read again before its newline was seen.
 const LONG_HALF: u64 = 4096;
+
+/// So much of a file's beginning is looked at first: it nearly always tells what there is to know.
+const GLANCE: usize = 4096;
 
 /// What came of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +92,8 @@ pub(super) struct Follower {
     zeros_to: u64,
     /// The stamp at which nothing but NULs stood behind `at`.
     hollow: Option<(u64, i128)>,
-    /// It was empty at the last look, and was written to since: perhaps copied and cut, too.
-    emptied: bool,
+    /// Nothing was handed out of it at the last look, and it was written to since: perhaps copied and cut, too.
+    regrown: bool,
     /// It was never read.
     unread: bool,
     /// Nothing was handed out yet, not even an empty chunk.
@@ -145,7 +152,7 @@ impl Follower {
             stamp: None,
             zeros_to: 0,
             hollow: None,
-            emptied: false,
+            regrown: false,
             unread: true,
             unseen: true,
             grew: now.moment,
@@ -168,15 +175,17 @@ impl Follower {
         max_line: usize,
         now: Now,
     ) -> io::Result<Self> {
+        let at = source.manner.line_end.floor_offset(stored.offset);
+        let before = || identity::line_before(&file, at, max_line, source.manner.line_end);
         let taken = if stored.inside_line {
-            // At least 1: a line whose start is out of sight is still a line that was begun.
-            identity::line_before(&file, stored.offset, max_line)?.max(1)
+            // At least one character: a line whose start is out of sight is still a line that was begun.
+            before()?.max(source.manner.line_end.width())
         } else if identity::was_never_opened(stored) {
-            identity::line_before(&file, stored.offset, max_line)?
+            before()?
         } else {
             0
         };
-        let mut follower = Self::new(file, source, stored.offset, taken, now)?;
+        let mut follower = Self::new(file, source, at, taken, now)?;
         (follower.moved, follower.trail) = (stored.at, Trail::of(&stored.trail));
         Ok(follower)
     }
@@ -203,7 +212,7 @@ impl Follower {
         if self.stamp.is_none_or(|(size, _)| seen.size != size) {
             self.grew = now.moment;
         }
-        self.emptied = self.stamp.is_some_and(|(size, _)| size == 0);
+        self.regrown = self.at == 0 && self.stamp.is_some();
         (self.stamp, self.hot) = (Some(stamp), true);
         Ok(true)
     }
@@ -263,13 +272,19 @@ impl Follower {
     pub(super) fn read(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
         self.unread = false;
         let size = self.file.metadata()?.len();
-        let emptied = std::mem::take(&mut self.emptied) && with.unit == Unit::Lines && self.at == 0;
-        if size < self.at || emptied || !self.starts_as_before()? {
+        if std::mem::take(&mut self.regrown) && with.unit == Unit::Lines && self.at == 0 {
+            self.hot = true;
+            return Ok(Progress::Truncated { lost: 0 });
+        }
+        if size < self.at || !self.starts_as_before()? {
             return Ok(self.truncated());
         }
         let end = size.min(self.stop.unwrap_or(u64::MAX));
+        if with.unit == Unit::Lines && size > self.at {
+            self.learn(with)?;
+        }
         let half = self.half;
-        if half > LONG_HALF && self.still_half(end, with)? {
+        if half > LONG_HALF && self.line_end() == LineEnd::Byte && self.still_half(end, with)? {
             return Ok(self.settle(self.half > half && self.at + self.half < end));
         }
         let Some(read) = self.fill(end, with.unit, with.buffer)? else {
@@ -287,7 +302,7 @@ impl Follower {
         let new = &with.buffer[lead..read];
         let used = self.hand_out(new, with.max_line, with.logs, with.visit);
         let rest = &new[used..];
-        let at_zeros = !rest.is_empty() && buffer::zeros(rest) == rest.len();
+        let at_zeros = !rest.is_empty() && self.line_end().zeros(rest) == rest.len();
         self.advance(&with.buffer[..read], used, with.now);
         if at_zeros {
             return self.pass_zeros(end, with);
@@ -308,11 +323,12 @@ impl Follower {
         };
         let lead = self.before.len as usize;
         let bytes = &with.buffer[lead..read];
-        if memchr::memchr(b'\n', bytes).is_some() {
+        if self.line_end().first(bytes).is_some() {
             self.hot = true;
             return Ok(Progress::More);
         }
-        let used = bytes.len();
+        let used = self.line_end().floor(bytes.len());
+        let bytes = &bytes[..used];
         if used == 0 {
             (self.half, self.hot) = (0, true);
             return Ok(Progress::Idle);
@@ -356,6 +372,10 @@ impl Follower {
         (self.source.key, self.trail) = (key, Trail::default());
         (self.at, self.taken, self.half, self.proven, self.zeros_to) = (0, 0, 0, 0, 0);
         self.open = 0;
+        self.source.manner = Manner {
+            open: true,
+            ..self.source.manner
+        };
         (self.before, self.solid) = (Head::of(&[]), Head::of(&[]));
         (self.copy_of, self.after) = (None, None);
         (self.hot, self.dirty, self.moved, self.grew) = (true, true, now.wall, now.moment);
@@ -365,10 +385,11 @@ impl Follower {
     /// A copy takes over where the original was cut, or follows how far the original was read.
     pub(super) fn skip_to(&mut self, at: u64, max_line: usize) -> io::Result<()> {
         let at = at.min(self.file.metadata()?.len());
+        let at = self.line_end().floor_offset(at);
         if at != self.at {
             let before = identity::before(&self.file, at)?;
             let solid = identity::solid_before(&self.file, at)?;
-            self.taken = identity::line_before(&self.file, at, max_line)?;
+            self.taken = identity::line_before(&self.file, at, max_line, self.line_end())?;
             (self.at, self.before, self.solid, self.half, self.open) = (at, before, solid, 0, 0);
         }
         Ok(())
@@ -433,6 +454,32 @@ impl Follower {
     /// Whether the bytes before `at` are still what they were when they were read.
     pub(super) fn is_whole(&self) -> io::Result<bool> {
         identity::fits(&self.file, self.head, self.before, self.at)
+    }
+
+    /// How its lines end.
+    fn line_end(&self) -> LineEnd {
+        self.source.manner.line_end
+    }
+
+    /// Looks at the first bytes as long as more of them may tell more.
+    fn learn(&mut self, with: &mut Reading<'_>) -> io::Result<()> {
+        if !self.source.manner.open {
+            return Ok(());
+        }
+        let log = self.source.logs[0];
+        let Some(joints) = with.logs[log].joints.as_ref() else {
+            self.source.manner.open = false;
+            return Ok(());
+        };
+        for most in [GLANCE, Manner::FIRST] {
+            let most = most.min(with.buffer.len());
+            let read = identity::read_at(&self.file, &mut with.buffer[..most], 0)?;
+            self.source.manner = joints.manner(&self.source.path, &with.buffer[..read]);
+            if !self.source.manner.open || read < most {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The path it was last seen under.
@@ -511,10 +558,10 @@ impl Follower {
         let mut used = 0;
         self.open = 0;
         loop {
-            match buffer::next_piece(&new[used..], self.taken, max_line) {
+            match buffer::next_piece(&new[used..], self.taken, max_line, self.line_end()) {
                 Piece::Lines { len, ending, taken } => {
-                    let done = self.whole(&new[used..used + len], ending, max_line, logs);
-                    let waits = done < len && Self::may_go_on(&new[used + len..], max_line);
+                    let done = self.whole(&new[used..used + len], used as u64, ending, logs);
+                    let waits = done < len && self.may_go_on(&new[used + len..], max_line);
                     let open = if waits { len - done } else { 0 };
                     let len = len - open;
                     if len > 0 {
@@ -532,22 +579,42 @@ impl Follower {
         }
     }
 
-    /// How much of these lines may be handed out: as much as every log agrees to.
-    fn whole(&self, lines: &[u8], ending: Ending, max_line: usize, logs: &[LogSettings]) -> usize {
+    /// How much of these lines, which stand `used` bytes behind `at`, may be handed out: up to where an event ends for
+    /// every log. Where their events have no end in common, the first log has its way.
+    fn whole(&self, lines: &[u8], used: u64, ending: Ending, logs: &[LogSettings]) -> usize {
         if ending != Ending::Newline {
             return lines.len();
         }
-        let joints = self.source.logs.iter().filter_map(|&log| logs[log].whole);
-        joints
-            .map(|whole| whole(lines, max_line))
-            .min()
-            .unwrap_or(lines.len())
+        let (manner, offset) = (self.source.manner, self.at + used);
+        let joints = self
+            .source
+            .logs
+            .iter()
+            .filter_map(|&log| logs[log].joints.as_ref());
+        let mut upto = lines.len();
+        loop {
+            let ends = joints
+                .clone()
+                .map(|joints| joints.whole(manner, lines, offset, upto));
+            let end = ends.min().unwrap_or(upto);
+            if end == upto {
+                break;
+            }
+            upto = end;
+        }
+        let first = &logs[self.source.logs[0]];
+        if upto == 0 && lines.len() >= first.max_line {
+            let whole = |joints: &Arc<dyn Joints>| joints.whole(manner, lines, offset, lines.len());
+            return first.joints.as_ref().map_or(lines.len(), whole);
+        }
+        upto
     }
 
     /// Whether an event before `rest` may go on in it. A line that is cut and a hole end it, whether they are read
     /// now or later.
-    fn may_go_on(rest: &[u8], max_line: usize) -> bool {
-        matches!(buffer::next_piece(rest, 0, max_line), Piece::Half { .. })
+    fn may_go_on(&self, rest: &[u8], max_line: usize) -> bool {
+        let piece = buffer::next_piece(rest, 0, max_line, self.line_end());
+        matches!(piece, Piece::Half { .. })
     }
 
     fn show_lines(&self, bytes: &[u8], used: u64, ending: Ending, visit: &mut dyn FnMut(&Source, Chunk<'_>)) {
@@ -596,7 +663,7 @@ impl Follower {
     /// Moves `at` over `used` bytes. `read` holds the KiB before `at` and all that was read after it.
     fn advance(&mut self, read: &[u8], used: usize, now: Now) {
         let done = self.before.len as usize + used;
-        let half = identity::written(&read[done..]) as u64;
+        let half = self.line_end().written(&read[done..]) as u64;
         if used > 0 {
             self.trail.pass(self.at, read, self.before.len as usize, used);
             self.at += used as u64;
@@ -622,13 +689,14 @@ impl Follower {
 
     /// Stands before NULs: goes on behind them if anything stands there, else waits.
     fn pass_zeros(&mut self, end: u64, with: &mut Reading<'_>) -> io::Result<Progress> {
+        let end = self.line_end().floor_offset(end);
         for _ in 0..MOST_ZEROS / READ {
             let Some(from) = self.next_data(end) else { break };
             let wanted = usize::try_from(end - from)
                 .unwrap_or(usize::MAX)
                 .min(with.buffer.len());
             let read = identity::read_at(&self.file, &mut with.buffer[..wanted], from)?;
-            let run = buffer::zeros(&with.buffer[..read]);
+            let run = self.line_end().zeros(&with.buffer[..read]);
             self.zeros_to = from + run as u64;
             if run < read {
                 self.at = self.zeros_to;

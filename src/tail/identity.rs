@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::model::{Head, Position};
+use crate::model::{Head, LineEnd, Position};
 
 /// Clocks of filesystems lag, those of other machines more: times this close, in nanoseconds, are the same.
 pub(super) const CLOCK_SLACK: i128 = 1_000_000_000;
@@ -180,12 +180,13 @@ pub(super) fn was_never_opened(position: &Position) -> bool {
 }
 
 /// How many bytes of the line that holds `offset` lie before it, at most `limit`.
-pub(super) fn line_before(file: &File, offset: u64, limit: usize) -> io::Result<usize> {
+pub(super) fn line_before(file: &File, offset: u64, limit: usize, end: LineEnd) -> io::Result<usize> {
+    let limit = end.floor(limit);
     let len = offset.min(limit as u64);
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(limit)];
     let read = read_at(file, &mut bytes, offset - len)?;
     let bytes = &bytes[..read];
-    Ok(memchr::memrchr(b'\n', bytes).map_or(bytes.len(), |newline| bytes.len() - newline - 1))
+    Ok(bytes.len() - end.last(bytes).unwrap_or_default())
 }
 
 /// Whether the name says that the file is compressed.

@@ -27,12 +27,12 @@ mod watch;
 
 use std::sync::Arc;
 
-use crate::model::{FileKey, Gap, LogName, Position};
+use crate::model::{FileKey, Gap, LogName, Manner, Position};
 
 pub use note::Note;
 pub use settings::{Glob, LogSettings, Settings, Start, Unit, Watch};
 pub use survey::{Empty, Refusal, Standing, Surveyed, survey};
-pub use tailer::Tailer;
+pub use tailer::{LetGo, Tailer};
 pub use watch::Waker;
 
 /// How long following goes on.
@@ -56,6 +56,8 @@ pub struct Source {
     /// Indexes into [`Settings::logs`] of the logs whose globs reach it, never empty, ascending. The first one
     /// decides how it is read.
     pub logs: Vec<usize>,
+    /// What its first bytes tell about its lines, as the first of the logs reads them.
+    pub manner: Manner,
 }
 
 /// Lines of one file, or bytes where those are the [`Unit`], in the order of the file.

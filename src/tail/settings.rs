@@ -1,9 +1,10 @@
 //! What to follow, checked.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::LogName;
+use crate::model::{Joints, LogName};
 
 /// Everything the room needs to know. Built by `config`, or by hand.
 #[derive(Clone, Debug)]
@@ -57,9 +58,9 @@ pub struct LogSettings {
     pub max_line: usize,
     /// How long an unfinished last line waits for growth before it becomes an event.
     pub partial: Duration,
-    /// How much of some whole lines may be handed out, where an event may go on in the next line; at most
-    /// `max_line` bytes, the second argument, are ever left over. Absent: every line is whole by itself.
-    pub whole: Option<fn(&[u8], usize) -> usize>,
+    /// What its files' first bytes say about their lines, and where events may end. At most `max_line` bytes are
+    /// ever held back. Absent: lines end with a byte, and every line is whole by itself.
+    pub joints: Option<Arc<dyn Joints>>,
     /// How long lines that are not whole wait for growth before they are handed out as they stand.
     pub flush: Duration,
     /// How changes are noticed.

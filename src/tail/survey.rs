@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::discover::Globs;
 use super::identity::{self, Seen};
 use super::{Glob, LogSettings, Settings};
-use crate::model::LogName;
+use crate::model::{Format, LogName, Manner};
 
 /// What one log's globs reach.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub enum Standing {
     Readable {
         /// Its size in bytes.
         size: u64,
+        /// What its lines are; [`Format::Auto`] if nothing tells.
+        format: Format,
     },
     /// It is compressed, and would be left alone.
     Compressed,
@@ -102,7 +104,7 @@ impl Surveyed {
         let reached = globs.walk();
         let files = reached.files.into_iter().filter(|(path, _)| !path.is_dir());
         let files = files.map(|(path, (seen, _))| {
-            let standing = Standing::of(&path, &seen, &globs);
+            let standing = Standing::of(&path, &seen, &globs, log);
             (path, standing)
         });
         let errors = reached.errors.into_iter().map(|(path, error)| {
@@ -134,7 +136,7 @@ impl Empty {
 
 impl Standing {
     /// Asks the same questions as the tailer, in the same order.
-    fn of(path: &Path, seen: &Seen, globs: &Globs) -> Self {
+    fn of(path: &Path, seen: &Seen, globs: &Globs, log: &LogSettings) -> Self {
         if identity::has_compressed_name(path) {
             return Self::Compressed;
         }
@@ -143,19 +145,27 @@ impl Standing {
         }
         match path.canonicalize() {
             Ok(real) if globs.forbids(&real) => Self::Forbidden,
-            Ok(_) => Self::opened(path, seen.size)
+            Ok(_) => Self::opened(path, seen.size, log)
                 .unwrap_or_else(|error| Self::Unreadable(Refusal::of(path, error))),
             Err(error) => Self::Unreadable(Refusal::of(path, error)),
         }
     }
 
-    fn opened(path: &Path, size: u64) -> io::Result<Self> {
+    fn opened(path: &Path, size: u64, log: &LogSettings) -> io::Result<Self> {
         let file = identity::open(path)?;
-        let compressed = identity::is_compressed(&identity::first_bytes(&file)?);
-        Ok(if compressed {
-            Self::Compressed
-        } else {
-            Self::Readable { size }
+        let mut first = vec![0; Manner::FIRST];
+        let read = identity::read_at(&file, &mut first, 0)?;
+        let first = &first[..read];
+        if identity::is_compressed(first) {
+            return Ok(Self::Compressed);
+        }
+        let told = log
+            .joints
+            .as_ref()
+            .map(|joints| joints.manner(&path.to_string_lossy(), first));
+        Ok(Self::Readable {
+            size,
+            format: told.unwrap_or_default().format,
         })
     }
 }
@@ -204,7 +214,7 @@ mod tests {
             start: Start::End,
             max_line: 100,
             partial: Duration::from_secs(5),
-            whole: None,
+            joints: None,
             flush: Duration::from_secs(1),
             watch: Watch::Poll,
         };
@@ -221,7 +231,7 @@ mod tests {
     /// Every path below `dir` with a word about how it stands.
     fn told(dir: &Path, surveyed: &Surveyed) -> Vec<String> {
         let word = |standing: &Standing| match standing {
-            Standing::Readable { size } => format!("{size}"),
+            Standing::Readable { size, .. } => format!("{size}"),
             Standing::Compressed => "compressed".to_owned(),
             Standing::NotRegular => "not regular".to_owned(),
             Standing::Forbidden => "forbidden".to_owned(),

@@ -7,14 +7,18 @@ mod begin;
 mod cuts;
 mod ending;
 mod lost;
+mod reconfigure;
 mod sweep;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::reconfigure::LetGo;
 
 use self::cuts::Cut;
 use self::sweep::Vacant;
@@ -22,8 +26,8 @@ use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{self, FileId, Seen};
 use super::watch::Watcher;
-use super::{Chunk, FileState, FileStatus, Mode, Note, Settings, Source, Turn, Unit, Waker};
-use crate::model::{FileKey, Head, LogName, Moment, Now, Position};
+use super::{Chunk, FileState, FileStatus, LogSettings, Mode, Note, Settings, Source, Turn, Unit, Waker};
+use crate::model::{FileKey, Head, LogName, Manner, Moment, Now, Position};
 
 /// How many full reads one turn makes, over all files.
 const MOST_READS: usize = 16;
@@ -57,6 +61,8 @@ pub struct Tailer {
     vacant: Vec<Vacant>,
     /// Per log: its name was never read with this store, up to the last sweep.
     fresh: Vec<bool>,
+    /// The logs that were read with this store, those of earlier settings too.
+    seen: HashSet<LogName>,
     /// The newest note about each subject.
     said: HashMap<String, Note>,
     /// When the last sweep was; absent before the first.
@@ -86,13 +92,7 @@ impl Tailer {
         random: fastrand::Rng,
         waker: Waker,
     ) -> Self {
-        // Where events are held back, one may lie before the line.
-        let longest = settings
-            .logs
-            .iter()
-            .map(|log| log.max_line * (1 + usize::from(log.whole.is_some())))
-            .max()
-            .unwrap_or_default();
+        let longest = longest(&settings);
         Self {
             mode,
             globs: Globs::new(&settings),
@@ -110,6 +110,7 @@ impl Tailer {
                 .iter()
                 .map(|log| !seen.contains(&log.name))
                 .collect(),
+            seen: seen.iter().cloned().collect(),
             said: HashMap::new(),
             swept: None,
             next_sweep: Moment(0),
@@ -287,6 +288,19 @@ impl Tailer {
         false
     }
 
+    /// How a file's lines end, which its first bytes tell. The rest is learned once it is read: a file that nobody
+    /// writes to is not looked into.
+    fn manner(&self, file: &File, log: usize) -> io::Result<Manner> {
+        let mut manner = Manner::default();
+        if let Some(joints) = &self.settings.logs[log].joints {
+            let mut first = [0; 4];
+            let read = identity::read_at(file, &mut first, 0)?;
+            manner.line_end = joints.manner("", &first[..read]).line_end;
+        }
+        manner.open = true;
+        Ok(manner)
+    }
+
     /// Gives the shared buffer to one file.
     fn lend(
         &mut self,
@@ -359,6 +373,12 @@ impl Tailer {
         self.said.insert(subject, note.clone());
         turn.notes.push(note);
     }
+}
+
+/// How many bytes of a file one event may need. Where events are held back, one may lie before the line.
+fn longest(settings: &Settings) -> usize {
+    let longest = |log: &LogSettings| log.max_line * (1 + usize::from(log.joints.is_some()));
+    settings.logs.iter().map(longest).max().unwrap_or_default()
 }
 
 fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {

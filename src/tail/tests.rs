@@ -13,8 +13,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 
+mod reconfigure;
+
 use super::*;
-use crate::model::{GapKind, Moment, Now, Timestamp};
+use crate::model::{GapKind, Joints, LineEnd, Manner, Moment, Now, Timestamp};
 
 /// A piece that was handed out: its file, its text, how it ended, whether it continued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl Rig {
             start: Start::Beginning,
             max_line: 64 * 1024,
             partial: Duration::from_hours(1),
-            whole: None,
+            joints: None,
             flush: Duration::from_secs(1),
             watch: Watch::Poll,
         };
@@ -1253,12 +1255,28 @@ proptest! {
     }
 }
 
-/// Lines that end with a `+` go on in the next one.
-fn plus(lines: &[u8], longest: usize) -> usize {
+/// Lines that end with a `+` go on in the next one, up to so many bytes.
+#[derive(Debug)]
+struct Plus(usize);
+
+impl Joints for Plus {
+    fn manner(&self, _: &str, _: &[u8]) -> Manner {
+        Manner::default()
+    }
+
+    fn whole(&self, _: Manner, lines: &[u8], _: u64, upto: usize) -> usize {
+        plus(lines, self.0, upto)
+    }
+}
+
+fn plus(lines: &[u8], longest: usize, upto: usize) -> usize {
     let mut whole = 0;
     let mut end = 0;
     for line in lines.split_inclusive(|&byte| byte == b'\n') {
         end += line.len();
+        if end > upto {
+            break;
+        }
         if !line.ends_with(b"+\n") || end - whole >= longest {
             whole = end;
         }
@@ -1267,8 +1285,13 @@ fn plus(lines: &[u8], longest: usize) -> usize {
 }
 
 fn joined() -> Rig {
+    joined_up_to(64 * 1024)
+}
+
+fn joined_up_to(longest: usize) -> Rig {
     Rig::new(&["app.log"]).set(|log| {
-        log.whole = Some(plus);
+        log.max_line = longest;
+        log.joints = Some(Arc::new(Plus(longest)));
         log.flush = Duration::from_secs(5);
     })
 }
@@ -1316,7 +1339,7 @@ fn a_single_pass_hands_out_what_waits() {
 #[test]
 fn a_line_that_is_too_long_ends_the_event_before_it_however_it_is_read() {
     for at_once in [true, false] {
-        let mut rig = joined().set(|log| log.max_line = 16);
+        let mut rig = joined_up_to(16);
         rig.append("app.log", "one+\n");
         if !at_once {
             rig.turn().expect(&[]);
@@ -1330,7 +1353,7 @@ fn a_line_that_is_too_long_ends_the_event_before_it_however_it_is_read() {
 
 #[test]
 fn an_event_that_never_ends_does_not_stop_the_file() {
-    let mut rig = joined().set(|log| log.max_line = 64);
+    let mut rig = joined_up_to(64);
     let text = "never+\n".repeat(100_000);
     rig.append("app.log", &text);
     rig.turn();
@@ -1338,4 +1361,90 @@ fn an_event_that_never_ends_does_not_stop_the_file() {
     assert!(waits < 64, "{waits}");
     rig.after(5);
     assert_eq!(rig.raw, text.as_bytes());
+}
+
+/// UTF-16, as every file's byte order mark says; without one, in the order of `Pairs`.
+#[derive(Debug)]
+struct Pairs(LineEnd);
+
+impl Joints for Pairs {
+    fn manner(&self, _: &str, first: &[u8]) -> Manner {
+        Manner {
+            line_end: LineEnd::marked(first, self.0 != LineEnd::Byte).unwrap_or(self.0),
+            open: first.len() < 4,
+            ..Manner::default()
+        }
+    }
+
+    fn whole(&self, _: Manner, _: &[u8], _: u64, upto: usize) -> usize {
+        upto
+    }
+}
+
+fn units(end: LineEnd, text: &str) -> Vec<u8> {
+    let order = if end == LineEnd::Utf16Le {
+        u16::to_le_bytes
+    } else {
+        u16::to_be_bytes
+    };
+    text.encode_utf16().flat_map(order).collect()
+}
+
+#[test]
+fn a_file_in_utf_16_is_read_from_its_end_in_whole_characters() {
+    let mut rig = Rig::new(&["app.log"]).set(|log| {
+        log.joints = Some(Arc::new(Pairs(LineEnd::Utf16Le)));
+        log.start = Start::End;
+    });
+    let mut file = rig.append("app.log", "");
+    file.write_all(&units(LineEnd::Utf16Le, "old\nhal")).unwrap();
+    file.write_all(b"f").unwrap();
+    rig.turn();
+    assert!(rig.raw.is_empty());
+    file.write_all(b"\0").unwrap();
+    file.write_all(&units(LineEnd::Utf16Le, "\nnew\n")).unwrap();
+    rig.after(1);
+    assert_eq!(
+        rig.raw,
+        units(LineEnd::Utf16Le, "f\nnew\n"),
+        "the rest of the line that was begun, and the new one"
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_split_of_a_file_in_utf_16_gives_the_same_lines(
+        text in "[a\u{0a00}\u{0a0a}\u{100}\n\r한🦀]{0,40}",
+        marked in any::<bool>(),
+        low_first in any::<bool>(),
+        splits in prop::collection::vec((0usize..90, any::<bool>()), 0..12),
+    ) {
+        let end = if low_first { LineEnd::Utf16Le } else { LineEnd::Utf16Be };
+        // A mark is stronger than what was said, which is then wrong.
+        let said = match (marked, end) {
+            (false, end) => end,
+            (true, LineEnd::Utf16Le) => LineEnd::Utf16Be,
+            (true, _) => LineEnd::Byte,
+        };
+        let mark = if marked { "\u{feff}" } else { "" };
+        let bytes = units(end, &format!("{mark}x{text}"));
+        let mut rig = Rig::new(&["app.log"]).set(|log| log.joints = Some(Arc::new(Pairs(said))));
+        let mut splits = splits;
+        splits.sort_unstable();
+        let (mut at, mut kills) = (0, 0);
+        for (split, kill) in splits.into_iter().chain([(bytes.len(), false)]) {
+            let split = split.clamp(at, bytes.len());
+            rig.append("app.log", "").write_all(&bytes[at..split]).unwrap();
+            at = split;
+            rig.after(1);
+            if kill {
+                rig.kill();
+                kills += 1;
+            }
+        }
+        rig.after(1);
+        let whole = end.last(&bytes).unwrap_or_default();
+        prop_assert_eq!(&rig.raw[..], &bytes[..whole], "{} kills", kills);
+        prop_assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+    }
 }

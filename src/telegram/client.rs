@@ -20,6 +20,7 @@ use super::redact::Redactor;
 use super::settings::Settings;
 use super::token::Token;
 use super::wire::Body;
+use crate::failpoint;
 use crate::model::{ChatTarget, Outcome, Text};
 
 /// How long a request may take.
@@ -203,7 +204,7 @@ impl Client {
     ) -> Result<Answer, Outcome> {
         let until = Instant::now() + deadline;
         let request = self.http.post(format!("{}{method}", self.base)).json(body);
-        match timeout_at(until, request.send()).await {
+        match timeout_at(until, failpoint::send(request)).await {
             Ok(Ok(response)) => Ok(read(response, until, longest).await),
             Ok(Err(error)) => Err(sort_error(error, &self.redactor)),
             // Connecting has its own, shorter timeout, so by now the request was under way.

@@ -3,7 +3,7 @@
 //! Telegram's own limits are unwritten and change; these are a courtesy, and a 429 overrules them. One that
 //! comes although the limits were kept means that somebody else sends with the same bot, or that Telegram
 //! allows less today: the chat's rate is halved, and comes back step by step. Who goes first when several
-//! want to is not decided here.
+//! want to is not decided here; only that the last place of a burst waits for what is critical.
 //!
 //! The trap: a plain quota of N per minute lets almost 2N through in its first minute, N at once and N more
 //! as they come back. [`quota`] splits N into a burst and a refill, so that the two together are N.
@@ -43,7 +43,9 @@ const CALM: Duration = Duration::from_mins(2);
 /// What a place is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// A new message.
+    /// A new message of a critical rule: it may have the last place.
+    Critical,
+    /// Any other new message.
     Ring,
     /// An edit of a live message; edits have a smaller rate inside the chat's.
     Edit,
@@ -54,6 +56,11 @@ pub enum Class {
 /// In any span of `limit.per` at most `limit.count` places are given, the requests before the start
 /// included. Edits get at most half of them and leave two; of a limit of 2 they may have 1, of a limit of 1
 /// every other one, since edits that never go out would leave matches pending for ever.
+///
+/// Where the limit has a burst (9 and more), its last place is for what is critical: everything else leaves it, so
+/// however much is owed, a critical message waits for nothing if the one before it was `per / (count - 3)` ago (4 s
+/// in a group with 18 a minute), and for the rest of that time at most if not. The place costs nobody a share of the
+/// rate: only the burst of the others is shorter by one.
 ///
 /// Each 429 halves all of that, down to an eighth; every two minutes without one double it again.
 #[derive(Debug)]
@@ -71,30 +78,37 @@ pub struct ChatLimits {
 impl ChatLimits {
     /// Full limits, less what `recent` has used: the ages of the requests made before (those of the last
     /// minute are enough for limits per minute). Which of them were edits is not known, so all count as
-    /// both.
-    pub fn new(limit: Rate, recent: &[Duration]) -> Self {
+    /// both. `slowed` is what [`ChatLimits::slowed`] said before a restart, with what is left of its time.
+    pub fn new(limit: Rate, recent: &[Duration], slowed: Option<Slow>) -> Self {
         let now = Instant::now();
         let mut given: Vec<Instant> = recent.iter().filter_map(|age| now.checked_sub(*age)).collect();
         given.sort_unstable();
-        Self {
+        let mut limits = Self {
             limit,
             halvings: 0,
             calm_at: now,
             all: Pace::new(limit, recent),
             edits: Pace::new(edits_within(limit), recent),
             given: given.into_iter().map(|at| (at, Class::Edit)).collect(),
+        };
+        if let Some(slow) = slowed {
+            limits.go_on(slow);
         }
+        limits
     }
 
     /// Takes a place, or says how long there is none at least. A refusal uses nothing up.
     pub fn check(&mut self, class: Class) -> Result<(), Duration> {
         self.recover();
         match class {
-            Class::Ring => self.all.check()?,
+            Class::Critical => self.all.check()?,
+            Class::Ring => self.all.check_and_leave_one()?,
             Class::Edit => {
                 let before = self.edits.mark();
                 self.edits.check()?;
-                self.all.check().inspect_err(|_| self.edits.back_to(before))?;
+                self.all
+                    .check_and_leave_one()
+                    .inspect_err(|_| self.edits.back_to(before))?;
             }
         }
         self.remember(class);
@@ -106,6 +120,36 @@ impl ChatLimits {
         self.recover();
         self.calm_at = Instant::now() + closed + CALM;
         self.halve((self.halvings + 1).min(MOST_HALVINGS));
+    }
+
+    /// Goes on with another limit, less what was used lately.
+    pub fn change(&mut self, limit: Rate) {
+        if limit != self.limit {
+            self.limit = limit;
+            self.pace();
+        }
+    }
+
+    /// How far the rate is from whole, for whoever remembers it over a restart; absent: it is whole.
+    pub fn slowed(&mut self) -> Option<Slow> {
+        self.recover();
+        let steps_after_this = self.halvings.checked_sub(1)?;
+        Some(Slow {
+            halvings: self.halvings,
+            whole_in: self.calm_at.saturating_duration_since(Instant::now()) + CALM * steps_after_this,
+        })
+    }
+
+    /// Takes up a rate that was halved before a restart.
+    fn go_on(&mut self, Slow { halvings, whole_in }: Slow) {
+        let steps = whole_in.as_millis().div_ceil(CALM.as_millis());
+        // A gate that is still closed makes the first step longer, and no halving more.
+        let halvings = u32::try_from(steps)
+            .unwrap_or(u32::MAX)
+            .min(halvings)
+            .min(MOST_HALVINGS);
+        self.calm_at = Instant::now() + whole_in.saturating_sub(CALM * halvings.saturating_sub(1));
+        self.halve(halvings);
     }
 
     /// Takes back the halvings that have had their time.
@@ -124,8 +168,12 @@ impl ChatLimits {
             return;
         }
         self.halvings = halvings;
+        self.pace();
+    }
+
+    fn pace(&mut self) {
         let rate = Rate {
-            count: (self.limit.count >> halvings).max(1),
+            count: (self.limit.count >> self.halvings).max(1),
             ..self.limit
         };
         let now = Instant::now();
@@ -147,7 +195,17 @@ impl ChatLimits {
     }
 }
 
-/// The rate of the whole bot: 25 requests a second over all chats.
+/// How far a chat's rate is from whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slow {
+    /// How often it is halved now.
+    pub halvings: u32,
+    /// How long until it is whole, if no further 429 comes.
+    pub whole_in: Duration,
+}
+
+/// The rate of the whole bot: 25 requests a second over all chats, the last place of whose burst is for what is
+/// critical here too.
 ///
 /// Ask it before the chat's: a place of this one that is then not used is back within a moment.
 #[derive(Debug)]
@@ -166,8 +224,11 @@ impl BotLimits {
     }
 
     /// Takes a place, or says how long there is none at least.
-    pub fn check(&self) -> Result<(), Duration> {
-        self.0.check()
+    pub fn check(&self, class: Class) -> Result<(), Duration> {
+        match class {
+            Class::Critical => self.0.check(),
+            Class::Ring | Class::Edit => self.0.check_and_leave_one(),
+        }
     }
 }
 
@@ -224,14 +285,22 @@ fn quota(limit: Rate) -> Quota {
 struct Pace {
     limiter: RateLimiter<NotKeyed, Slot, TokioClock, NoOpMiddleware<Duration>>,
     slot: Slot,
+    /// Whether there is ever more than one place at once.
+    bursts: bool,
 }
 
 impl Pace {
     fn new(limit: Rate, recent: &[Duration]) -> Self {
         let slot = Slot::default();
         let clock = TokioClock::pinned_at_start(limit.per);
-        let limiter = RateLimiter::new(quota(limit), slot.clone(), clock);
-        let pace = Self { limiter, slot };
+        let quota = quota(limit);
+        let bursts = quota.burst_size().get() > 1;
+        let limiter = RateLimiter::new(quota, slot.clone(), clock);
+        let pace = Self {
+            limiter,
+            slot,
+            bursts,
+        };
         pace.replay(limit, recent);
         pace.limiter.clock().release();
         pace
@@ -261,6 +330,19 @@ impl Pace {
             let wait = not_yet.wait_time_from(self.limiter.clock().now());
             wait.max(Duration::from_millis(1))
         })
+    }
+
+    /// Takes a place unless it is the last one; where there is only ever one, that.
+    fn check_and_leave_one(&self) -> Result<(), Duration> {
+        if !self.bursts {
+            return self.check();
+        }
+        let before = self.mark();
+        self.check()?;
+        let one = self.mark();
+        let another = self.check();
+        self.back_to(if another.is_ok() { one } else { before });
+        another
     }
 
     fn mark(&self) -> Option<Nanos> {
@@ -331,5 +413,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod critical;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,8 @@
 //! The trap of this room: Telegram puts the token into the URL, and HTTP errors like to quote URLs. Every
 //! text that leaves the room passes `redact` first.
 
+#[cfg(test)]
+mod any_json;
 mod backoff;
 mod chat;
 mod client;
@@ -21,7 +23,7 @@ mod wire;
 pub use backoff::Backoff;
 pub use chat::{Chat, ChatKind, Standing};
 pub use client::{Bot, Call, Client, ClientError, Request};
-pub use limits::{BotLimits, ChatLimits, Class, default_limit};
+pub use limits::{BotLimits, ChatLimits, Class, Slow, default_limit};
 pub use settings::{ChatSettings, Settings};
 pub use token::{Token, TokenError};
 pub use updates::{MOST_UPDATES, Page, Poll, PollError, Sight, Topic, Webhook};

@@ -246,6 +246,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
+    use super::super::any_json::any_json;
     use super::super::token::Token;
     use super::*;
 
@@ -500,6 +501,44 @@ mod tests {
                 let shown = format!("{:?}", outcome(status, header.as_deref(), body));
                 prop_assert!(!shown.contains("CANARY"));
             }
+        }
+
+        #[test]
+        fn an_answer_of_any_shape_is_done_only_if_it_says_so_and_never_holds_a_chat_for_long(
+            status in prop_oneof![Just(200), Just(400), Just(403), Just(429), 100u16..600],
+            header in prop::option::of("[ ]?(-?[0-9]{1,400}|inf|nan|[0-9.e]{1,9})"),
+            mut body in any_json(&[
+                "ok", "result", "message_id", "error_code", "description", "parameters", "retry_after", "migrate_to_chat_id",
+            ]),
+            ok in prop::option::of(any::<bool>()), wait in any_json(&["retry_after", "migrate_to_chat_id"]),
+        ) {
+            if let (Some(ok), Value::Object(fields)) = (ok, &mut body) {
+                fields.insert("ok".to_owned(), ok.into());
+                fields.insert("parameters".to_owned(), wait);
+            }
+            let taken = body.get("ok") == Some(&Value::Bool(true));
+            match outcome(status, header.as_deref(), &body.to_string()) {
+                Verdict::Done(_) => prop_assert!(taken && (200..300).contains(&status)),
+                Verdict::Not(Outcome::Wait { after, .. }) => {
+                    prop_assert!(after.is_none_or(|after| !after.is_zero() && after <= LONGEST_WAIT));
+                    prop_assert!((300..500).contains(&status));
+                }
+                Verdict::Not(Outcome::Refused(_) | Outcome::Moved { .. }) | Verdict::Unchanged => {
+                    prop_assert!((400..500).contains(&status));
+                }
+                Verdict::Not(Outcome::Unsure { .. }) => prop_assert!(status != 429),
+                Verdict::Not(Outcome::Sent { .. }) => prop_assert!(false, "nothing was asked yet"),
+            }
+        }
+
+        #[test]
+        fn a_body_that_is_no_text_is_never_taken_for_an_answer(
+            status in 100u16..600, body in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let redactor = Redactor::new(&Token::parse("42:AAcanaryCANARYcanary").unwrap());
+            let verdict = sort(&Answer { status, retry_after: None, body: Some(body) }, &redactor);
+            let believed = matches!(verdict, Verdict::Done(_) | Verdict::Not(Outcome::Refused(_) | Outcome::Moved { .. }));
+            prop_assert!(!believed, "{:?}", verdict);
         }
     }
 }

@@ -237,6 +237,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
+    use super::super::any_json::any_json;
     use super::super::token::Token;
     use super::*;
 
@@ -361,6 +362,29 @@ mod tests {
             ] {
                 let page = format!("{:?}", Page::read(&update, &redactor()));
                 prop_assert!(!page.contains("CANARY"));
+            }
+        }
+
+        #[test]
+        fn updates_of_any_shape_are_read_and_show_no_chat_that_is_not_in_them(
+            updates in any_json(&[
+                "update_id", "message", "channel_post", "my_chat_member", "callback_query", "chat", "id", "type", "title",
+                "username", "new_chat_member", "status", "is_topic_message", "message_thread_id", "forum_topic_created",
+                "reply_to_message", "name", "migrate_to_chat_id", "migrate_from_chat_id",
+            ]),
+            kind in prop::sample::select(vec!["private", "group", "supergroup", "channel"]),
+        ) {
+            // A kind that exists, where the draw found none.
+            let text = updates.to_string().replace("\"type\":\"", &format!("\"type\":\"{kind}\",\"title\":\""));
+            let updates = serde_json::from_str(&text).unwrap_or(updates);
+            for updates in [updates.clone(), json!([updates])] {
+                let page = Page::read(&updates, &redactor());
+                let text = updates.to_string();
+                prop_assert!(page.sights.len() <= page.updates);
+                for (update, sight) in page.sights {
+                    let (Sight::Here(chat, _) | Sight::Gone(chat) | Sight::Moved(_, chat)) = sight;
+                    prop_assert!(text.contains(&update.to_string()) && text.contains(&chat.id.to_string()));
+                }
             }
         }
     }

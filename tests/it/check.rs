@@ -173,11 +173,11 @@ fn the_files_of_every_log_are_listed_and_what_is_missing_is_named() {
     HERE/rules.toml is fine: 1 rule, 2 logs, 1 chat
 
     log app
-      HERE/logs/app.log  1.5 KiB
+      HERE/logs/app.log  1.5 KiB, plain
       HERE/logs/b.log  0 B
 
     log web
-      logs/app.log  1.5 KiB
+      logs/app.log  1.5 KiB, plain
       state/state.db  left alone, as are all of /proc, /sys, /dev and tailgram's own state
       web/*.log  reaches nothing yet: there is no web (in a container: is it mounted?)
     ");
@@ -205,7 +205,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_line_that_helps() {
         stderr,
         "tailgram: 1 path cannot be read; the cure stands beside each\n"
     );
-    assert!(stdout.contains("  HERE/logs/open.log  2 B\n"), "{stdout}");
+    assert!(stdout.contains("  HERE/logs/open.log  2 B, plain\n"), "{stdout}");
     let refused =
         "  HERE/logs/secret.log  CANNOT BE READ: Permission denied (os error 13)\n    it belongs to uid ";
     assert!(stdout.contains(refused), "{stdout}");

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// What every room may name: no room, and in a release nothing at all.
+const EVERYWHERE: &str = "failpoint";
+
 /// What each room may use of the others.
 const ALLOWED: [(&str, &[&str]); 11] = [
     ("model", &[]),
@@ -45,7 +48,7 @@ fn no_room_imports_upward_or_sideways() {
             .unwrap_or_else(|| panic!("src/{room} is not in the table of rooms"));
         for (file, used) in uses(&src.join(&room)) {
             seen += 1;
-            if used != room && !row.contains(&used.as_str()) {
+            if used != room && used != EVERYWHERE && !row.contains(&used.as_str()) {
                 broken.push(format!("{file} uses crate::{used}; {room} may use {row:?}"));
             }
         }

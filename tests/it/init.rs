@@ -252,7 +252,7 @@ fn whatever_a_path_is_made_of_the_files_mean_it_on_the_machine_and_in_the_contai
             .unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
         assert!(
-            listed.contains("  6 B\n"),
+            listed.contains("  6 B, plain\n"),
             "{typed}: {} in {listed}",
             glob.source()
         );

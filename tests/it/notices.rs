@@ -40,13 +40,23 @@ fn texts(messages: &[Message]) -> Vec<String> {
 /// What `me` was told, once one of its messages holds `text`.
 #[track_caller]
 fn told(sandbox: &Sandbox, text: &str) -> Vec<String> {
+    heard(sandbox, ME, text)
+}
+
+/// What a chat was told, once one of its messages holds `text`.
+#[track_caller]
+fn heard(sandbox: &Sandbox, chat: i64, text: &str) -> Vec<String> {
     let found = sandbox.api.journal().wait(Duration::from_mins(1), |journal| {
-        texts(&journal.messages(ME))
+        texts(&journal.messages(chat))
             .iter()
             .any(|message| message.contains(text))
     });
-    let texts = texts(&sandbox.api.journal().messages(ME));
-    assert!(found, "no notice says {text:?}: {texts:#?}\n{}", sandbox.stderr());
+    let texts = texts(&sandbox.api.journal().messages(chat));
+    assert!(
+        found,
+        "no message says {text:?}: {texts:#?}\n{}",
+        sandbox.stderr()
+    );
     texts
 }
 
@@ -162,6 +172,46 @@ fn a_damaged_state_is_told_like_a_lost_one() {
         texts[0].contains("no state found; 1 file is followed from its end"),
         "{texts:?}"
     );
+}
+
+#[test]
+fn a_state_that_lost_commits_is_told_and_what_is_told_again_says_so() {
+    let sandbox = sandbox();
+    rules(&sandbox, "start = \"beginning\"", "");
+    sandbox.append("a.log", "ERROR one\n");
+    let state = |name: &str| sandbox.path(&format!("state/{name}"));
+    // A single pass tells no start, so the next one need not wait.
+    sandbox.once();
+    heard(&sandbox, OPS, "ERROR one");
+    // As if somebody had put a copy of the state back that was made before the last error.
+    let copy = fs::read(state("state.db")).unwrap();
+    assert!(!state("state.db-wal").exists(), "the copy is whole");
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "ERROR two of another shape\n");
+    let before = heard(&sandbox, OPS, "ERROR two of another shape");
+    let before = before.iter().filter(|text| text.contains("ERROR two")).count();
+    running.kill_nine();
+    fs::write(state("state.db"), copy).unwrap();
+    fs::remove_file(state("state.db-wal")).unwrap();
+    let _running = sandbox.start(&[]);
+    let notices = told(&sandbox, "the state is older than it was left");
+    assert!(
+        !notices.iter().any(|text| text.contains("piece of the state")),
+        "{notices:?}"
+    );
+    until("the error is told again, and says so", || {
+        let mut again = texts(&sandbox.api.journal().messages(OPS));
+        again.retain(|text| text.contains("ERROR two"));
+        again.len() > before && again.last().is_some_and(|text| text.contains("may repeat"))
+    });
+    // What comes after all that was told again is new.
+    until("what was lost is told again", || {
+        sandbox.stderr().contains("no longer say")
+    });
+    sandbox.append("a.log", "ERROR three quite unlike\n");
+    let all = heard(&sandbox, OPS, "ERROR three quite unlike");
+    let three = all.iter().find(|text| text.contains("ERROR three")).unwrap();
+    assert!(!three.contains("may repeat"), "{all:?}");
 }
 
 #[test]

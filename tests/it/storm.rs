@@ -248,5 +248,9 @@ fn a_storm_over_six_chats_draws_no_429_and_holds_back_nothing_critical() {
         build()
     ));
     assert_eq!((journal.floods(), journal.refusals().len()), (0, 0));
+    // That its place is there at once is a law of the limits; what comes on top is this machine's.
+    if !cfg!(debug_assertions) {
+        assert!(slowest <= 3_000, "a critical ring took {slowest} ms");
+    }
     assert!(running.terminate().success(), "{}", sandbox.stderr());
 }

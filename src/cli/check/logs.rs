@@ -54,7 +54,9 @@ fn section(log: &Surveyed, me: &Me) -> String {
     let mut section = format!("\nlog {}\n", log.log);
     for (path, standing) in &log.paths {
         let how = match standing {
-            Standing::Readable { size } => show_size(*size),
+            // Of an empty file nobody knows what it will be.
+            Standing::Readable { size: 0, .. } => show_size(0),
+            Standing::Readable { size, format } => format!("{}, {}", show_size(*size), format.as_str()),
             Standing::Compressed => "compressed, left alone".to_owned(),
             Standing::NotRegular => "not a regular file, left alone".to_owned(),
             Standing::Forbidden => {

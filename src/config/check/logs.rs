@@ -1,15 +1,17 @@
 //! `[[logs]]`.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::word;
+use crate::config::keys;
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw;
 use crate::config::table::{Word, Words};
-use crate::event::{self, Format, Multiline};
-use crate::model::LogName;
+use crate::event::{self, Encoding, Format, Language, LinePattern, Multiline};
+use crate::model::{LineEnd, LogName};
 use crate::scan::Pattern;
 use crate::tail::{Glob, LogSettings, Start, Watch};
 
@@ -40,19 +42,12 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
     if let Some(name) = &log.name {
         log_name(name, report);
     }
-    word::only(
-        log.multiline.as_ref(),
-        "multiline",
-        "off",
-        &["auto", "python", "java", "go", "rust", "node", "ruby", "php"],
-        report,
-    );
-    word::only(log.encoding.as_ref(), "encoding", "utf-8", &[], report);
     let max_line = word::size(log.max_line.as_ref(), "max_line", &MAX_LINE_BOUNDS, report)
         .unwrap_or(event::Settings::MAX_LINE);
     let event = event::Settings {
         format: format(log.format.as_ref(), report),
-        multiline: Multiline::Off,
+        multiline: multiline(log.multiline.as_ref(), report),
+        encoding: encoding(log, report),
         max_line,
     };
     let flush = word::duration(log.flush.as_ref(), "flush", &PARTIAL_BOUNDS, report).unwrap_or(FLUSH);
@@ -65,7 +60,7 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
             start: start(log.start.as_ref(), report),
             max_line: event.longest(),
             partial,
-            whole: event.format.whole(),
+            joints: Some(Arc::new(event.clone())),
             flush,
             watch: watch(log.watch.as_ref(), report),
         },
@@ -86,7 +81,8 @@ fn log_name(name: &Word, report: &mut Report<'_>) {
     }
 }
 
-const FORMATS: [(&str, Format); 5] = [
+const FORMATS: [(&str, Format); 6] = [
+    ("auto", Format::Auto),
     ("plain", Format::Plain),
     ("docker", Format::Docker),
     ("cri", Format::Cri),
@@ -110,10 +106,116 @@ fn format(word: Option<&Word>, report: &mut Report<'_>) -> Format {
         ("kubernetes", "cri"),
         ("containerd", "cri"),
     ];
-    if word::promised(word, "format", &["auto"], &FORMATS, report) {
-        return Format::Plain;
-    }
     word::choice(word, "format", &FORMATS, &others, report).unwrap_or_default()
+}
+
+/// The default of `multiline`.
+const MULTILINE: Multiline = Multiline::Auto;
+
+fn multiline(written: Option<&raw::Multiline>, report: &mut Report<'_>) -> Multiline {
+    let Some(written) = written else { return MULTILINE };
+    let found = match written {
+        raw::Multiline::Word(word) => multiline_word(word, report),
+        raw::Multiline::Patterns {
+            count: 1,
+            start,
+            continues,
+            ..
+        } => {
+            let start = start
+                .as_ref()
+                .and_then(|word| line_pattern(word, Role::Start, report));
+            let goes_on = continues
+                .as_ref()
+                .and_then(|word| line_pattern(word, Role::Continue, report));
+            start.map(Multiline::Start).or(goes_on.map(Multiline::Continue))
+        }
+        raw::Multiline::Patterns { count, at, .. } => {
+            let what = if *count == 0 {
+                "`multiline` says nothing"
+            } else {
+                "`multiline` says both how events start and how they continue"
+            };
+            let help = "write one of the two: { start = '^\\d{4}-' }, or { continue = '^\\s' }";
+            report.problem(at, what.to_owned(), help);
+            None
+        }
+    };
+    found.unwrap_or(MULTILINE)
+}
+
+fn multiline_word(word: &Word, report: &mut Report<'_>) -> Option<Multiline> {
+    let words = [("auto", None), ("off", None)];
+    let languages = Language::ALL.map(|(name, language)| (name, Some(language)));
+    let choices: Vec<_> = words.into_iter().chain(languages).collect();
+    let others = [
+        ("none", "off"),
+        ("false", "off"),
+        ("no", "off"),
+        ("true", "auto"),
+        ("py", "python"),
+        ("kotlin", "java"),
+        ("scala", "java"),
+        ("golang", "go"),
+        ("js", "node"),
+        ("javascript", "node"),
+        ("nodejs", "node"),
+        ("rb", "ruby"),
+        ("rails", "ruby"),
+        (".net", "dotnet"),
+        ("csharp", "dotnet"),
+        ("c#", "dotnet"),
+    ];
+    let language = word::choice(Some(word), "multiline", &choices, &others, report)?;
+    Some(match language {
+        Some(language) => Multiline::Language(language),
+        None if word.value == "off" => Multiline::Off,
+        None => Multiline::Auto,
+    })
+}
+
+/// A pattern that is asked about single lines.
+fn line_pattern(word: &Word, role: Role, report: &mut Report<'_>) -> Option<LinePattern> {
+    let pattern = pattern::compile_one(word, role, report)?;
+    if pattern.is_across() {
+        let what = "this pattern speaks of line ends, and is asked about one line at a time".to_owned();
+        report.problem(&word.at, what, "take `\\n` and (?s) out");
+        return None;
+    }
+    Some(LinePattern::new(pattern.regex().clone()))
+}
+
+/// What is written that does not work with another encoding than UTF-8 is told here.
+fn encoding(log: &raw::Log, report: &mut Report<'_>) -> Encoding {
+    let Some(word) = &log.encoding else {
+        return Encoding::default();
+    };
+    let Some(encoding) = Encoding::of(word.value.trim()) else {
+        let names = || Encoding::NAMES.into_iter();
+        let help = match keys::nearest(&word.value, names()) {
+            Some(like) => format!("did you mean \"{like}\"?"),
+            None => "it takes the names that browsers know, such as \"euc-kr\", \"gbk\", \"shift_jis\", \"utf-16le\", \"windows-1252\""
+                .to_owned(),
+        };
+        report.problem(
+            &word.at,
+            format!("{:?} is not a value of `encoding`", word.value),
+            help,
+        );
+        return Encoding::default();
+    };
+    let docker = format_of(log) == Some(Format::Docker);
+    let cri = format_of(log) == Some(Format::Cri) && encoding.line_end() != LineEnd::Byte;
+    if !encoding.is_utf8() && (docker || cri) {
+        let format = format_of(log).map_or("", Format::as_str);
+        let what = format!("a log of format = {format:?} is never in {}", encoding.name());
+        report.problem(
+            &word.at,
+            what,
+            "the container runtime writes UTF-8: take the line out".to_owned(),
+        );
+    }
+    encoding
 }
 
 fn start(word: Option<&Word>, report: &mut Report<'_>) -> Start {

@@ -139,7 +139,7 @@ fn check_one(
     let resolve = pattern::compile(rule.resolve.as_ref(), Role::Resolve, report);
     let conditions = conditions::check(rule.conditions.as_deref().unwrap_or_default(), report);
     let formats = formats(values.logs.as_deref(), file);
-    let has_fields = formats.is_empty() || formats.iter().any(|format| *format != Format::Plain);
+    let has_fields = HasFields::of(&formats);
     no_fields(rule, has_fields, report);
     let captures: BTreeSet<&str> = matches.iter().chain(&all).flat_map(Pattern::captures).collect();
     // With a pattern that does not compile nobody knows which captures there are.
@@ -149,11 +149,15 @@ fn check_one(
         .map(|words| words.value.len())
         .sum::<usize>();
     // And any name may be that of a field.
-    let certain = written == matches.len() + all.len() && !has_fields;
+    let has_fields = if written == matches.len() + all.len() {
+        has_fields
+    } else {
+        HasFields::Yes
+    };
     let by = values
         .by
         .as_ref()
-        .map(|words| by(words, &captures, certain, rule, report))
+        .map(|words| by(words, &captures, has_fields, rule, report))
         .unwrap_or_default();
     stray_resolve(rule, &resolve, &by, report);
     let ring = values.ring.unwrap_or_default();
@@ -206,13 +210,35 @@ fn formats(logs: Option<&[LogName]>, file: &raw::File) -> Vec<Format> {
     formats
 }
 
-/// `where` asks for fields, and plain lines have none.
-fn no_fields(rule: &raw::Rule, has_fields: bool, report: &mut Report<'_>) {
-    if let Some(first) = rule.conditions.iter().flatten().next()
-        && !has_fields
+/// Whether the events of a rule's logs have fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HasFields {
+    No,
+    /// Each file tells.
+    Perhaps,
+    Yes,
+}
+
+impl HasFields {
+    fn of(formats: &[Format]) -> Self {
+        let all = |known: &[Format]| formats.iter().all(|format| known.contains(format));
+        match () {
+            () if formats.is_empty() => Self::Yes,
+            () if all(&[Format::Plain]) => Self::No,
+            () if all(&[Format::Plain, Format::Auto]) => Self::Perhaps,
+            () => Self::Yes,
+        }
+    }
+}
+
+/// `where` asks for fields, and plain lines have none but their level.
+fn no_fields(rule: &raw::Rule, has_fields: HasFields, report: &mut Report<'_>) {
+    let mut conditions = rule.conditions.iter().flatten();
+    if let Some(first) = conditions.find(|condition| condition.field != "level")
+        && has_fields == HasFields::No
     {
         let what = "`where` asks for fields, and the logs of this rule have none".to_owned();
-        let help = "give a log the format it has: format = \"json\", \"logfmt\", \"docker\" or \"cri\"";
+        let help = "take format = \"plain\" out, or give the log the format it has: \"json\", \"logfmt\", \"docker\" or \"cri\"";
         report.warn(Some(&first.at), what, help);
     }
 }
@@ -344,7 +370,7 @@ fn only_chat(rule: &raw::Rule, file: &raw::File, report: &mut Report<'_>) -> Vec
 fn by(
     words: &Words,
     captures: &BTreeSet<&str>,
-    certain: bool,
+    has_fields: HasFields,
     rule: &raw::Rule,
     report: &mut Report<'_>,
 ) -> Vec<String> {
@@ -374,13 +400,23 @@ fn by(
                 what,
                 format!("give the capture another name, such as (?P<{name}_name>…)"),
             );
-        } else if !built_in && certain && !captures.contains(name) {
+        } else if !built_in && !captures.contains(name) && !may_be_field(name, captures, has_fields) {
             let what = format!("rule {rule_name:?} has no capture named {name:?}");
             report.missing(&word.at, what, by_help(name, captures));
         }
         names.push(name.to_owned());
     }
     names
+}
+
+/// Whether a name that is no capture may be that of a field. Where each file tells what it has, a name that is nearly
+/// one of a capture is not.
+fn may_be_field(name: &str, captures: &BTreeSet<&str>, has_fields: HasFields) -> bool {
+    match has_fields {
+        HasFields::No => name == "level",
+        HasFields::Perhaps => crate::config::keys::nearest(name, captures.iter().copied()).is_none(),
+        HasFields::Yes => true,
+    }
 }
 
 fn by_help(name: &str, captures: &BTreeSet<&str>) -> String {

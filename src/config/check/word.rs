@@ -99,26 +99,6 @@ pub(super) fn choice<T: Copy>(
     None
 }
 
-/// Whether the word is one of those that are promised but not built yet; that is reported.
-pub(super) fn promised<T>(
-    word: Option<&Word>,
-    key: &str,
-    promised: &[&str],
-    built: &[(&str, T)],
-    report: &mut Report<'_>,
-) -> bool {
-    let Some(word) = word.filter(|word| promised.contains(&word.value.as_str())) else {
-        return false;
-    };
-    let built: Vec<_> = built.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-    report.problem(
-        &word.at,
-        format!("{key} = {:?} is not supported yet", word.value),
-        format!("write one of {}", built.join(", ")),
-    );
-    true
-}
-
 /// A severity.
 pub(super) fn severity(word: Option<&Word>, key: &str, report: &mut Report<'_>) -> Option<Severity> {
     let choices = [

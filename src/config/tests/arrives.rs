@@ -59,7 +59,7 @@ fn a_plain_log_has_the_defaults_of_the_contract() {
     let log = &settings.tail.logs[0];
     assert_eq!(
         (log.start, log.max_line, log.partial, log.watch),
-        (Start::End, 65_536, Duration::from_secs(5), Watch::Auto)
+        (Start::End, 131_072, Duration::from_secs(5), Watch::Auto)
     );
     assert_eq!(
         (settings.tail.sweep, settings.tail.hold),
@@ -67,8 +67,9 @@ fn a_plain_log_has_the_defaults_of_the_contract() {
     );
     assert!(log.exclude.is_empty() && settings.tail.from.is_none() && settings.tail.never.is_empty());
     let expected = event::Settings {
-        format: event::Format::Plain,
-        multiline: event::Multiline::Off,
+        format: event::Format::Auto,
+        multiline: event::Multiline::Auto,
+        encoding: event::Encoding::default(),
         max_line: 65_536,
     };
     assert_eq!(settings.logs[0].event, expected);

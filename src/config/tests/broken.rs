@@ -548,7 +548,8 @@ by = ["host", ¦"usr"]"#,
 #[test]
 fn a_by_of_defaults_must_fit_every_rule() {
     let told = wrong(&format!(
-        r#"{BASE}[defaults]
+        r#"{BASE}format = "plain"
+[defaults]
 by = ¦"user"
 [[rules]]
 name = "a"
@@ -559,9 +560,9 @@ match = 'x'
 "#
     ));
     insta::assert_snapshot!(told, @r#"
-    rules.toml:7:6: rule "b" has no capture named "user"
+    rules.toml:8:6: rule "b" has no capture named "user"
       |
-    7 | by = "user"
+    8 | by = "user"
       |      ^^^^^^
       = help: `by` takes captures of `match` and `all`, written (?P<user>…), and "file", "host", "log"; here: file, host, log
 
@@ -811,41 +812,78 @@ match = 'x'
 }
 
 #[test]
-fn formats_and_presets_that_are_not_built_yet_are_refused() {
+fn what_is_no_way_to_put_lines_together_is_refused() {
+    let log = |name: &str, value: &str| {
+        format!("[[logs]]\nname = \"{name}\"\nfiles = \"a\"\nmultiline = {value}\n")
+    };
+    let told = wrong(&format!(
+        "[chats]\nme = 7\n{}{}{}{}{}{}{}{}[[rules]]\nname = \"a\"\nmatch = 'x'\n",
+        log("a", "¦\"kotlin\""),
+        log("b", "¦true"),
+        log("c", "¦{}"),
+        log("d", "¦{ start = '^x', continue = '^y' }"),
+        log("e", "{ start = '¦(x' }"),
+        log("f", "{ continue = ¦'x\\n' }"),
+        log("g", "{ ¦pattern = 'x' }").replace("{ ¦pattern", "¦{ ¦pattern"),
+        log("h", "{ start = ¦7 }"),
+    ));
+    insta::assert_snapshot!(told, @"");
+}
+
+#[test]
+fn an_encoding_that_nobody_knows_and_one_that_a_container_never_has_are_refused() {
     let told = wrong(
         r#"[chats]
 me = 7
 [[logs]]
-name = "app"
+name = "a"
 files = "a"
-format = ¦"auto"
-multiline = ¦"python"
-encoding = ¦"euc-kr"
+encoding = ¦"euckr8"
+[[logs]]
+name = "b"
+files = "b"
+encoding = ¦"ebcdic"
+[[logs]]
+name = "c"
+files = "c"
+format = "docker"
+encoding = ¦"gbk"
+[[logs]]
+name = "d"
+files = "d"
+format = "cri"
+encoding = ¦"utf-16"
 [[rules]]
 name = "a"
 match = 'x'
 "#,
     );
     insta::assert_snapshot!(told, @r#"
-    rules.toml:6:10: format = "auto" is not supported yet
+    rules.toml:6:12: "euckr8" is not a value of `encoding`
       |
-    6 | format = "auto"
-      |          ^^^^^^
-      = help: write one of "plain", "docker", "cri", "json", "logfmt"
-
-    rules.toml:7:13: multiline = "python" is not supported yet
-      |
-    7 | multiline = "python"
-      |             ^^^^^^^^
-      = help: write "off", or take the line out, which means the same
-
-    rules.toml:8:12: encoding = "euc-kr" is not supported yet
-      |
-    8 | encoding = "euc-kr"
+    6 | encoding = "euckr8"
       |            ^^^^^^^^
-      = help: write "utf-8", or take the line out, which means the same
+      = help: did you mean "euc-kr"?
 
-    3 problems
+    rules.toml:10:12: "ebcdic" is not a value of `encoding`
+       |
+    10 | encoding = "ebcdic"
+       |            ^^^^^^^^
+       = help: it takes the names that browsers know, such as "euc-kr", "gbk", "shift_jis", "utf-16le", "windows-1252"
+
+    rules.toml:15:12: a log of format = "docker" is never in GBK
+       |
+    15 | encoding = "gbk"
+       |            ^^^^^
+       = help: the container runtime writes UTF-8: take the line out
+
+    rules.toml:20:12: a log of format = "cri" is never in UTF-16LE
+       |
+    20 | encoding = "utf-16"
+       |            ^^^^^^^^
+       = help: the container runtime writes UTF-8: take the line out
+
+    4 problems
     "#);
 }
 
@@ -1173,22 +1211,6 @@ fn a_variable_that_speaks_for_a_key_is_named() {
     insta::assert_snapshot!(told, @r#"
     rules.toml: the environment variable TELEGRAM_API_URL does not begin with a scheme
       = help: write the server's base URL: "https://api.telegram.org"
-
-    1 problem
-    "#);
-}
-
-#[test]
-fn a_preset_written_as_a_table_is_refused() {
-    let told = wrong(&format!(
-        "{BASE}multiline = ¦{{ start = 'x' }}\n[[rules]]\nname = \"a\"\nmatch = 'x'\n"
-    ));
-    insta::assert_snapshot!(told, @r#"
-    rules.toml:6:13: `multiline` must be a string in quotes
-      |
-    6 | multiline = { start = 'x' }
-      |             ^^^^^^^^^^^^^^^
-      = help: this is a table; write multiline = "off"
 
     1 problem
     "#);

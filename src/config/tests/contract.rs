@@ -38,6 +38,14 @@ partial = "5s"
 flush = "1s"
 watch = "auto"
 ignore = ['healthcheck']
+[[logs]]
+name = "app2"
+files = ["/logs/app2/*.log"]
+multiline = { continue = '^\s' }
+[[logs]]
+name = "app3"
+files = ["/logs/app3/*.log"]
+multiline = { start = '^\d{4}-' }
 [defaults]
 severity = "error"
 [health]
@@ -67,7 +75,7 @@ context = { before = 2, after = 5 }
 template = "<b>{{ rule }}</b>"
 buttons = [{ text = "Runbook", url = "https://wiki.example.com/{{ service }}" }]
 redact = ['(?i)password=\S+']
-tests = [{ line = "payments: ValueError: x", match = true }]
+tests = [{ line = '{"level":"fatal","http":{"status":502},"msg":"payments: ValueError: x"}', match = true }]
 [[rules]]
 name = "backup-missing"
 match = 'backup finished'
@@ -81,8 +89,6 @@ const NOT_YET: &[&str] = &[
     "`admins`",
     "`webhook`",
     "`invite`",
-    "format = \"auto\"",
-    "multiline = \"auto\"",
     "`hub`",
     "`context`",
     "`template`",

@@ -53,6 +53,7 @@ id = 53395910
 [[logs]]
 name = 'app'
 files = ['/logs/*.log']
+multiline = { start = '^x' }
 [defaults]
 [[rules]]
 name = 'panic'
@@ -73,6 +74,7 @@ fn with(table: Table, key: &str, value: Option<&Value>) -> Toml {
         Table::Rule => inside(&mut file, "rules"),
         Table::Test => inside(inside(&mut file, "rules"), "tests"),
         Table::AtLeast => inside(inside(&mut file, "rules"), "at_least"),
+        Table::Multiline => inside(inside(&mut file, "logs"), "multiline"),
         Table::Defaults => inside(&mut file, "defaults"),
     };
     match value {
@@ -146,6 +148,10 @@ fn every_table_of_the_schema_has_the_keys_that_are_accepted_and_no_other() {
         (Table::Rule, "/properties/rules/items"),
         (Table::Test, "/properties/rules/items/properties/tests/items"),
         (Table::AtLeast, "/properties/rules/items/properties/at_least"),
+        (
+            Table::Multiline,
+            "/properties/logs/items/properties/multiline/anyOf/2",
+        ),
         (Table::Defaults, "/properties/defaults"),
     ];
     assert_eq!(tables.map(|(table, _)| table), Table::ALL);
@@ -242,7 +248,9 @@ fn a_key_that_does_not_exist_is_wrong_in_every_table() {
 fn the_words_of_a_choice_are_those_that_the_program_lists() {
     let mut choices = 0;
     for (table, key) in every_key() {
-        let Kind::Choice(words) = key.kind else { continue };
+        let (Kind::Choice(words) | Kind::ChoiceOr(words, _)) = key.kind else {
+            continue;
+        };
         let file = with(table, key.name, Some(&Value::String("zzqx".into())));
         let problems = read(&toml::to_string(&file).unwrap()).unwrap_err();
         let list = words

@@ -174,3 +174,20 @@ fn a_rule_that_no_chat_shows_is_warned_about() {
       = help: its severity is "warning" and the `show_level` of all its chats is above that; lower one, or name another chat
     "#);
 }
+
+#[test]
+fn a_rule_that_asks_plain_lines_for_fields_is_warned_about() {
+    let text = super::plain().replace(
+        "[[rules]]",
+        "format = \"plain\"\n[[rules]]\nname = \"where\"\nwhere = { level = \"error\", user = \"root\" }\n[[rules]]",
+    );
+    insta::assert_snapshot!(warned(&text), @r#"
+    warning: rules.toml:9:35: `where` asks for fields, and the logs of this rule have none
+      |
+    9 | where = { level = "error", user = "root" }
+      |                                   ^^^^^^
+      = help: take format = "plain" out, or give the log the format it has: "json", "logfmt", "docker" or "cri"
+    "#);
+    let level = text.replace(", user = \"root\"", "");
+    assert_eq!(warned(&level), "");
+}

@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::engine::Status;
+use crate::engine::courier::lanes::Roster;
 use crate::engine::courier::letter::{Closed, Door, Fate, Letter, Receipt};
 use crate::message;
 
@@ -39,9 +40,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(in crate::engine) struct Control {
     /// The chats, each with the way into its lane.
-    pub(in crate::engine) doors: Vec<Door>,
+    roster: watch::Receiver<Arc<Roster>>,
     /// Where a fresh status is asked for.
-    pub(in crate::engine) status: mpsc::Sender<oneshot::Sender<Status>>,
+    status: mpsc::Sender<oneshot::Sender<Status>>,
 }
 
 /// A listening socket.
@@ -199,6 +200,14 @@ impl Writer {
 }
 
 impl Control {
+    /// Answers with these.
+    pub(in crate::engine) fn new(
+        roster: watch::Receiver<Arc<Roster>>,
+        status: mpsc::Sender<oneshot::Sender<Status>>,
+    ) -> Self {
+        Self { roster, status }
+    }
+
     async fn status(&self) -> Answer {
         let (reply, status) = oneshot::channel();
         let asked = async {
@@ -239,20 +248,21 @@ impl Control {
         }
     }
 
-    fn door(&self, chat: Option<&str>) -> Result<&Door, Answer> {
-        let names: Vec<&str> = self.doors.iter().map(|door| door.chat.as_str()).collect();
+    fn door(&self, chat: Option<&str>) -> Result<Door, Answer> {
+        let roster = self.roster.borrow().clone();
+        let names: Vec<&str> = roster.doors.iter().map(|door| door.chat.as_str()).collect();
         let names = names.join(", ");
-        let found = match (chat, self.doors.as_slice()) {
+        let found = match (chat, roster.doors.as_slice()) {
             (None, [only]) => Ok(only),
             (None, _) => Err(format!("there are several chats; name one with --chat: {names}")),
             (Some(chat), doors) => {
                 let found = doors.iter().find(|door| door.chat.as_str() == chat);
                 found.ok_or_else(|| {
-                    format!("the running process has no chat {chat:?} in the rules.toml it was started with; it has {names}")
+                    format!("the running process has no chat {chat:?} in the rules.toml it runs with; it has {names}")
                 })
             }
         };
-        found.map_err(|why| Answer::error(ErrorKind::Usage, why))
+        found.cloned().map_err(|why| Answer::error(ErrorKind::Usage, why))
     }
 }
 

@@ -24,7 +24,7 @@ use crate::incident::{Class, Way};
 use crate::model::{ChatName, ChatTarget, Moment, Outcome, RefusalKind, Text};
 use crate::telegram::{Call, Request};
 
-use super::{Lane, LedgerGone, Step};
+use super::{Lane, Learned, LedgerGone, Step};
 
 /// So many letters wait in a lane, and as many on their way to it.
 const PLACES: usize = 4;
@@ -195,6 +195,11 @@ impl Door {
         (door, letter_box)
     }
 
+    /// Whether the lane behind it has ended.
+    pub(in crate::engine) fn is_closed(&self) -> bool {
+        self.letters.is_closed()
+    }
+
     /// Hands a letter in.
     pub(in crate::engine) fn hand_in(&self, letter: Letter) -> Result<(), Closed> {
         self.letters.try_send(letter).map_err(|refused| match refused {
@@ -312,7 +317,7 @@ impl Lane {
             .deliver(&self.chat.name, None, &request)
             .await;
         tracing::debug!(chat = %self.chat.name, ?outcome, "sent by hand");
-        let retry = self.learn(&outcome);
+        let Learned { retry, slowed } = self.learn(&outcome);
         // Told before it is booked: a disk that takes nothing is no concern of whoever waits for this.
         match end(&outcome, topic.is_some()) {
             Some(end) => drop(letter.fate.send_replace(end)),
@@ -323,6 +328,7 @@ impl Lane {
             chat,
             outcome,
             retry,
+            slowed,
             reply,
         })
         .await

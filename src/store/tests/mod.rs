@@ -91,6 +91,7 @@ fn incident(id: u128, total: u64, text: &str) -> Incident {
         quiet: timer(),
         first: Timestamp(1),
         last: Timestamp(2),
+        logged: None,
         total,
         shapes: vec![ShapeCount {
             id: ShapeId(4),
@@ -127,6 +128,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         replaces: true,
         end_told: false,
         resolve_told: true,
+        told_severity: Some(crate::model::Severity::Error),
         shown_shapes: BTreeSet::from([ShapeId(4), ShapeId(5)]),
         pause: Some(timer()),
         ring_pause: None,
@@ -136,6 +138,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
             id: AttemptId(u128::MAX),
             kind: AttemptKind::Batch,
             sounds: true,
+            severity: crate::model::Severity::Critical,
             upto: applied,
             shown: vec![1],
             shapes: vec![ShapeId(4)],
@@ -199,6 +202,10 @@ fn everything(n: u64, text: &str) -> Delta {
         target: Some(crate::model::ChatTarget::Username("@ops".into())),
         parked,
         requests: vec![timer()],
+        slowed: Some(crate::model::Slowed {
+            halvings: 2,
+            whole: timer(),
+        }),
         ..ChatState::new(ChatName::new("ops team"), now())
     };
     Delta {
@@ -254,6 +261,7 @@ fn waiting(text: &str) -> Waiting {
         count: 2,
         first: Timestamp(1),
         last: Timestamp(2),
+        logged: None,
         shapes: Vec::new(),
         other: 2,
         lines: [kept(1, text)].into(),

@@ -66,7 +66,7 @@ fn the_folder_and_its_files_are_for_their_owner_only() {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
-    assert_eq!(files.len(), 3, "no shared memory: {files:?}");
+    assert_eq!(files.len(), 4, "no shared memory: {files:?}");
     assert!(files.iter().all(|path| mode(path) == 0o600));
     drop(opened);
     fs::set_permissions(with(&dir, ""), fs::Permissions::from_mode(0o644)).unwrap();

@@ -14,6 +14,7 @@ use super::super::trail::Original;
 use super::super::{Mode, Note, Source, Start, Turn, Unit, lines};
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
+use crate::failpoint::{self, Point};
 use crate::model::{FileKey, Head, Identity, Now, Position};
 
 impl Tailer {
@@ -39,6 +40,9 @@ impl Tailer {
                 }
                 turn.at_end += usize::from(self.start_of(follower.source.logs[0]) == Start::End);
                 follower.after = follower.after.or_else(|| self.predecessor(path, queue));
+                if follower.after.is_some() {
+                    failpoint::reach(Point::RotateSwitch);
+                }
                 if self.mode == Mode::Once {
                     follower.stop = Some(follower.size());
                 }
@@ -88,6 +92,7 @@ impl Tailer {
         let path = &group.paths[0];
         let logs: Vec<usize> = group.logs.iter().copied().collect();
         let (log, max_line) = (logs[0], self.settings.logs[logs[0]].max_line);
+        let manner = self.manner(&file, log)?;
         if let Some(key) = self.shelved(&file, seen.id)?
             && let Some(stored) = self.shelf.remove(&key)
         {
@@ -95,6 +100,7 @@ impl Tailer {
                 key,
                 path: text(path),
                 logs,
+                manner,
             };
             return Follower::resume(file, source, &stored, max_line, now);
         }
@@ -102,9 +108,11 @@ impl Tailer {
             key: FileKey::draw(&mut self.random),
             path: text(path),
             logs,
+            manner,
         };
         if let Some((of, at, tied)) = self.original(&file, path)? {
-            let taken = identity::line_before(&file, at, max_line)?;
+            let at = manner.line_end.floor_offset(at);
+            let taken = identity::line_before(&file, at, max_line, manner.line_end)?;
             let mut follower = Follower::new(file, source, at, taken, now)?;
             match self.cuts.iter_mut().find(|cut| cut.old == of) {
                 Some(cut) => cut.copy = Some(follower.source.key),
@@ -118,7 +126,8 @@ impl Tailer {
             Start::Last(count) => lines::last(&file, seen.size, count)?,
             Start::Line(number) => lines::line(&file, number)?,
         };
-        let taken = identity::line_before(&file, at, max_line)?;
+        let at = manner.line_end.floor_offset(at);
+        let taken = identity::line_before(&file, at, max_line, manner.line_end)?;
         Follower::new(file, source, at, taken, now)
     }
 

@@ -64,12 +64,12 @@ impl Tailer {
         let folder = self.followers[index].path().parent();
         let hollow = self.followers[index].at == 0 && lost == 0;
         if hollow && !self.changed_since_the_last_sweep(folder) {
-            // It was empty, and nobody made a copy of what it may have been meanwhile.
+            // Nothing was read of it, and nobody made a copy of what it may have been meanwhile.
             return;
         }
         let drawn = FileKey::draw(&mut self.random);
         let follower = &mut self.followers[index];
-        // Nothing was read under the key of an empty file.
+        // Nothing was handed out under this key.
         let new = if hollow { follower.source.key } else { drawn };
         let (old, path, at) = (follower.source.key, follower.source.path.clone(), follower.at);
         let (head, before, since) = (follower.head, follower.before, follower.moved);
@@ -220,11 +220,14 @@ impl Tailer {
             key: FileKey::draw(&mut self.random),
             path: text(path),
             logs: original.source.logs.clone(),
+            manner: self.manner(&file, original.source.logs[0])?,
         };
         let key = source.key;
         let max_line = self.settings.logs[source.logs[0]].max_line;
-        let taken = identity::line_before(&file, cut.at, max_line)?;
-        let mut follower = Follower::new(file, source, cut.at, taken, now)?;
+        let line_end = source.manner.line_end;
+        let at = line_end.floor_offset(cut.at);
+        let taken = identity::line_before(&file, at, max_line, line_end)?;
+        let mut follower = Follower::new(file, source, at, taken, now)?;
         follower.unlinked = Some(now.moment);
         self.followers.push(follower);
         Ok(Some(key))

@@ -15,7 +15,7 @@ use super::super::trail::{self, Original};
 use super::super::{Note, Source, Turn, recover};
 use super::sweep::{Group, Vacant};
 use super::{Tailer, text, unreadable};
-use crate::model::{FileKey, Gap, GapKind, LogName, Now, Position, Timestamp};
+use crate::model::{FileKey, Gap, GapKind, LogName, Manner, Now, Position, Timestamp};
 
 /// Where successors of a generation are looked for.
 pub(super) struct Beside<'a> {
@@ -64,15 +64,14 @@ impl Tailer {
             let mut resumable = true;
             if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
                 let in_place = group.paths.contains(&path);
-                let empty = position.offset == 0 && position.identity.head.len == 0;
-                if in_place && !empty {
+                if in_place && position.offset > 0 {
                     continue;
                 }
                 if !in_place {
                     // It was renamed to where a glob reaches it, and what is at its path now comes after it.
                     self.begin(group, now, turn, queue);
                 }
-                // Any file begins as an empty one did; it may have been written to, copied and cut since.
+                // Any file begins as an empty one did, or as half a line; it may have been written to, copied and cut since.
                 resumable = !in_place;
             }
             // A folder that is away may come back with the file in it.
@@ -83,10 +82,11 @@ impl Tailer {
                 key: position.key,
                 path: text(path),
                 logs: vec![log],
+                manner: Manner::default(),
             };
             // Under its old path, beside which its successors are looked for again after the next crash.
             let resumed = if resumable && self.shelf.contains_key(&position.key) {
-                self.take_up(&position, &siblings, source(&path), groups, now, turn)
+                self.take_up(&position, &siblings, &source(&path), groups, now, turn)
             } else {
                 Ok(())
             };
@@ -126,32 +126,23 @@ impl Tailer {
         &mut self,
         position: &Position,
         siblings: &[recover::Sibling],
-        source: Source,
+        source: &Source,
         groups: &BTreeMap<FileId, Group>,
         now: Now,
         turn: &mut Turn,
     ) -> Result<(), Note> {
-        match self.reopen(position, siblings, source.clone(), now)? {
-            Some(mut follower) => {
-                follower.unlinked = Some(now.moment);
-                if follower.id.ino != position.identity.ino {
-                    // Between the copying and the cut there was time to write what nobody saw.
-                    Self::tell_lost(position, GapKind::Truncated, now, turn);
-                }
-                self.followers.push(follower);
+        if let Some(mut follower) = self.reopen(position, siblings, source.clone(), now)? {
+            follower.unlinked = Some(now.moment);
+            if follower.id.ino != position.identity.ino {
+                // Between the copying and the cut there was time to write what nobody saw.
+                Self::tell_lost(position, GapKind::Truncated, now, turn);
             }
-            None => {
-                self.put_aside_copies(
-                    &Original::stored(position),
-                    siblings,
-                    &position.log,
-                    &source,
-                    now,
-                    turn,
-                )
+            self.followers.push(follower);
+        } else {
+            let known = Original::stored(position);
+            self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
                 .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
-                Self::give_up(position, groups, now, turn);
-            }
+            Self::give_up(position, groups, now, turn);
         }
         self.shelf.remove(&position.key);
         Ok(())
@@ -202,8 +193,11 @@ impl Tailer {
             key: FileKey::draw(&mut self.random),
             path: text(&sibling.path),
             logs: source.logs.clone(),
+            manner: self.manner(&file, source.logs[0])?,
         };
-        let taken = identity::line_before(&file, at, max_line)?;
+        let line_end = source.manner.line_end;
+        let at = line_end.floor_offset(at);
+        let taken = identity::line_before(&file, at, max_line, line_end)?;
         Follower::new(file, source, at, taken, now).map(Some)
     }
 
@@ -228,6 +222,11 @@ impl Tailer {
             Ok(true) => return Ok(None),
             Err(error) => return Err(failed(error)),
         }
+        let manner = self.manner(&file, source.logs[0]);
+        let source = Source {
+            manner: manner.unwrap_or(source.manner),
+            ..source
+        };
         let max_line = self.settings.logs[source.logs[0]].max_line;
         let resumed = Follower::resume(file, source, position, max_line, now);
         resumed.map(Some).map_err(failed)
@@ -385,6 +384,10 @@ impl Tailer {
             key: FileKey::draw(&mut self.random),
             path: last.path.clone(),
             logs: last.logs.clone(),
+            manner: Manner {
+                open: true,
+                ..Manner::default()
+            },
         };
         let mut follower = Follower::new(file, source, 0, 0, now)?;
         (follower.unlinked, follower.after) = (Some(now.moment), Some(last.key));

@@ -222,6 +222,7 @@ impl Tailer {
             let read = present.contains(&index) || !reached.dark.contains(&index);
             if read && std::mem::take(&mut self.fresh[index]) {
                 turn.logs_seen.push(log.name.clone());
+                self.seen.insert(log.name.clone());
             }
             let globs = log.files.iter().map(|glob| glob.source().to_owned()).collect();
             let note = Note::Missing {

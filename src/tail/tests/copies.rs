@@ -60,27 +60,26 @@ impl Log {
 /// What was told and what is remembered, for the reader of a failure.
 fn stand(rig: &Rig) -> String {
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let mut text = "\n".to_owned();
-    for got in &rig.got {
-        text.push_str(&format!(
-            "{}={} ",
-            name(&got.path),
-            got.text
-                .split(':')
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches('0')
-        ));
-    }
-    for position in rig.positions.values() {
-        let (head, at) = (position.identity.head.len, position.at.0 % 100_000);
+    let number = |text: &str| {
+        text.split(':')
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches('0')
+            .to_owned()
+    };
+    let told = rig
+        .got
+        .iter()
+        .map(|got| format!("{}={}", name(&got.path), number(&got.text)));
+    let known = rig.positions.values().map(|position| {
         let Position { offset, finished, .. } = position;
-        text.push_str(&format!(
-            "\n  {} {offset} finished {finished} head {head} at {at}",
-            name(&position.path)
-        ));
-    }
-    text + "\n"
+        format!("\n  {} {offset} finished {finished}", name(&position.path))
+    });
+    format!(
+        "\n{}{}\n",
+        told.collect::<Vec<_>>().join(" "),
+        known.collect::<Vec<_>>().concat()
+    )
 }
 
 proptest! {
@@ -94,7 +93,7 @@ proptest! {
         rig.turn();
         let (mut history, mut told) = (stand(&rig), 1);
         for step in steps {
-            history.push_str(&format!("{step:?} "));
+            history = format!("{history}{step:?} ");
             match step {
                 Step::Line(length) => log.write(&rig, length),
                 Step::Copy => log.copy(&rig),
@@ -123,8 +122,12 @@ proptest! {
 fn a_copy_that_ends_before_what_was_read_is_known_after_a_restart() {
     for globs in [["app.log"], ["app.log*"]] {
         let mut rig = Rig::new(&globs);
-        let lines =
-            |range: std::ops::Range<u32>| range.map(|number| format!("line {number}\n")).collect::<String>();
+        let lines = |range: std::ops::Range<u32>| {
+            range
+                .map(|number| format!("line {number}\n"))
+                .collect::<Vec<_>>()
+                .concat()
+        };
         rig.append("app.log", &lines(0..40));
         rig.turn();
         rig.append("app.log", &lines(40..44));

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn per_minute(count: u32) -> Rate {
+pub(super) fn per_minute(count: u32) -> Rate {
     Rate { count, per: MINUTE }
 }
 
 /// Runs a future in a runtime whose time only moves when it is told to.
-fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -32,7 +32,7 @@ fn busiest(times: &[Duration], per: Duration) -> usize {
 /// Asks at each step (a pause in ms and a class) and returns when rings and edits got their places, in
 /// time since `recent` could begin.
 async fn given(limit: Rate, recent: &[Duration], asks: &[(u64, bool)]) -> Vec<(Duration, Class)> {
-    let (mut limits, start) = (ChatLimits::new(limit, recent), Instant::now());
+    let (mut limits, start) = (ChatLimits::new(limit, recent, None), Instant::now());
     let mut given = Vec::new();
     for &(pause, ring) in asks {
         tokio::time::advance(Duration::from_millis(pause)).await;
@@ -111,7 +111,7 @@ proptest! {
     #[test]
     fn a_place_is_there_after_the_wait_that_was_named(count in 1u32..50, asks in asks(), ring: bool) {
         in_paused_time(async move {
-            let mut limits = ChatLimits::new(per_minute(count), &[]);
+            let mut limits = ChatLimits::new(per_minute(count), &[], None);
             for (pause, ring) in asks {
                 tokio::time::advance(Duration::from_millis(pause)).await;
                 let _ = limits.check(if ring { Class::Ring } else { Class::Edit });
@@ -134,15 +134,15 @@ proptest! {
 #[test]
 fn a_group_has_a_burst_of_three_and_fifteen_more_in_the_first_minute() {
     in_paused_time(async {
-        let mut limits = ChatLimits::new(default_limit(&ChatTarget::Id(-5)), &[]);
+        let mut limits = ChatLimits::new(default_limit(&ChatTarget::Id(-5)), &[], None);
         let mut places = 0;
-        while limits.check(Class::Ring).is_ok() {
+        while limits.check(Class::Critical).is_ok() {
             places += 1;
         }
         assert_eq!(places, 3);
         for _ in 0..600 {
             tokio::time::advance(Duration::from_millis(100)).await;
-            places += u32::from(limits.check(Class::Ring).is_ok());
+            places += u32::from(limits.check(Class::Critical).is_ok());
         }
         assert_eq!(places, 18);
     });
@@ -171,7 +171,7 @@ fn edits_of_a_limit_of_one_still_go_out() {
 #[test]
 fn an_edit_that_the_chat_refuses_keeps_its_own_place() {
     in_paused_time(async {
-        let mut limits = ChatLimits::new(per_minute(6), &[]);
+        let mut limits = ChatLimits::new(per_minute(6), &[], None);
         limits.check(Class::Ring).unwrap();
         let wait = limits.check(Class::Edit).unwrap_err();
         for _ in 0..50 {
@@ -189,7 +189,7 @@ fn the_whole_bot_sends_at_most_25_a_second() {
         let mut times = Vec::new();
         for _ in 0..5_000 {
             tokio::time::advance(Duration::from_millis(1)).await;
-            if limits.check().is_ok() {
+            if limits.check(Class::Critical).is_ok() {
                 times.push(start.elapsed());
             }
         }
@@ -210,7 +210,7 @@ async fn places_in_a_minute(limits: &mut ChatLimits) -> u32 {
     let mut places = 0;
     for _ in 0..600 {
         tokio::time::advance(Duration::from_millis(100)).await;
-        places += u32::from(limits.check(Class::Ring).is_ok());
+        places += u32::from(limits.check(Class::Critical).is_ok());
     }
     places
 }
@@ -220,7 +220,7 @@ fn each_429_halves_the_rate_down_to_an_eighth() {
     in_paused_time(async {
         let mut rates = Vec::new();
         for floods in 0..6 {
-            let mut limits = ChatLimits::new(per_minute(40), &[]);
+            let mut limits = ChatLimits::new(per_minute(40), &[], None);
             for _ in 0..floods {
                 limits.flooded(Duration::ZERO);
             }
@@ -240,7 +240,7 @@ fn each_429_halves_the_rate_down_to_an_eighth() {
 #[test]
 fn the_rate_comes_back_step_by_step_in_minutes_without_a_429() {
     in_paused_time(async {
-        let mut limits = ChatLimits::new(per_minute(40), &[]);
+        let mut limits = ChatLimits::new(per_minute(40), &[], None);
         for _ in 0..3 {
             limits.flooded(Duration::from_mins(1));
         }
@@ -264,7 +264,7 @@ fn the_rate_comes_back_step_by_step_in_minutes_without_a_429() {
 #[test]
 fn a_halved_rate_still_keeps_places_for_rings() {
     in_paused_time(async {
-        let mut limits = ChatLimits::new(per_minute(18), &[]);
+        let mut limits = ChatLimits::new(per_minute(18), &[], None);
         limits.flooded(Duration::ZERO);
         let (mut rings, mut edits) = (0, 0);
         for _ in 0..600 {
@@ -285,7 +285,7 @@ proptest! {
     ) {
         let limit = per_minute(count);
         let given = in_paused_time(async move {
-            let (mut limits, start) = (ChatLimits::new(limit, &[]), Instant::now());
+            let (mut limits, start) = (ChatLimits::new(limit, &[], None), Instant::now());
             let mut given = Vec::new();
             for (step, (pause, ring)) in asks.into_iter().enumerate() {
                 tokio::time::advance(Duration::from_millis(pause)).await;

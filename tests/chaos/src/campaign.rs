@@ -1,7 +1,7 @@
 //! A row of rounds: which, how many at once, and what is kept of them.
 //!
-//! Every finished round is a line in `progress.jsonl`; a campaign that was interrupted goes on behind the last one. The
-//! files of a round that passed are removed, those of one that failed stay.
+//! What is to be played is `campaign.json`, and every finished round a line in `progress.jsonl`; a campaign that was
+//! interrupted goes on behind the last one. The files of a round that passed are removed, those of one that failed stay.
 
 use std::fs;
 use std::io;
@@ -43,41 +43,93 @@ pub struct Campaign {
     pub keep: bool,
     /// What is run.
     pub binaries: Binaries,
+    /// The commit it was built from, as whoever built it calls it.
+    pub commit: String,
 }
 
-/// A line of `progress.jsonl`.
+/// What a folder says about the campaign in it: who goes on with it plays the same rounds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Course {
+    /// Every round's seed comes from it.
+    pub seed: u64,
+    /// How much is done in each.
+    pub scale: usize,
+    /// The names of the themes.
+    pub themes: Vec<String>,
+}
+
+impl Course {
+    /// Of the campaign in this folder.
+    pub fn of(folder: &Path) -> io::Result<Self> {
+        let bytes = fs::read(folder.join("campaign.json"));
+        let bytes = bytes
+            .map_err(|error| io::Error::other(format!("no campaign in {}: {error}", folder.display())))?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+}
+
+/// A line of `progress.jsonl`: a round that was played.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Played {
-    campaign: u64,
-    round: usize,
-    theme: String,
-    seed: u64,
-    verdict: Verdict,
+pub struct Played {
+    /// Its number.
+    pub round: usize,
+    /// Its theme.
+    pub theme: String,
+    /// Its own seed.
+    pub seed: u64,
+    /// The commit it was played with.
+    pub commit: String,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// Every round that a folder tells of.
+pub fn played(folder: &Path) -> io::Result<Vec<Played>> {
+    jsonl::read(&folder.join("progress.jsonl"))
+}
+
+/// All of them together.
+pub fn sum(played: &[Played]) -> Verdict {
+    let mut sum = Verdict::default();
+    for played in played {
+        let name = format!("round {} ({}, seed {})", played.round, played.theme, played.seed);
+        sum.add(&name, &played.verdict);
+    }
+    sum
 }
 
 impl Campaign {
-    /// The seed of the campaign whose progress a folder holds.
-    pub fn seed_of(folder: &Path) -> io::Result<u64> {
-        let played: Vec<Played> = jsonl::read(&folder.join("progress.jsonl"))?;
-        let first = played.first();
-        let none = || io::Error::other(format!("{} holds no progress", folder.display()));
-        first.map(|played| played.campaign).ok_or_else(none)
+    fn course(&self) -> Course {
+        Course {
+            seed: self.seed,
+            scale: self.scale,
+            themes: self.themes.iter().map(|theme| theme.name().to_owned()).collect(),
+        }
+    }
+
+    /// Writes down what is played, or sees that it is what the folder has begun.
+    fn enter(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let path = self.folder.join("campaign.json");
+        if !path.exists() {
+            return fs::write(path, serde_json::to_vec(&self.course())?);
+        }
+        let begun = Course::of(&self.folder)?;
+        if begun == self.course() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "{} holds another campaign, {begun:?}; name another folder, or go on with it by --resume",
+            self.folder.display()
+        )))
     }
 
     /// Plays what was not played yet, tells each verdict, and sums up all of them.
     pub fn play(&self, tell: &(impl Fn(&str) + Sync)) -> io::Result<Verdict> {
-        fs::create_dir_all(&self.folder)?;
-        let tools = Tools::find();
+        self.enter()?;
+        let tools = Tools::find(self.binaries.failpoints.is_some());
         let path = self.folder.join("progress.jsonl");
-        let before: Vec<Played> = jsonl::read(&path)?;
-        if let Some(other) = before.iter().find(|played| played.campaign != self.seed) {
-            return Err(io::Error::other(format!(
-                "{} holds a campaign of seed {}; name another folder, or --seed {}",
-                self.folder.display(),
-                other.campaign,
-                other.campaign
-            )));
-        }
+        let before = played(&self.folder)?;
         let played = Mutex::new(before);
         let (progress, next) = (Journal::open(&path)?, AtomicUsize::new(0));
         let failure = Mutex::new(None);
@@ -106,12 +158,7 @@ impl Campaign {
         if let Some(error) = lock(&failure).take() {
             return Err(error);
         }
-        let mut sum = Verdict::default();
-        for played in lock(&played).iter() {
-            let name = format!("round {} ({}, seed {})", played.round, played.theme, played.seed);
-            sum.add(&name, &played.verdict);
-        }
-        Ok(sum)
+        Ok(sum(&lock(&played)))
     }
 
     fn round(&self, round: usize, tools: Tools, tell: &impl Fn(&str)) -> io::Result<Played> {
@@ -142,10 +189,10 @@ impl Campaign {
             tell(&format!("    its files are in {}", folder.display()));
         }
         Ok(Played {
-            campaign: self.seed,
             round,
             theme: theme.name().to_owned(),
             seed,
+            commit: self.commit.clone(),
             verdict,
         })
     }

@@ -31,6 +31,9 @@ const PER_DEATH: u64 = 3;
 /// So many deaths say something about where they fell.
 const ENOUGH_DEATHS: u64 = 20;
 
+/// What the server may refuse.
+const HARMLESS: [&str; 2] = ["not modified", "upgraded to a supergroup"];
+
 /// What the files say.
 pub struct Reading {
     figures: Figures,
@@ -186,6 +189,13 @@ impl Reading {
                     self.figures.kills_in_flight += u64::from(*in_flight > 0);
                     self.figures.kills_at_random += u64::from(*random);
                 }
+                Note::Point { point, reached: true } => {
+                    *self.figures.points.entry(point.clone()).or_default() += 1;
+                }
+                Note::Point { point, .. } => {
+                    self.figures.points_missed += 1;
+                    self.wrong(format!("it did not come by its crash point {point}"));
+                }
                 Note::Struck { .. } => self.figures.struck += 1,
                 Note::Skipped { class, why } => {
                     self.figures.skipped.insert(format!("{class}: {why}"));
@@ -215,6 +225,8 @@ impl Reading {
             request.fault.is_some() && request.method.eq_ignore_ascii_case("sendMessage")
         };
         self.figures.struck += files.record.iter().filter(faulted).count() as u64;
+        let answers = files.record.iter().filter(|request| request.fault.is_some());
+        self.figures.answers += answers.count() as u64;
         let Figures {
             kills,
             kills_at_random,
@@ -369,7 +381,8 @@ impl Reading {
             // An incident that lasts is known by its unit; others of the same unit by when they began, to the second.
             // Two of those may begin in one second, and then the sum tells whether the second was a repetition.
             let same = |other: &&Told| {
-                let began = rule.lasts() || (other.since() == told.since() && told.is_labelled());
+                let again = told.is_labelled() || other.place != told.place;
+                let began = rule.lasts() || (other.since() == told.since() && again);
                 other.unit() == told.unit() && began
             };
             let known = live.iter().rposition(same);
@@ -378,8 +391,10 @@ impl Reading {
                 told.is_labelled() || forgotten(known.is_some_and(|known| live[known].is_labelled()));
             let again = match (told.kind(), known) {
                 (Kind::Opening, Some(known)) => {
+                    // Where the group is now, its live messages are replaced.
+                    let again = live[known].place == told.place;
                     live[known] = told;
-                    true
+                    again
                 }
                 (Kind::Opening, None) => {
                     live.push(told);
@@ -512,7 +527,12 @@ impl Reading {
         }
         let refused = files.record.iter().filter_map(|request| match &request.verdict {
             // An edit that went through before a kill and is made again changes nothing.
-            Answer::Refused { description, .. } if !description.contains("not modified") => Some(description),
+            // The same for a message to a group that became a supergroup: the answer says where it is.
+            Answer::Refused { description, .. }
+                if !HARMLESS.iter().any(|part| description.contains(part)) =>
+            {
+                Some(description)
+            }
             _ => None,
         });
         for description in refused {

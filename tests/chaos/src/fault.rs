@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use botapi::{Fault as ApiFault, FaultKind};
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::notes::Note;
 use crate::proxy::Harm;
 use crate::stage::Stage;
-use crate::subject::{Under, code};
+use crate::subject::{Under, code, was_abort};
 
 /// A crash that was ordered comes within this, or it does not come.
 const CRASH_WITHIN: Duration = Duration::from_secs(4);
+/// The same at one of its own crash points, with whatever has to happen before.
+const POINT_WITHIN: Duration = Duration::from_secs(40);
 /// Longer than the program takes to end when it is asked to, under a tracer as well.
 const END_WITHIN: Duration = Duration::from_secs(30);
 /// Smaller than the database, larger than the status.
@@ -44,6 +47,8 @@ pub enum Fault {
     },
     /// K2: SIGKILL when a thread enters this call for the n-th time.
     KillAtCall(&'static str, u64),
+    /// K3: it ends itself at this crash point, on its n-th visit.
+    KillAtPoint(&'static str, u64),
     /// K4: a call fails with this error from the n-th time on, a few times.
     CallFails(&'static str, &'static str, u64),
     /// K6: SIGTERM after so many milliseconds.
@@ -70,6 +75,7 @@ impl Fault {
         match self {
             Self::Kill { .. } => "K1",
             Self::KillAtCall(..) => "K2",
+            Self::KillAtPoint(..) => "K3",
             Self::CallFails(..) => "K4",
             Self::Terminate(_) => "K6",
             Self::Damage(_) => "K7",
@@ -95,6 +101,7 @@ impl Fault {
                 stage.start(&Under::Plain)
             }
             Self::KillAtCall(call, nth) => crash(stage, &traced(call, &format!("signal=KILL:when={nth}"))),
+            Self::KillAtPoint(point, nth) => crash_at(stage, point, *nth),
             Self::CallFails(call, error, nth) => {
                 let to = nth + 3;
                 call_fails(stage, &traced(call, &format!("error={error}:when={nth}..{to}")))
@@ -157,6 +164,41 @@ fn crash(stage: &mut Stage, under: &Under) -> io::Result<()> {
     stage.kill()?;
     stage.start(under)?;
     if stage.subject()?.ended_within(CRASH_WITHIN)?.is_some() {
+        stage.died(false)?;
+    } else {
+        stage.kill()?;
+    }
+    stage.start(&Under::Plain)
+}
+
+/// Restarts it so that it ends at a crash point, and does what brings it there.
+fn crash_at(stage: &mut Stage, point: &str, nth: u64) -> io::Result<()> {
+    stage.kill()?;
+    stage.start(&Under::Failpoint {
+        point: point.to_owned(),
+        nth,
+    })?;
+    match point {
+        "migrate" => stage.migrate()?,
+        "retry-after-commit" => {
+            let retry_after = Some(json!(1));
+            // The bot's introduction takes one of them, and Telegram may ask two chats at once.
+            let too_many = ApiFault::once(FaultKind::TooMany { retry_after }).times(2 * nth + 2);
+            stage.server.fault(&too_many)?;
+        }
+        "shutdown-drain" => {
+            stage.subject()?.until_it_hears()?;
+            pause(stage.random.u64(100..800));
+            stage.subject()?.signal(Signal::TERM)?;
+        }
+        _ => {}
+    }
+    let ended = stage.subject()?.ended_within(POINT_WITHIN)?;
+    stage.notes.append(&Note::Point {
+        point: point.to_owned(),
+        reached: ended.is_some_and(was_abort),
+    })?;
+    if ended.is_some() {
         stage.died(false)?;
     } else {
         stage.kill()?;

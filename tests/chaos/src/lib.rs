@@ -18,6 +18,7 @@ pub mod mutation;
 pub mod notes;
 pub mod plan;
 pub mod proxy;
+pub mod report;
 pub mod server;
 pub mod site;
 pub mod stage;

@@ -35,6 +35,19 @@ pub const TEAM: i64 = -77;
 /// Another person.
 pub const DESK: i64 = 4343;
 
+/// Ids of the supergroups that the group may become lie below this.
+const SUPERGROUPS: i64 = -1_007_700_000_000;
+
+/// The id of a supergroup that the group may become.
+pub fn supergroup(number: u64) -> i64 {
+    SUPERGROUPS.saturating_sub_unsigned(number)
+}
+
+/// Which chat of rules.toml lies at this id now.
+pub fn home(id: i64) -> i64 {
+    if id <= SUPERGROUPS { TEAM } else { id }
+}
+
 impl Rule {
     /// All of them.
     pub const ALL: [Self; 6] = [

@@ -1,24 +1,29 @@
-//! `chaos pr|nightly [OPTIONS]` plays a campaign; `chaos check FOLDER` reads the files of a round again.
+//! `chaos pr|nightly [OPTIONS]` plays a campaign; `chaos check FOLDER` reads the files of a round again; `chaos report
+//! FOLDER` writes what a campaign has shown so far.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chaos::campaign::Campaign;
+use chaos::campaign::{Campaign, Course};
 use chaos::checker;
 use chaos::plan::Theme;
+use chaos::report;
 use chaos::site::Site;
 use chaos::subject::Binaries;
 
 const USAGE: &str =
-    "usage: chaos pr|nightly --tailgram FILE --botapi FILE [--seed N] [--rounds N] [--scale N]
-             [--jobs N] [--theme NAME]... [--dir DIR | --resume DIR] [--keep]
+    "usage: chaos pr|nightly --tailgram FILE --botapi FILE [--failpoints FILE] [--seed N] [--rounds N]
+             [--scale N] [--jobs N] [--theme NAME]... [--dir DIR | --resume DIR] [--keep]
        chaos check FOLDER
-Every number may also come from the environment: CHAOS_SEED, CHAOS_ROUNDS, CHAOS_SCALE, CHAOS_JOBS.";
+       chaos report FOLDER
+Every number may also come from the environment: CHAOS_SEED, CHAOS_ROUNDS, CHAOS_SCALE, CHAOS_JOBS. CHAOS_COMMIT says
+what was built.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.split_first() {
         Some((command, [folder])) if command == "check" => check(Path::new(folder)),
+        Some((command, [folder])) if command == "report" => tell_report(Path::new(folder)),
         Some((command, rest)) if command == "pr" || command == "nightly" => play(command, rest),
         _ => Err(USAGE.to_owned()),
     };
@@ -46,6 +51,12 @@ fn check(folder: &Path) -> Result<bool, String> {
     }
     tell(&format!("chaos check: {verdict}"));
     Ok(verdict.passes())
+}
+
+fn tell_report(folder: &Path) -> Result<bool, String> {
+    let report = report::write(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    tell(&report);
+    Ok(true)
 }
 
 fn play(name: &str, args: &[String]) -> Result<bool, String> {
@@ -82,7 +93,7 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
     let mut scale = number("CHAOS_SCALE", if nightly { 3 } else { 1 })?;
     let mut jobs = number("CHAOS_JOBS", 5)?;
     let (mut only, mut folder, mut keep) = (Vec::new(), PathBuf::from("target/chaos").join(name), false);
-    let (mut plain, mut botapi) = (None, None);
+    let (mut plain, mut failpoints, mut botapi) = (None, None, None);
     let mut resumes = false;
     let mut args = args.iter();
     while let Some(flag) = args.next() {
@@ -100,6 +111,7 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
         };
         match flag.as_str() {
             "--tailgram" => plain = Some(absolute(value)?),
+            "--failpoints" => failpoints = Some(absolute(value)?),
             "--botapi" => botapi = Some(absolute(value)?),
             "--seed" => seed = count()?,
             "--rounds" => rounds = count()?,
@@ -113,7 +125,10 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
     }
     let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
     if resumes {
-        seed = Campaign::seed_of(&folder).map_err(|error| error.to_string())?;
+        let course = Course::of(&folder).map_err(|error| error.to_string())?;
+        (seed, scale) = (course.seed, course.scale as u64);
+        let named = |name: &String| Theme::named(name).ok_or_else(|| format!("no theme: {name}"));
+        only = course.themes.iter().map(named).collect::<Result<_, _>>()?;
     } else if folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
@@ -131,8 +146,10 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
         },
         folder,
         keep,
+        commit: std::env::var("CHAOS_COMMIT").unwrap_or_else(|_| "unknown".to_owned()),
         binaries: Binaries {
             plain: plain.ok_or_else(|| format!("--tailgram is needed\n{USAGE}"))?,
+            failpoints,
             botapi: botapi.ok_or_else(|| format!("--botapi is needed\n{USAGE}"))?,
         },
     })

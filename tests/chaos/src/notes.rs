@@ -29,6 +29,13 @@ pub enum Note {
         /// How many new messages were between their attempt and their settlement, seen from the wire.
         in_flight: u64,
     },
+    /// It was to end at a crash point.
+    Point {
+        /// The point's name.
+        point: String,
+        /// Whether it came there.
+        reached: bool,
+    },
     /// A request for a new message was struck on the wire after it was written.
     Struck {
         /// How.

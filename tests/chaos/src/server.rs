@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use botapi::Fault;
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::line::{DESK, OPS, TEAM};
 use crate::site::{Site, TOKEN};
+use crate::tools;
 
 /// A running server.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct Server {
 impl Server {
     /// Starts it over the round's record.
     pub fn start(binary: &Path, site: &Site, polite: bool) -> io::Result<Self> {
-        let mut command = Command::new(binary);
+        let mut command = tools::mortal(binary);
         command.args(["--token", TOKEN, "--journal"]).arg(site.record());
         for (chat, kind) in [(OPS, "private"), (TEAM, "group"), (DESK, "private")] {
             command.args(["--chat", &format!("{chat}:{kind}")]);
@@ -53,6 +54,15 @@ impl Server {
     /// From now on this goes wrong, too.
     pub fn fault(&self, fault: &Fault) -> io::Result<()> {
         self.post("faults", &serde_json::to_string(fault)?)
+    }
+
+    /// A group becomes a supergroup with another id.
+    pub fn migrate(&self, from: i64, to: i64) -> io::Result<()> {
+        let chats = json!([
+            { "id": to, "type": "supergroup" },
+            { "id": from, "type": "group", "state": { "migrated": { "to": to } } },
+        ]);
+        self.post("chats", &chats.to_string())
     }
 
     /// Nothing goes wrong any more.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +11,7 @@ use crate::checker;
 use crate::fault::Fault;
 use crate::generator::Generator;
 use crate::jsonl::Journal;
+use crate::line::{TEAM, supergroup};
 use crate::notes::Note;
 use crate::plan::Plan;
 use crate::proxy::Proxy;
@@ -45,6 +46,8 @@ pub struct Stage {
     pub generator: Generator,
     /// Where everything is drawn from.
     pub random: fastrand::Rng,
+    /// Where the group is now, which becomes another supergroup now and then.
+    pub team: i64,
     /// Whether the state lies on a disk of its own, which may be filled.
     pub own_disk: bool,
     polite: bool,
@@ -91,6 +94,14 @@ impl Stage {
         self.notes.append(&Note::Ended {
             code: status.and_then(code),
         })
+    }
+
+    /// The group becomes a supergroup, or another one.
+    pub fn migrate(&mut self) -> io::Result<()> {
+        let to = supergroup(self.random.u64(..1 << 20));
+        self.server.migrate(self.team, to)?;
+        self.team = to;
+        Ok(())
     }
 
     fn sample(&mut self) -> io::Result<()> {
@@ -167,6 +178,8 @@ pub fn play(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io
 
 fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Result<Stage> {
     let mut random = fastrand::Rng::with_seed(plan.seed);
+    // A rig that was killed could not clean up behind itself.
+    drop(Disk(Site::at(folder).state()));
     let site = Site::build(folder, plan.polite)?;
     let notes = Journal::open(&site.notes())?;
     notes.append(&Note::Round {
@@ -197,6 +210,7 @@ fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Res
         proxy,
         generator,
         random,
+        team: TEAM,
         own_disk: disk.is_some(),
         polite: plan.polite,
         binaries: binaries.clone(),
@@ -250,6 +264,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         // One that is busy is left to the machine; the folder's name says whose it was.
-        drop(Command::new("umount").arg(&self.0).status());
+        let mut umount = Command::new("umount");
+        drop(umount.arg("-q").arg(&self.0).stderr(Stdio::null()).status());
     }
 }

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::notes::Note;
 use crate::site::{Site, TOKEN};
+use crate::tools;
 
 /// Under what it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,13 @@ pub enum Under {
         /// strace's words for what happens, and when.
         how: String,
     },
+    /// Built to end at a crash point, on this visit to it.
+    Failpoint {
+        /// The point's name.
+        point: String,
+        /// Which visit.
+        nth: u64,
+    },
     /// A monotonic clock that is so many seconds ahead.
     Clock(u64),
 }
@@ -34,6 +42,8 @@ pub enum Under {
 pub struct Binaries {
     /// The program as it is released.
     pub plain: PathBuf,
+    /// The program with its crash points; absent: it was not built.
+    pub failpoints: Option<PathBuf>,
     /// The server.
     pub botapi: PathBuf,
 }
@@ -50,7 +60,7 @@ const SHELL: &str = "trap '' XFSZ; exec \"$0\" \"$@\"";
 impl Subject {
     /// Starts `run`.
     pub fn start(binaries: &Binaries, site: &Site, url: &str, under: &Under) -> io::Result<Self> {
-        let mut command = Command::new("bash");
+        let mut command = tools::mortal(Path::new("bash"));
         command.args(["-c", SHELL]);
         match under {
             // `-D` leaves our child to be the traced process.
@@ -73,10 +83,18 @@ impl Subject {
                 let ahead = ahead.to_string();
                 command.args(["unshare", "--time", "--monotonic", &ahead, "--boottime", &ahead]);
             }
-            Under::Plain => {}
+            Under::Plain | Under::Failpoint { .. } => {}
         }
-        command.arg(&binaries.plain).args(["--log-level", "debug", "run"]);
+        let binary = match (under, &binaries.failpoints) {
+            (Under::Failpoint { .. }, Some(binary)) => binary,
+            _ => &binaries.plain,
+        };
+        command.arg(binary).args(["--log-level", "debug", "run"]);
         environment(&mut command, site, url);
+        if let Under::Failpoint { point, nth } = under {
+            let how = format!("{point}={}*off->return", nth.saturating_sub(1));
+            command.env("FAILPOINTS", how);
+        }
         let stderr = OpenOptions::new().create(true).append(true).open(site.log())?;
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn()?;
         Ok(Self { child })
@@ -193,4 +211,9 @@ pub fn environment(command: &mut Command, site: &Site, url: &str) {
 /// The exit code of a status.
 pub fn code(status: ExitStatus) -> Option<i32> {
     status.signal().map_or_else(|| status.code(), |_| None)
+}
+
+/// Whether a process ended itself, as it does at a crash point.
+pub fn was_abort(status: ExitStatus) -> bool {
+    status.signal() == Some(Signal::ABORT.as_raw())
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use botapi::{Request, Verdict};
 
-use crate::line::{Line, MARK, Rule};
+use crate::line::{Line, MARK, Rule, home};
 
 /// A message as it came, and as it stands at the end.
 #[derive(Clone, Debug)]
 pub struct Told {
-    /// Its chat.
+    /// Its chat, as rules.toml has it.
     pub chat: i64,
+    /// Where that was when it came: a group may become a supergroup, where none of the old messages is.
+    pub place: i64,
     /// Its text when it came.
     pub first: String,
     /// Its text now.
@@ -37,19 +39,20 @@ pub fn messages(record: &[Request]) -> Vec<Told> {
     let mut places: BTreeMap<(i64, i64), usize> = BTreeMap::new();
     for request in record {
         let text = request.body["text"].as_str().unwrap_or_default().to_owned();
-        let chat = request.chat.unwrap_or_default();
+        let place = request.chat.unwrap_or_default();
         match request.verdict {
             Verdict::Stored { message_id } => {
-                places.insert((chat, message_id), told.len());
+                places.insert((place, message_id), told.len());
                 told.push(Told {
-                    chat,
+                    chat: home(place),
+                    place,
                     first: text.clone(),
                     last: text,
                     at: request.at,
                 });
             }
             Verdict::Edited { message_id } => {
-                if let Some(place) = places.get(&(chat, message_id)) {
+                if let Some(place) = places.get(&(place, message_id)) {
                     told[*place].last = text;
                 }
             }
@@ -152,6 +155,7 @@ mod tests {
     fn told(text: &str) -> Told {
         Told {
             chat: 1,
+            place: 1,
             first: text.to_owned(),
             last: text.to_owned(),
             at: 0,

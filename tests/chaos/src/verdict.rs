@@ -22,6 +22,12 @@ pub struct Figures {
     pub kills_in_flight: u64,
     /// Faults by their class.
     pub faults: BTreeMap<String, u64>,
+    /// How often it ended at each of its crash points.
+    #[serde(default)]
+    pub points: BTreeMap<String, u64>,
+    /// Requests that the server answered wrongly, late or not at all.
+    #[serde(default)]
+    pub answers: u64,
     /// Requests of which the program could not know whether they arrived.
     pub struck: u64,
     /// What this machine could not do.
@@ -56,6 +62,9 @@ pub struct Figures {
     pub over_bounds: u64,
     /// I10: what nobody was told.
     pub untold: u64,
+    /// Crash points that it did not come by.
+    #[serde(default)]
+    pub points_missed: u64,
     /// Panics in the program's log.
     pub panics: u64,
     /// Ends that were not good.
@@ -68,6 +77,9 @@ impl Figures {
         for (class, count) in &other.faults {
             *self.faults.entry(class.clone()).or_default() += count;
         }
+        for (point, count) in &other.points {
+            *self.points.entry(point.clone()).or_default() += count;
+        }
         self.skipped.extend(other.skipped.iter().cloned());
         self.memory_kib = self.memory_kib.max(other.memory_kib);
         self.canary_ms = self.canary_ms.max(other.canary_ms);
@@ -78,6 +90,8 @@ impl Figures {
             (&mut self.kills, other.kills),
             (&mut self.kills_at_random, other.kills_at_random),
             (&mut self.kills_in_flight, other.kills_in_flight),
+            (&mut self.answers, other.answers),
+            (&mut self.points_missed, other.points_missed),
             (&mut self.struck, other.struck),
             (&mut self.destroyed, other.destroyed),
             (&mut self.repeats, other.repeats),
@@ -110,10 +124,10 @@ impl fmt::Display for Figures {
             .collect();
         write!(
             out,
-            "lines {}, matches {}, messages {}, kills {} ({} between attempt and settle), faults {} ({}), requests in \
-             doubt {}, repeats {}, destroyed unread {}, canary within {} ms, memory {} MiB; lost {}, invented {}, wrong \
+            "lines {}, matches {}, messages {}, kills {} ({} between attempt and settle), faults {} ({}), crash points {}, \
+             wrong answers {}, requests in doubt {}, repeats {}, destroyed unread {}, canary within {} ms, memory {} MiB; lost {}, invented {}, wrong \
              totals {}, torn {}, out of order {}, unlabelled repeats {}, ledger errors {}, floods {}, token sightings \
-             {}, over bounds {}, untold {}, panics {}, bad ends {}",
+             {}, over bounds {}, untold {}, points missed {}, panics {}, bad ends {}",
             self.lines,
             self.matches,
             self.messages,
@@ -121,6 +135,8 @@ impl fmt::Display for Figures {
             self.kills_in_flight,
             self.faults.values().sum::<u64>(),
             faults.join(" "),
+            self.points.len(),
+            self.answers,
             self.struck,
             self.repeats,
             self.destroyed,
@@ -137,6 +153,7 @@ impl fmt::Display for Figures {
             self.sightings,
             self.over_bounds,
             self.untold,
+            self.points_missed,
             self.panics,
             self.bad_ends,
         )
