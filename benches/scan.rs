@@ -10,6 +10,7 @@
 //! - `grep`: `grep-searcher` with all rules in one matcher, Unicode off; it only knows that some rule matched.
 //! - then the formats: the same lines as a container runtime would have written them, beside the plain ones. Speeds are
 //!   those of the text, not of what wraps it; nearly nothing matches.
+//! - then events of several lines (`multiline = "auto"`) beside lines, with what is held back at the end of each chunk.
 //! - then the Unicode rows: the same scan over a log with 1 % of lines beyond ASCII, beside pure ASCII.
 
 #![allow(clippy::print_stdout, missing_docs)]
@@ -54,6 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     for count in [1, 20, 200] {
         void |= !formats(count, &quiet_log, rounds)?;
+    }
+    for count in [1, 20, 200] {
+        void |= !several_lines(count, &quiet_log, rounds)?;
     }
     drop(quiet_log);
     let foreign_log = logs::make(Recipe {
@@ -214,7 +218,11 @@ fn beside_others(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dy
 fn formats(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
     let rules = logs::rules(count);
     let (docker, cri) = (wrap(log, docker_line)?, wrap(log, cri_line)?);
-    let mut rows = vec![Row::new("plain", log, in_format(Format::Plain, &rules)?)];
+    let mut rows = vec![Row::new(
+        "plain",
+        log,
+        in_format(Format::Plain, Multiline::Off, &rules)?,
+    )];
     for (name, format, wrapped) in [
         ("auto", Format::Auto, log),
         ("json", Format::Json, log),
@@ -223,12 +231,31 @@ fn formats(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Erro
         ("cri", Format::Cri, &cri),
         ("cri, auto", Format::Auto, &cri),
     ] {
-        let mut row = Row::new(name, wrapped, in_format(format, &rules)?);
+        let mut row = Row::new(name, wrapped, in_format(format, Multiline::Off, &rules)?);
         row.bytes = log.len();
         rows.push(row);
     }
     interleave(&mut rows, rounds);
     Ok(print(&format!("{count} rules, formats"), &mut rows, true))
+}
+
+/// Events of several lines beside lines. What matches stands in the first line of an event, so both find as many.
+fn several_lines(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
+    let rules = logs::rules(count);
+    let mut rows = [
+        Row::new(
+            "multi-line",
+            log,
+            in_format(Format::Plain, Multiline::Auto, &rules)?,
+        ),
+        Row::new("lines", log, in_format(Format::Plain, Multiline::Off, &rules)?),
+    ];
+    interleave(&mut rows, rounds);
+    Ok(print(
+        &format!("{count} rules, events of several lines"),
+        &mut rows,
+        true,
+    ))
 }
 
 fn wrap(log: &[u8], line: fn(&str, &mut String)) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -242,9 +269,9 @@ fn wrap(log: &[u8], line: fn(&str, &mut String)) -> Result<Vec<u8>, Box<dyn Erro
 
 fn docker_line(text: &str, out: &mut String) {
     let log = serde_json::Value::from(format!("{text}\n"));
-    out.push_str(&format!(
-        r#"{{"log":{log},"stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}}"#
-    ));
+    out.push_str(r#"{"log":"#);
+    out.push_str(&log.to_string());
+    out.push_str(r#","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}"#);
 }
 
 fn cri_line(text: &str, out: &mut String) {
@@ -253,11 +280,15 @@ fn cri_line(text: &str, out: &mut String) {
 }
 
 /// The scan of one format as the engine runs it, with what `tail` asks before.
-fn in_format(format: Format, rules: &[String]) -> Result<impl FnMut(&[u8]) -> Count, Box<dyn Error>> {
+fn in_format(
+    format: Format,
+    multiline: Multiline,
+    rules: &[String],
+) -> Result<impl FnMut(&[u8]) -> Count + use<>, Box<dyn Error>> {
     let scanner = scanner(rules)?;
     let settings = tailgram::event::Settings {
         format,
-        multiline: Multiline::Off,
+        multiline,
         max_line: tailgram::event::Settings::MAX_LINE,
         ..Default::default()
     };
@@ -266,12 +297,20 @@ fn in_format(format: Format, rules: &[String]) -> Result<impl FnMut(&[u8]) -> Co
     Ok(move |log: &[u8]| {
         let (mut verdict, mut lines, mut matches) = (Verdict::default(), 0, 0);
         let manner: Manner = settings.manner("bench.log", &log[..log.len().min(Manner::FIRST)]);
-        for (offset, chunk) in chunks(log) {
-            let whole = settings.whole(manner, chunk, settings.longest());
-            let plain = events.lines(&chunk[..whole], manner, &mut scratch);
+        let mut start = 0;
+        while start < log.len() {
+            let rest = &log[start..];
+            let most = rest.len().min(CHUNK);
+            let len = memchr::memrchr(b'\n', &rest[..most]).map_or(rest.len(), |newline| newline + 1);
+            let offset = start as u64;
+            let whole = settings.whole(manner, &rest[..len], offset, len);
+            // What waits is read again, with what follows.
+            let len = if len < rest.len() && whole > 0 { whole } else { len };
+            start += len;
+            let plain = events.lines(&rest[..len], offset, manner, &mut scratch);
             let mut at = 0;
             while let Some(hit) = scanner.candidate(&plain.bytes()[at..]) {
-                let placed = plain.around(at + hit, offset);
+                let placed = plain.around(at, at + hit);
                 scanner.judge(placed.event.text, &no_fields, &mut verdict);
                 lines += u64::from(!verdict.findings.is_empty());
                 matches += verdict.findings.len() as u64;

@@ -8,6 +8,7 @@ mod chats;
 mod check;
 mod completions;
 mod demo;
+mod explain;
 mod follow;
 mod health;
 mod init;
@@ -69,6 +70,8 @@ enum Command {
     Run(run::Args),
     /// Read rules.toml, say everything that is wrong with it, run the rules' own tests
     Check(check::Args),
+    /// Say for each line of a file which rule matches and where, or why not; sends nothing
+    Explain(explain::Args),
     /// Print what is written to files, as GNU `tail -F` does; needs no rules and no token
     Follow(follow::Args),
     /// Wait for, and list, the chats and topics that the bot can see, ready to paste into rules.toml
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(&cli.options, &args, &env),
         Command::Check(args) => check::run(&cli.options, &args, &env),
+        Command::Explain(args) => explain::run(&cli.options, &args, &env),
         Command::Follow(args) => follow::run(args),
         Command::Chats(args) => chats::run(&cli.options, &args, &env),
         Command::Send(args) => send::run(&cli.options, &args, &env),

@@ -3,13 +3,16 @@
 //! Every check goes on after a problem with a stand-in value, so that one run tells everything. What comes
 //! out is only good if nothing was reported; [`parse`](super::parse) looks at that, not these functions.
 
+mod buttons;
 pub(super) mod chats;
 mod conditions;
 mod health;
 mod logs;
+mod names;
 mod rule_tests;
 mod rules;
 mod telegram;
+mod template;
 mod word;
 
 use std::path::Path;
@@ -63,6 +66,14 @@ pub(super) fn settings(
             unit: tail::Unit::Lines,
         },
         logs: per_log,
+        message: message::Settings {
+            host: host(file.host.as_ref(), env, report),
+            zone,
+            rules: rules
+                .iter()
+                .map(|rule| (rule.incident.name.clone(), rule.message.clone()))
+                .collect(),
+        },
         incident: incident::Settings {
             rules: rules.into_iter().map(|rule| rule.incident).collect(),
             chats: telegram.chats.iter().map(|chat| chat.name.clone()).collect(),
@@ -71,10 +82,6 @@ pub(super) fn settings(
                 .into_iter()
                 .filter_map(|chat| Some((chat.telegram.name, chat.silent?)))
                 .collect(),
-        },
-        message: message::Settings {
-            host: host(file.host.as_ref(), env, report),
-            zone,
         },
         health: health::check(&file.health, report),
         telegram,

@@ -102,6 +102,8 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Rule => (RULE, true),
         Table::Test => (TEST, true),
         Table::AtLeast => (AT_LEAST, true),
+        Table::Button => (BUTTON, true),
+        Table::Context => (CONTEXT, true),
         Table::Multiline => (MULTILINE, true),
         Table::Defaults => (RULE, false),
     };
@@ -109,6 +111,11 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
 }
 
 const TOP: &[Key] = &[
+    Key::new(
+        "include",
+        Kind::Texts,
+        "More files, seen from this one's folder: \"rules.d/*.toml\". All of them together are one rules.toml.",
+    ),
     Key::new(
         "host",
         Kind::Text,
@@ -378,6 +385,24 @@ const RULE: &[Key] = &[
     .default("12/h")
     .shared(),
     Key::new(
+        "context",
+        Kind::Table(Table::Context),
+        "The lines around the newest match that are shown with it: { before = 2, after = 5 }.",
+    )
+    .shared(),
+    Key::new(
+        "template",
+        Kind::Text,
+        "An incident's message in your own words: Telegram's HTML with {{ names }} of values, {% if %} and {% for %}. `tailgram explain --fields` lists what there is.",
+    )
+    .shared(),
+    Key::new(
+        "buttons",
+        Kind::Tables(Table::Button),
+        "Links below an incident's message: [{ text = \"Runbook\", url = \"https://wiki.example.com/{{ service }}\" }].",
+    )
+    .shared(),
+    Key::new(
         "redact",
         Kind::Texts,
         "Patterns of what to hide, on top of what always is; those of [defaults] and of the rule add up.",
@@ -398,6 +423,25 @@ const AT_LEAST: &[Key] = &[
     )
     .needed(),
     Key::new("within", Kind::Duration, "The length of the window that slides.").needed(),
+];
+
+const CONTEXT: &[Key] = &[
+    Key::new("before", Kind::Number(0, 50), "How many lines before it."),
+    Key::new(
+        "after",
+        Kind::Number(0, 50),
+        "How many lines behind it; those that are written later come with an edit.",
+    ),
+];
+
+const BUTTON: &[Key] = &[
+    Key::new("text", Kind::Text, "What stands on it.").needed(),
+    Key::new(
+        "url",
+        Kind::Text,
+        "Where it leads: a public-looking address, with {{ names }} of values behind the host. Values are percent-encoded.",
+    )
+    .needed(),
 ];
 
 const MULTILINE: &[Key] = &[

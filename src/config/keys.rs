@@ -17,12 +17,14 @@ pub(super) enum Table {
     Rule,
     Test,
     AtLeast,
+    Button,
+    Context,
     Multiline,
     Defaults,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 10] = [
+    pub(super) const ALL: [Table; 12] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
@@ -31,6 +33,8 @@ impl Table {
         Table::Rule,
         Table::Test,
         Table::AtLeast,
+        Table::Button,
+        Table::Context,
         Table::Multiline,
         Table::Defaults,
     ];
@@ -46,6 +50,8 @@ impl Table {
             Table::Rule => "[[rules]]",
             Table::Test => "`tests`",
             Table::AtLeast => "`at_least`",
+            Table::Button => "`buttons`",
+            Table::Context => "`context`",
             Table::Multiline => "`multiline`",
             Table::Defaults => "[defaults]",
         }
@@ -86,9 +92,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     ),
     (Table::Chat, "invite", "give the chat's `id` instead"),
     (Table::Rule, "absent", "take the rule out"),
-    (Table::Rule, "context", "take the line out"),
-    (Table::Rule, "template", "take the line out"),
-    (Table::Rule, "buttons", "take the line out"),
 ];
 
 /// What people write who come from other programs, and the key here.
@@ -137,6 +140,18 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "repeat", "remind"),
     (Table::Rule, "test", "tests"),
     (Table::Rule, "mask", "redact"),
+    (Table::Rule, "links", "buttons"),
+    (Table::Rule, "format", "template"),
+    (Table::Rule, "body", "template"),
+    (Table::Rule, "button", "buttons"),
+    (Table::Rule, "runbook", "buttons"),
+    (Table::Button, "link", "url"),
+    (Table::Context, "above", "before"),
+    (Table::Context, "below", "after"),
+    (Table::Button, "href", "url"),
+    (Table::Button, "label", "text"),
+    (Table::Button, "name", "text"),
+    (Table::Button, "title", "text"),
     (Table::Test, "text", "line"),
     (Table::Test, "input", "line"),
     (Table::Test, "expect", "match"),
@@ -150,6 +165,7 @@ const SIMILAR: f64 = 0.85;
 /// How each key is written, for whoever gave it a value of the wrong type.
 const EXAMPLES: &[(&str, &str)] = &[
     ("host", "host = \"web-1\""),
+    ("include", "include = [\"rules.d/*.toml\"]"),
     ("token_file", "token_file = \"/run/secrets/telegram\""),
     ("token", "token = \"…\""),
     ("api_url", "api_url = \"https://api.telegram.org\""),
@@ -197,6 +213,19 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("ring", "ring = \"new\""),
     ("resolve", "resolve = 'connection restored'"),
     ("redact", "redact = ['account=\\d+']"),
+    (
+        "template",
+        "template = \"<b>{{ rule }}</b>\\n<pre>{{ text }}</pre>\"",
+    ),
+    (
+        "buttons",
+        "buttons = [{ text = \"Runbook\", url = \"https://wiki.example.com/{{ rule }}\" }]",
+    ),
+    ("context", "context = { before = 2, after = 5 }"),
+    ("before", "before = 2"),
+    ("after", "after = 5"),
+    ("text", "text = \"Runbook\""),
+    ("url", "url = \"https://wiki.example.com/{{ rule }}\""),
     ("tests", "tests = [{ line = \"ValueError: x\", match = true }]"),
     ("line", "line = \"ValueError: x\""),
     ("continue", "continue = '^\\s'"),

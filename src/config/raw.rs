@@ -3,6 +3,7 @@
 //! Nothing is judged here but types, unknown keys and keys that must be there; what values mean is `check`'s.
 //! Every list may be written as a single string.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -11,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::Environment;
 use super::keys::{self, Table};
 use super::outline::Outline;
-use super::problem::Report;
+use super::problem::{Report, Source};
 use super::table::{NumberOrText, Reader, Spot, Word, Words, integer};
 
 /// The whole file.
@@ -28,6 +29,8 @@ pub(super) struct File {
     /// What rules say that do not say it themselves.
     pub(super) defaults: Shared,
     pub(super) outline: Outline,
+    /// Per text.
+    pub(super) include: Vec<Option<Words>>,
 }
 
 /// `[telegram]`.
@@ -136,7 +139,7 @@ pub(super) enum Multiline {
     Patterns {
         start: Option<Word>,
         continues: Option<Word>,
-        /// How many of the two are there, rightly or wrongly written.
+        /// How many of the two are there, rightly or wrongly written; a key that does not exist counts if it is alone.
         count: usize,
         at: Range<usize>,
     },
@@ -147,6 +150,21 @@ pub(super) enum Multiline {
 pub(super) struct AtLeast {
     pub(super) count: Option<Spot<i64>>,
     pub(super) within: Option<Word>,
+}
+
+/// `context` of a rule.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) before: Option<Spot<i64>>,
+    pub(super) after: Option<Spot<i64>>,
+    pub(super) at: Range<usize>,
+}
+
+/// One entry of a rule's `buttons`.
+#[derive(Debug)]
+pub(super) struct Button {
+    pub(super) text: Option<Word>,
+    pub(super) url: Option<Word>,
 }
 
 /// One entry of a rule's `tests`.
@@ -176,13 +194,31 @@ pub(super) struct Shared {
     pub(super) remind: Option<Word>,
     pub(super) ring: Option<Word>,
     pub(super) limit: Option<Word>,
+    /// For matches that say little alone.
+    pub(super) context: Option<Context>,
+    /// For those who want other words.
+    pub(super) template: Option<Word>,
+    /// For the way from the phone to the runbook.
+    pub(super) buttons: Option<Vec<Button>>,
     /// For secrets of one's own.
     pub(super) redact: Option<Words>,
 }
 
 impl File {
-    /// Reads the text, reporting what is not TOML and going on behind it.
-    pub(super) fn read(text: &str, env: &Environment, report: &mut Report<'_>) -> Self {
+    /// Reads the texts, reporting what is not TOML and going on behind it. Together they are one rules.toml.
+    pub(super) fn read(source: Source<'_>, env: &Environment, report: &mut Report<'_>) -> Self {
+        let mut file = Self::default();
+        let mut seen = Seen::default();
+        for (at, text) in source.texts() {
+            file.add(&behind(at, text), env, &mut seen, report);
+        }
+        seen.anything(report);
+        file.outline.finish();
+        file
+    }
+
+    /// Adds what one text says.
+    fn add(&mut self, text: &str, env: &Environment, seen: &mut Seen, report: &mut Report<'_>) {
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let at = error.span().unwrap_or(0..0);
@@ -195,22 +231,112 @@ impl File {
             );
         }
         let top = Reader::open(document.get_ref(), document.span(), Table::Top, env, report);
-        anything(&top, report);
-        Self {
-            host: top.word("host", report),
-            telegram: table(&top, "telegram", Table::Telegram, env, report)
-                .map(|table| Telegram::read(&table, report))
-                .unwrap_or_default(),
-            health: table(&top, "health", Table::Health, env, report)
-                .map(|table| Health::read(&table, report))
-                .unwrap_or_default(),
-            chats: chats(&top, env, report),
-            logs: entries(&top, "logs", Table::Log, env, report, Log::read),
-            rules: entries(&top, "rules", Table::Rule, env, report, Rule::read),
-            defaults: table(&top, "defaults", Table::Defaults, env, report)
-                .map(|table| Shared::read(&table, report))
-                .unwrap_or_default(),
-            outline: Outline::of(document.get_ref(), env),
+        seen.look(&top);
+        self.include.push(top.words("include", report));
+        if seen.first("host", &top, report) {
+            self.host = top.word("host", report);
+        }
+        if seen.first("telegram", &top, report)
+            && let Some(table) = table(&top, "telegram", Table::Telegram, env, report)
+        {
+            self.telegram = Telegram::read(&table, report);
+        }
+        if seen.first("health", &top, report)
+            && let Some(table) = table(&top, "health", Table::Health, env, report)
+        {
+            self.health = Health::read(&table, report);
+        }
+        if seen.first("defaults", &top, report)
+            && let Some(table) = table(&top, "defaults", Table::Defaults, env, report)
+        {
+            self.defaults = Shared::read(&table, report);
+        }
+        self.chats.extend(chats(&top, env, report));
+        self.logs
+            .extend(entries(&top, "logs", Table::Log, env, report, Log::read));
+        self.rules
+            .extend(entries(&top, "rules", Table::Rule, env, report, Rule::read));
+        self.outline.add(document.get_ref(), env);
+    }
+}
+
+/// A text behind a comment as long as all that stands before it, so that the places the parser tells are places in all
+/// texts together.
+fn behind(at: usize, text: &str) -> Cow<'_, str> {
+    if at == 0 {
+        return Cow::Borrowed(text);
+    }
+    // A mark of the byte order is one at the start of a file alone.
+    let text = text.replacen('\u{feff}', "   ", usize::from(text.starts_with('\u{feff}')));
+    let comment = if at > 1 { "#" } else { "" };
+    Cow::Owned(format!(
+        "{comment}{:-<length$}\n{text}",
+        "",
+        length = at.saturating_sub(2)
+    ))
+}
+
+/// What was met in the texts so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Where the keys stand that may stand in one file only.
+    once: Vec<(&'static str, usize)>,
+    /// Which of [`PARTS`] have an entry.
+    filled: [bool; 3],
+}
+
+/// What a rules.toml needs, and how to write it.
+const PARTS: [(&str, &str); 3] = [
+    (
+        "chats",
+        "say who is told: [chats] and below it me = 53395910, your chat's id",
+    ),
+    (
+        "logs",
+        "say what to follow: [[logs]] and below it name = \"app\" and files = [\"/var/log/app/*.log\"]",
+    ),
+    (
+        "rules",
+        "say what to look for: [[rules]] and below it name = \"panic\" and match = 'panicked at'",
+    ),
+];
+
+impl Seen {
+    /// Whether a key is there for the first time.
+    fn first(&mut self, key: &'static str, top: &Reader<'_, '_>, report: &mut Report<'_>) -> bool {
+        let Some(value) = top.get(key) else { return false };
+        let at = value.span();
+        let before = self.once.iter().find(|(known, _)| *known == key);
+        if let Some((_, before)) = before {
+            let what = format!("`{key}` stands in {} already", report.called(*before, at.start));
+            report.problem(
+                &at,
+                what,
+                "all files together are one rules.toml: keep one of them",
+            );
+            return false;
+        }
+        self.once.push((key, at.start));
+        true
+    }
+
+    fn look(&mut self, top: &Reader<'_, '_>) {
+        for ((part, _), filled) in PARTS.iter().zip(&mut self.filled) {
+            *filled |= top.get(part).is_some_and(|value| match value.get_ref() {
+                DeValue::Array(items) => !items.is_empty(),
+                DeValue::Table(entries) => !entries.is_empty(),
+                _ => true,
+            });
+        }
+    }
+
+    /// A file without chats, logs or rules does nothing.
+    fn anything(&self, report: &mut Report<'_>) {
+        let end = report.first_text().trim_end().len();
+        for ((part, help), filled) in PARTS.iter().zip(self.filled) {
+            if !filled {
+                report.missing(&(end..end), format!("there are no {part} in this file"), *help);
+            }
         }
     }
 }
@@ -299,7 +425,11 @@ impl Multiline {
         Some(Self::Patterns {
             start: table.word("start", report),
             continues: table.word("continue", report),
-            count: ["start", "continue"].iter().filter(|key| table.has(key)).count(),
+            count: ["start", "continue"]
+                .iter()
+                .filter(|key| table.has(key))
+                .count()
+                .max(usize::from(!entries.is_empty())),
             at: table.at.clone(),
         })
     }
@@ -312,6 +442,28 @@ impl AtLeast {
         Self {
             count: table.number("count", report),
             within: table.word("within", report),
+        }
+    }
+}
+
+impl Context {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        Self {
+            before: table.number("before", report),
+            after: table.number("after", report),
+            at: table.at.clone(),
+        }
+    }
+}
+
+impl Button {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        for key in ["text", "url"] {
+            table.require(key, &format!("write {}", keys::example(key)), report);
+        }
+        Self {
+            text: table.word("text", report),
+            url: table.word("url", report),
         }
     }
 }
@@ -348,6 +500,12 @@ impl Shared {
             remind: table.word("remind", report),
             ring: table.word("ring", report),
             limit: table.word("limit", report),
+            context: self::table(table, "context", Table::Context, table.env, report)
+                .map(|table| Context::read(&table, report)),
+            template: table.word("template", report),
+            buttons: table
+                .has("buttons")
+                .then(|| entries(table, "buttons", Table::Button, table.env, report, Button::read)),
             redact: table.words("redact", report),
         }
     }
@@ -431,35 +589,6 @@ fn wanted(rule: &Reader<'_, '_>, value: &Spanned<DeValue<'_>>, report: &mut Repo
         .map(Wanted::Text)
 }
 
-/// A file without chats, logs or rules does nothing.
-fn anything(top: &Reader<'_, '_>, report: &mut Report<'_>) {
-    let end = report.text().trim_end().len();
-    let parts = [
-        (
-            "chats",
-            "say who is told: [chats] and below it me = 53395910, your chat's id",
-        ),
-        (
-            "logs",
-            "say what to follow: [[logs]] and below it name = \"app\" and files = [\"/var/log/app/*.log\"]",
-        ),
-        (
-            "rules",
-            "say what to look for: [[rules]] and below it name = \"panic\" and match = 'panicked at'",
-        ),
-    ];
-    for (part, help) in parts {
-        let empty = top.get(part).is_none_or(|value| match value.get_ref() {
-            DeValue::Array(items) => items.is_empty(),
-            DeValue::Table(entries) => entries.is_empty(),
-            _ => false,
-        });
-        if empty {
-            report.missing(&(end..end), format!("there are no {part} in this file"), help);
-        }
-    }
-}
-
 /// A table such as `[telegram]`.
 fn table<'a, 'i>(
     top: &Reader<'a, 'i>,
@@ -471,7 +600,7 @@ fn table<'a, 'i>(
     let value = top.get(key)?;
     let Some(entries) = value.get_ref().as_table() else {
         let help = match kind {
-            Table::AtLeast => format!("write {}", keys::example(key)),
+            Table::AtLeast | Table::Context => format!("write {}", keys::example(key)),
             _ => format!("write its keys below a line [{key}]"),
         };
         report.problem(&value.span(), format!("`{key}` must be a table"), help);
@@ -493,7 +622,7 @@ fn entries<'a, 'i, T>(
         return Vec::new();
     };
     let help = match kind {
-        Table::Test => format!("write {}", keys::example(key)),
+        Table::Test | Table::Button => format!("write {}", keys::example(key)),
         _ => format!("write each entry below a line [[{key}]], with two brackets"),
     };
     let Some(items) = value.get_ref().as_array() else {

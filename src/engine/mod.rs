@@ -14,6 +14,7 @@
 //!
 //! [`follow`] is the short road: files in, bytes out.
 
+mod around;
 mod clock;
 pub mod control;
 mod courier;

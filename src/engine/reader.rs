@@ -1,5 +1,6 @@
 //! The reader thread: files in, rows out.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::failpoint::{self, Point};
-use crate::model::{LogName, Notice, Position};
+use crate::model::{LogName, Notice, Position, Row, RuleName};
 use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
+use super::around::Surroundings;
 use super::clock::Clock;
 use super::herald::Pulse;
 use super::ledger::Batch;
@@ -65,10 +67,12 @@ impl Reader {
             changes,
             mut start,
         } = self;
+        let mut surroundings = Surroundings::default();
         let mut behind = start.is_some_and(|start| start.rolled_back);
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
             if let Ok(change) = changes.try_recv() {
+                failpoint::reach(Point::ConfigSwap);
                 let batch = adopt(change, &mut lens, &mut tailer);
                 if batches.send(batch).is_err() {
                     return;
@@ -82,7 +86,9 @@ impl Reader {
             }
             say(&turn);
             let more = turn.more;
-            let mut batch = batch(&mut turn, tally);
+            let (mut rows, found, spots) = tally.finish();
+            surroundings.fill(&mut rows, spots, &tailer, now);
+            let mut batch = batch(&mut turn, rows, found);
             batch.caught_up = behind && !more;
             behind &= more;
             if !batch.rows.is_empty() {
@@ -125,8 +131,7 @@ fn adopt(change: Change, lens: &mut Lens, tailer: &mut Tailer) -> Batch {
     }
 }
 
-fn batch(turn: &mut Turn, tally: Tally<'_>) -> Batch {
-    let (rows, found) = tally.finish();
+fn batch(turn: &mut Turn, rows: Vec<Row>, found: BTreeMap<RuleName, u64>) -> Batch {
     // Before the gaps move away: they are told too.
     let notices = notices(turn);
     Batch {

@@ -10,17 +10,21 @@ use regex::Regex;
 use super::places::Places;
 use crate::config::LogRules;
 use crate::event::{self, Event, Events, Fields, Place, Placed, Reference, Scratch};
-use crate::incident::{self, Ring};
+use crate::incident::{self, Around, Ring};
 use crate::message;
 use crate::model::{
     By, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Logged, Now, Origin, QUEUE_BYTES,
-    Resolve, Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId, Timestamp, without_controls,
+    Resolve, Row, RuleName, SAMPLE_CHARS, ShapeCount, ShapeId, Timestamp, Values, without_controls,
 };
 use crate::scan::{self, Pattern, Redactor, Says, ScanError, Scanner, Verdict};
 use crate::tail::{Chunk, Ending, Source};
 
+use super::around::{self, Spot};
+
 /// A `by` value is cut to this many characters.
 const BY_CHARS: usize = 120;
+/// Any other value that a rule's texts and links ask for is cut to this many characters.
+const VALUE_CHARS: usize = 1_000;
 
 /// How the bytes of the logs are looked at; shared by all turns.
 pub(super) struct Lens {
@@ -30,13 +34,14 @@ pub(super) struct Lens {
     places: RefCell<Places>,
     logs: Vec<LogLens>,
     /// The built-in redaction.
-    redactor: Redactor,
+    redactor: Arc<Redactor>,
 }
 
 /// One log's half of the [`Lens`].
 struct LogLens {
     name: String,
-    events: Events,
+    /// Shared with the matches whose surroundings are still awaited: they may outlive this lens.
+    events: Arc<Events>,
     scanner: Scanner,
     rules: Vec<RuleLens>,
 }
@@ -44,10 +49,14 @@ struct LogLens {
 struct RuleLens {
     name: RuleName,
     by: Vec<String>,
+    /// The further names that its texts and links ask for.
+    values: Vec<String>,
     /// `ring = "all"`: every line is kept.
     keeps_all: bool,
+    /// The lines around its matches that are wanted.
+    around: Option<Around>,
     /// The rule's own redaction, on top of the built-in one; absent where it has none.
-    redactor: Option<Redactor>,
+    redactor: Option<Arc<Redactor>>,
 }
 
 impl Lens {
@@ -57,22 +66,20 @@ impl Lens {
         logs: &[LogRules],
         incidents: &incident::Settings,
     ) -> Result<Self, ScanError> {
-        let keeps_all = |name: &RuleName| {
-            incidents
-                .rules
-                .iter()
-                .any(|rule| rule.name == *name && rule.ring == Ring::All)
-        };
+        let settings = |name: &RuleName| incidents.rules.iter().find(|rule| rule.name == *name);
+        let keeps_all = |name: &RuleName| settings(name).is_some_and(|rule| rule.ring == Ring::All);
         let log = |log: &LogRules| {
             let rules = log.scan.rules.iter().map(|rule: &scan::RuleSettings| RuleLens {
                 name: rule.name.clone(),
                 by: rule.by.clone(),
+                values: rule.values.clone(),
                 keeps_all: keeps_all(&rule.name),
-                redactor: redactor(&rule.redact),
+                around: settings(&rule.name).and_then(|rule| rule.around),
+                redactor: redactor(&rule.redact).map(Arc::new),
             });
             Ok(LogLens {
                 name: log.name.to_string(),
-                events: Events::new(log.event.clone()),
+                events: Arc::new(Events::new(log.event.clone())),
                 scanner: Scanner::compile(&log.scan)?,
                 rules: rules.collect(),
             })
@@ -81,7 +88,7 @@ impl Lens {
             host: message.host.clone(),
             zone: message.zone.clone(),
             places: RefCell::default(),
-            redactor: Redactor::default(),
+            redactor: Arc::default(),
             logs: logs.iter().map(log).collect::<Result<_, _>>()?,
         })
     }
@@ -100,16 +107,16 @@ fn redactor(patterns: &[Pattern]) -> Option<Redactor> {
 impl Lens {
     /// A captured value without secrets, then cut. Alone it is just a word, so it is looked at beside its
     /// name: what `password=(?P<password>\S+)` captured is recognised by the name.
-    fn by_value(&self, rule: &RuleLens, name: &str, value: &str) -> String {
+    fn value(&self, rule: &RuleLens, name: &str, value: &str, most: usize) -> String {
         let value = &*without_controls(value);
         let pair = format!("{name}={value}");
         match rule.redactor.as_ref().unwrap_or(&self.redactor).redact(&pair) {
-            std::borrow::Cow::Borrowed(_) => value.chars().take(BY_CHARS).collect(),
+            std::borrow::Cow::Borrowed(_) => value.chars().take(most).collect(),
             std::borrow::Cow::Owned(redacted) => {
                 let value = redacted
                     .strip_prefix(name)
                     .and_then(|rest| rest.strip_prefix('='));
-                value.unwrap_or(&redacted).chars().take(BY_CHARS).collect()
+                value.unwrap_or(&redacted).chars().take(most).collect()
             }
         }
     }
@@ -124,6 +131,8 @@ pub(super) struct Tally<'l> {
     open: HashMap<RuleName, HashMap<By, usize>>,
     /// How many events each rule found.
     found: BTreeMap<RuleName, u64>,
+    /// The newest match of each row whose rule wants to know what stands around it.
+    spots: BTreeMap<usize, Spot>,
     verdict: Verdict,
     scratch: Scratch,
 }
@@ -136,6 +145,7 @@ impl<'l> Tally<'l> {
             rows: Vec::new(),
             open: HashMap::new(),
             found: BTreeMap::new(),
+            spots: BTreeMap::new(),
             verdict: Verdict::default(),
             scratch: Scratch::default(),
         }
@@ -151,15 +161,15 @@ impl<'l> Tally<'l> {
         }
     }
 
-    /// The rows, and what each rule found.
-    pub(super) fn finish(self) -> (Vec<Row>, BTreeMap<RuleName, u64>) {
-        (self.rows, self.found)
+    /// The rows, what each rule found, and the matches whose surroundings are wanted.
+    pub(super) fn finish(self) -> (Vec<Row>, BTreeMap<RuleName, u64>, Vec<Spot>) {
+        (self.rows, self.found, self.spots.into_values().collect())
     }
 
     /// Candidate first: a line exists as a value only from here on, and only around a hit.
     fn log(
         &mut self,
-        log: &LogLens,
+        log: &'l LogLens,
         source: &Source,
         chunk: Chunk<'_>,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
@@ -200,7 +210,7 @@ impl<'l> Tally<'l> {
 
     fn event(
         &mut self,
-        log: &LogLens,
+        log: &'l LogLens,
         at: Seen<'_>,
         verdict: &mut Verdict,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
@@ -220,28 +230,34 @@ impl<'l> Tally<'l> {
             let own = own.map(|redactor| Hit::new(at, redactor, self.now));
             let hit = own.as_ref().unwrap_or(&hit);
             match finding.says {
-                Says::Match { by } => {
-                    let values = self.fill(rule, by, log, at);
+                Says::Match { by, values } => {
+                    let by = self.fill(rule, &rule.by, by, BY_CHARS, log, at);
                     let pairs = rule
                         .by
                         .iter()
                         .cloned()
-                        .zip(values.into_iter().map(Option::unwrap_or_default));
-                    self.add(rule, By(pairs.collect()), hit);
+                        .zip(by.into_iter().map(Option::unwrap_or_default));
+                    let values = self.fill(rule, &rule.values, values, VALUE_CHARS, log, at);
+                    let values = rule.values.iter().cloned().zip(values);
+                    let values = values.filter_map(|(name, value)| Some((name, value?)));
+                    let row = self.add(rule, By(pairs.collect()), values.collect(), hit);
+                    self.spot(rule, log, row, at);
                 }
                 Says::Resolve { by } => {
-                    let by = self.fill(rule, by, log, at);
+                    let by = self.fill(rule, &rule.by, by, BY_CHARS, log, at);
                     self.resolve(rule, by, hit);
                 }
             }
         }
     }
 
-    /// The values of `by`: what captures and fields gave, without secrets, and what is neither.
+    /// The values of these names: what captures and fields gave, without secrets, and what is neither.
     fn fill(
         &self,
         rule: &RuleLens,
-        by: Vec<Option<String>>,
+        names: &[String],
+        captured: Vec<Option<String>>,
+        most: usize,
         log: &LogLens,
         at: Seen<'_>,
     ) -> Vec<Option<String>> {
@@ -250,22 +266,44 @@ impl<'l> Tally<'l> {
             "host" => Some(self.lens.host.clone()),
             "log" => Some(log.name.clone()),
             _ => {
-                let value = at.fields.get(name)?;
-                Some(self.lens.by_value(rule, name, &value))
+                let field = name.strip_prefix("fields.").unwrap_or(name);
+                let value = at.fields.get(field).or_else(|| at.fields.get(name))?;
+                Some(self.lens.value(rule, name, &value, most))
             }
         };
-        rule.by
+        names
             .iter()
-            .zip(by)
+            .zip(captured)
             .map(|(name, value)| {
                 value
-                    .map(|value| self.lens.by_value(rule, name, &value))
+                    .map(|value| self.lens.value(rule, name, &value, most))
                     .or_else(|| known(name))
             })
             .collect()
     }
 
-    fn add(&mut self, rule: &RuleLens, by: By, hit: &Hit<'_>) {
+    /// Remembers a match whose surroundings are wanted, in place of the one before it.
+    fn spot(&mut self, rule: &'l RuleLens, log: &'l LogLens, row: usize, at: Seen<'_>) {
+        let Some(wish) = rule.around else { return };
+        let range = at.event.range.clone();
+        let spot = Spot {
+            row,
+            origin: Origin {
+                file: at.source.key,
+                offset: at.chunk.offset + range.start as u64,
+            },
+            end: at.chunk.offset + range.end as u64,
+            hash: around::hash(&at.chunk.bytes[range]),
+            manner: at.source.manner,
+            wish,
+            events: Arc::clone(&log.events),
+            redactor: Arc::clone(rule.redactor.as_ref().unwrap_or(&self.lens.redactor)),
+        };
+        self.spots.insert(row, spot);
+    }
+
+    /// Adds a match to its row; returns where that is.
+    fn add(&mut self, rule: &RuleLens, by: By, values: Values, hit: &Hit<'_>) -> usize {
         match self.found.get_mut(&rule.name) {
             Some(found) => *found += 1,
             None => drop(self.found.insert(rule.name.clone(), 1)),
@@ -281,7 +319,9 @@ impl<'l> Tally<'l> {
         });
         if let Some(Row::Found(row)) = self.rows.get_mut(index) {
             hit.add_to(row, rule.keeps_all);
+            row.values = values;
         }
+        index
     }
 
     /// A resolve seals the rule's rows: the next match begins others.
@@ -295,6 +335,17 @@ impl<'l> Tally<'l> {
             text,
         }));
     }
+}
+
+/// A long text of many lines without those in its middle: its beginning says when, its end says what. None if its
+/// lines are too long for that.
+fn without_middle(text: &str) -> Option<String> {
+    let most = KEPT_TEXT / 2 - 64;
+    let head = text[..text.floor_char_boundary(most)].rfind('\n')?;
+    let rest = text.ceil_char_boundary(text.len() - most);
+    let tail = rest + text[rest..].find('\n')?;
+    let missing = text.get(head + 1..tail)?.matches('\n').count() + 1;
+    Some(format!("{}\n… {missing} lines …{}", &text[..head], &text[tail..]))
 }
 
 /// An event that some rule found, and where.
@@ -335,14 +386,27 @@ impl<'e> Hit<'e> {
             zone,
         } = at;
         let last = event.range.end == chunk.bytes.len();
-        let decoded = match fields.message() {
-            Some(message) => without_controls(message),
-            None => event::decode(event.text),
+        let decoded = match (fields.message(), event.parts().1) {
+            (Some(message), []) => without_controls(message),
+            (Some(message), below) => {
+                format!("{}\n{}", without_controls(message), event::decode(below)).into()
+            }
+            (None, _) => event::decode(event.text),
+        };
+        let decoded = if decoded.contains("\r\n") {
+            decoded.replace("\r\n", "\n").into()
+        } else {
+            decoded
         };
         let mut text = match redactor.redact(&decoded) {
             std::borrow::Cow::Owned(redacted) => redacted.into(),
             std::borrow::Cow::Borrowed(_) => decoded,
         };
+        if text.len() > KEPT_TEXT
+            && let Some(shorter) = without_middle(&text)
+        {
+            text = shorter.into();
+        }
         let cut = event.cut || (last && chunk.ending == Ending::Cut) || text.len() > KEPT_TEXT;
         if text.len() > KEPT_TEXT {
             let end = text.floor_char_boundary(KEPT_TEXT);
@@ -354,7 +418,7 @@ impl<'e> Hit<'e> {
         if event.rest || (chunk.continued && event.range.start == 0) {
             text = format!("(continued) {text}").into();
         }
-        let (shape, _) = scan::shape(&text);
+        let (shape, _) = scan::shape(&scan::outline(&text));
         let origin = Origin {
             file: source.key,
             offset: chunk.offset + event.range.start as u64,
@@ -365,7 +429,7 @@ impl<'e> Hit<'e> {
             shape,
             origin,
             path: &source.path,
-            file: place.label().map_or_else(|| source.path.clone(), Arc::from),
+            file: place.label().unwrap_or(&source.path).clone(),
             logged: fields.time(event.text, Reference { now: now.wall, zone }),
             now,
         }
@@ -385,6 +449,8 @@ impl<'e> Hit<'e> {
             lines: VecDeque::new(),
             kept: 0,
             files: Vec::new(),
+            values: Values::new(),
+            context: None,
         }
     }
 
@@ -450,9 +516,35 @@ mod tests {
         RuleLens {
             name: RuleName::new("r"),
             by: Vec::new(),
+            values: Vec::new(),
             keeps_all: false,
+            around: None,
             redactor: None,
         }
+    }
+
+    #[test]
+    fn a_long_event_loses_its_middle_and_a_single_line_its_end() {
+        let lines: Vec<_> = (0..2000).map(|n| format!("line {n}")).collect();
+        let short = without_middle(&lines.join("\n")).unwrap();
+        assert!(
+            short.len() <= KEPT_TEXT
+                && short.starts_with("line 0\nline 1\n")
+                && short.ends_with("\nline 1999")
+        );
+        let mark = short.lines().position(|line| line.starts_with('…')).unwrap();
+        let missing: usize = short
+            .lines()
+            .nth(mark)
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(short.lines().count() - 1 + missing, 2000);
+        assert_eq!(without_middle(&"한".repeat(KEPT_TEXT)), None);
+        assert_eq!(without_middle(&format!("a\n{}", "x".repeat(2 * KEPT_TEXT))), None);
     }
 
     #[test]
@@ -460,14 +552,16 @@ mod tests {
         let message = message::Settings {
             host: "host".into(),
             zone: TimeZone::UTC,
+            rules: BTreeMap::new(),
         };
         let lens = Lens::compile(&message, &[], &incident::Settings::default()).unwrap();
         let long = "한".repeat(500);
-        assert_eq!(lens.by_value(&rule(), "user", &long), "한".repeat(BY_CHARS));
+        let by_value = |name: &str, value: &str| lens.value(&rule(), name, value, BY_CHARS);
+        assert_eq!(by_value("user", &long), "한".repeat(BY_CHARS));
         // The whole is recognised by its three parts; its first 120 characters are just letters.
         let token = format!("eyJ{}.eyJ{}.{}", "a".repeat(100), "b".repeat(100), "c".repeat(43));
-        assert_eq!(lens.by_value(&rule(), "who", &token), "[redacted]");
-        assert_eq!(lens.by_value(&rule(), "password", "hunter2"), "[redacted]");
-        assert_eq!(lens.by_value(&rule(), "user", "\u{1b}[1mann\u{1b}[0m"), "ann");
+        assert_eq!(by_value("who", &token), "[redacted]");
+        assert_eq!(by_value("password", "hunter2"), "[redacted]");
+        assert_eq!(by_value("user", "\u{1b}[1mann\u{1b}[0m"), "ann");
     }
 }

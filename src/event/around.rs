@@ -35,6 +35,23 @@ pub struct Event<'c> {
     pub rest: bool,
 }
 
+impl<'c> Event<'c> {
+    /// The line that says what the event's fields are, and the lines below it. A JSON object that is not closed in its
+    /// first line has no lines below.
+    pub fn parts(&self) -> (&'c [u8], &'c [u8]) {
+        let Some(newline) = memchr(b'\n', self.text) else {
+            return (self.text, &[]);
+        };
+        let (first, below) = self.text.split_at(newline);
+        let open = first.starts_with(b"{") && first.trim_ascii_end().last() != Some(&b'}');
+        if open {
+            (self.text, &[])
+        } else {
+            (first, &below[1..])
+        }
+    }
+}
+
 impl Events {
     /// Events as `settings` say.
     pub fn new(settings: Settings) -> Self {

@@ -3,13 +3,15 @@
 //! They are read only once somebody asks, of one event at a time. Whatever cannot be read has no fields; the text
 //! itself is never changed by this.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::time::{self, Reference};
 use super::{Format, Place, level};
-use crate::model::{Level, Timestamp};
+use crate::model::Timestamp;
 
 /// Where programs put what people read, the first that is there.
 const MESSAGES: [&str; 4] = ["msg", "message", "log", "event"];
@@ -32,43 +34,41 @@ const TIMES: [&str; 7] = ["time", "timestamp", "@timestamp", "ts", "datetime", "
 const DEPTH: usize = 16;
 
 /// The fields of one event.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Fields {
     /// What the place of the file says.
     place: Arc<Place>,
     /// What a container runtime says about the text.
     around: Map<String, Value>,
-    /// What the text says itself.
-    inside: Map<String, Value>,
+    /// What the text says itself. Of a sentence only once somebody asks: few do, and all events have passed here.
+    inside: OnceCell<Map<String, Value>>,
+    /// A sentence whose pairs were not looked for yet; else so much of the text as may hold its level.
+    text: Vec<u8>,
     /// A pair in a sentence is a field, but no message that could stand for the sentence.
     has_message: bool,
-    /// What stands before the message in the text.
-    level: Option<Level>,
 }
 
 impl Fields {
     /// The fields of a text in a log of this format; of a wrapped one, as the program wrote it.
     pub fn of(format: Format, text: &[u8]) -> Self {
-        let mixed = matches!(format, Format::Auto | Format::Docker | Format::Cri);
-        // Programs of all kinds stand behind these formats.
-        let kind = if mixed { kind(text) } else { Some(format) };
-        let inside = match (kind, format) {
-            (_, Format::Plain) => Map::new(),
-            (Some(Format::Json), _) => object(text),
-            _ => pairs(text).0,
+        let inside = match format {
+            Format::Plain => Some(Map::new()),
+            Format::Json => Some(object(text)),
+            Format::Logfmt => Some(pairs(text).0),
+            // Programs of all kinds stand behind these.
+            Format::Auto | Format::Docker | Format::Cri => parsed(text).map(|(_, fields)| fields),
         };
-        // In an object every word is a value, and none of them a level of its own.
-        let level = if kind == Some(Format::Json) {
-            None
-        } else {
-            level::of(text)
+        let kept = match &inside {
+            // In an object every word is a value, and none of them a level of its own.
+            Some(fields) if !fields.is_empty() && text.trim_ascii_start().starts_with(b"{") => 0,
+            Some(_) => text.len().min(2 * level::HEAD),
+            None => text.len(),
         };
         Self {
-            place: Arc::default(),
-            around: Map::new(),
-            inside,
-            has_message: kind.is_some(),
-            level,
+            has_message: inside.is_some(),
+            inside: inside.map_or_else(OnceCell::new, OnceCell::from),
+            text: text[..kept].to_vec(),
+            ..Self::default()
         }
     }
 
@@ -86,7 +86,7 @@ impl Fields {
     /// The value of a field as text. Its name is the way to it, with dots between the steps; what is no text, number
     /// or truth value is as JSON writes it.
     pub fn get(&self, name: &str) -> Option<String> {
-        let maps = [self.place.fields(), &self.around, &self.inside];
+        let maps = [self.place.fields(), &self.around, self.inside()];
         let value = maps.into_iter().find_map(|map| find(map, name, DEPTH));
         match value {
             Some(value) => Some(text_of(value)),
@@ -95,19 +95,40 @@ impl Fields {
         }
     }
 
+    /// What the text says itself.
+    fn inside(&self) -> &Map<String, Value> {
+        self.inside.get_or_init(|| pairs(&self.text).0)
+    }
+
     /// The level where no field has that very name: what another well-known one says, else the text.
     fn level(&self) -> Option<String> {
-        let mut others = LEVELS.iter().filter_map(|name| find(&self.inside, name, DEPTH));
+        let inside = self.inside();
+        let mut others = LEVELS.iter().filter_map(|name| find(inside, name, DEPTH));
         let other = others.next().map(text_of);
-        other.or_else(|| self.level.map(|level| level.as_str().to_owned()))
+        other.or_else(|| level::of(&self.text).map(|level| level.as_str().to_owned()))
     }
 
     /// When the record says that it was written: in a field of its own, in its text, or as the container runtime says.
     pub fn time(&self, text: &[u8], reference: Reference<'_>) -> Option<Timestamp> {
         let of_field = |map, name: &&str| time::of_value(&text_of(find(map, name, 1)?), reference);
-        let own = TIMES.iter().find_map(|name| of_field(&self.inside, name));
+        // Of a sentence the text tells, and its pairs need not be looked for.
+        let inside = self.inside.get();
+        let own = inside.and_then(|inside| TIMES.iter().find_map(|name| of_field(inside, name)));
         own.or_else(|| time::of_text(super::plain_head(text, time::HEAD).as_bytes(), reference))
             .or_else(|| of_field(&self.around, &"time"))
+    }
+
+    /// All of them, each with its way and its value, as [`Fields::get`] takes and gives them; those of a table in
+    /// place of the table.
+    pub fn list(&self) -> Vec<(String, String)> {
+        let mut list = Vec::new();
+        for object in [self.place.fields(), &self.around, self.inside()] {
+            leaves(object, "", DEPTH, &mut list);
+        }
+        // The first of a name is the one that is found by it.
+        let mut seen = HashSet::new();
+        list.retain(|(way, _)| seen.insert(way.clone()));
+        list
     }
 
     /// What people are shown instead of the whole text.
@@ -117,9 +138,21 @@ impl Fields {
         }
         let texts = MESSAGES
             .iter()
-            .filter_map(|name| self.inside.get(*name)?.as_str());
+            .filter_map(|name| self.inside().get(*name)?.as_str());
         let mut texts = texts.filter(|text| !text.trim().is_empty());
         texts.next()
+    }
+}
+
+fn leaves(object: &Map<String, Value>, way: &str, depth: usize, list: &mut Vec<(String, String)>) {
+    for (name, value) in object {
+        let way = format!("{way}{name}");
+        match value {
+            Value::Object(inner) if !inner.is_empty() && depth > 0 => {
+                leaves(inner, &format!("{way}."), depth - 1, list);
+            }
+            value => list.push((way, text_of(value))),
+        }
     }
 }
 
@@ -155,18 +188,27 @@ pub(super) fn object(text: &[u8]) -> Map<String, Value> {
 
 /// Whether a line is an object of JSON, or nothing but pairs of logfmt.
 pub(super) fn kind(line: &[u8]) -> Option<Format> {
+    parsed(line).map(|(kind, _)| kind)
+}
+
+/// The fields of a line that is an object of JSON, or nothing but pairs of logfmt, and which of them it is.
+fn parsed(line: &[u8]) -> Option<(Format, Map<String, Value>)> {
     let line = line.trim_ascii();
     if line.starts_with(b"{") {
-        let object = line.ends_with(b"}") && !object(line).is_empty();
-        return object.then_some(Format::Json);
+        let fields = if line.ends_with(b"}") {
+            object(line)
+        } else {
+            Map::new()
+        };
+        return (!fields.is_empty()).then_some((Format::Json, fields));
     }
     // A sentence is told by its first word.
     let key = line
         .split(|byte| byte.is_ascii_whitespace() || *byte == b'=')
         .next()?;
     line.get(key.len()).filter(|byte| **byte == b'=')?;
-    let (pairs, others) = pairs(line);
-    (pairs.len() > 1 && others == 0).then_some(Format::Logfmt)
+    let (fields, others) = pairs(line);
+    (fields.len() > 1 && others == 0).then_some((Format::Logfmt, fields))
 }
 
 /// `key=value` and `key="quoted \"value\""`, and how many words are no such pair.
@@ -252,11 +294,23 @@ mod tests {
     }
 
     #[test]
+    fn every_field_that_is_listed_is_found_by_its_way() {
+        let line = br#"{"level":"error","http":{"status":502,"a.b":{"c":1.5}},"tags":["a"],"none":{}}"#;
+        let fields = Fields::of(Format::Json, line);
+        let list = fields.list();
+        let names: Vec<_> = list.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["http.a.b.c", "http.status", "level", "none", "tags"]);
+        for (name, value) in &list {
+            is(&fields, name, Some(value));
+        }
+    }
+
+    #[test]
     fn what_is_no_object_has_no_fields() {
         let deep = format!("{{\"a\":{}", "[".repeat(100_000));
         for text in ["[1]", "{\"a\":", "7", "", "{\"a\":1e999}", deep.as_str()] {
             assert!(
-                Fields::of(Format::Json, text.as_bytes()).inside.is_empty(),
+                Fields::of(Format::Json, text.as_bytes()).inside().is_empty(),
                 "{text:.20}"
             );
         }

@@ -7,7 +7,7 @@
 use crate::model::Level;
 
 /// So much of a text is looked at, in bytes.
-const HEAD: usize = 160;
+pub(super) const HEAD: usize = 160;
 
 /// The level of a text, if it says one.
 pub(super) fn of(text: &[u8]) -> Option<Level> {

@@ -118,7 +118,7 @@ impl<'c> Lines<'c> {
     /// What an event says field by field.
     pub fn fields(&self, event: &Event<'_>) -> Fields {
         let format = self.format;
-        let fields = Fields::of(format, event.text);
+        let fields = Fields::of(format, event.parts().0);
         if !format.is_wrapped() {
             return fields;
         }

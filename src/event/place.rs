@@ -2,6 +2,7 @@
 //! the log on Docker. Nobody is asked for it, and no socket is needed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -14,7 +15,7 @@ const ID: usize = 64;
 pub struct Place {
     fields: Map<String, Value>,
     config: Option<PathBuf>,
-    label: Option<String>,
+    label: Option<Arc<str>>,
 }
 
 /// What Docker stores of a container.
@@ -44,7 +45,7 @@ impl Place {
         }
         match of_pods(path).or_else(|| of_containers(path)) {
             Some([namespace, pod, container]) => Self {
-                label: Some(format!("pod {namespace}/{pod}, container {container}")),
+                label: Some(format!("pod {namespace}/{pod}, container {container}").into()),
                 ..Self::with([("namespace", namespace), ("pod", pod), ("container", container)])
             },
             None => Self::default(),
@@ -64,12 +65,12 @@ impl Place {
         let name = name.trim_start_matches('/');
         let known = [("container", name), ("image", &*config.image)];
         self.fields = Self::with(known.into_iter().filter(|(_, value)| !value.is_empty())).fields;
-        self.label = (!name.is_empty()).then(|| format!("container {name}"));
+        self.label = (!name.is_empty()).then(|| format!("container {name}").into());
     }
 
     /// How people call it.
-    pub fn label(&self) -> Option<&str> {
-        self.label.as_deref()
+    pub fn label(&self) -> Option<&Arc<str>> {
+        self.label.as_ref()
     }
 
     /// Its fields: `container` and `image`, or `namespace`, `pod` and `container`.
@@ -136,7 +137,11 @@ mod tests {
         let fields: Vec<_> = fields
             .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or("?")))
             .collect();
-        format!("{} | {}", fields.join(" "), place.label().unwrap_or_default())
+        format!(
+            "{} | {}",
+            fields.join(" "),
+            place.label().map_or("", |label| &**label)
+        )
     }
 
     #[test]

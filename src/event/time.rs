@@ -13,7 +13,7 @@ use crate::model::Timestamp;
 pub(super) const HEAD: usize = 128;
 
 /// A time may begin at so many places of it.
-const PLACES: usize = 24;
+const PLACES: usize = 8;
 
 /// 1990-01-01: nothing that is followed today was written before.
 const EARLIEST: i64 = 631_152_000_000;

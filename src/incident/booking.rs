@@ -29,6 +29,8 @@ pub enum Settled {
     Parked,
     /// The token is wrong; nothing is sent for a while.
     TokenWrong,
+    /// Telegram refused the link buttons; it will be sent again without them.
+    WithoutButtons,
     /// Telegram refused the text for good: so many matches are failed.
     GaveUp {
         /// How many.
@@ -74,6 +76,7 @@ pub(super) fn settle(
         Heard::Parked => booking.later(Settled::Parked),
         Heard::TokenWrong => booking.later(Settled::TokenWrong),
         Heard::MessageGone if !was_new_message => booking.message_gone(),
+        Heard::ButtonsRefused => booking.refused_buttons(),
         Heard::MessageGone | Heard::TextRefused => booking.refused_text(),
     }
 }
@@ -254,6 +257,15 @@ impl Booking<'_> {
         }
     }
 
+    /// The incident goes on without them. A refusal of buttons that were not even there is one of the text.
+    fn refused_buttons(&mut self) -> Settled {
+        match self.rows.delivery_mut(self.key) {
+            Some(delivery) if !delivery.no_buttons => delivery.no_buttons = true,
+            _ => return self.refused_text(),
+        }
+        self.later(Settled::WithoutButtons)
+    }
+
     /// First with less of it, form by form; then what this text alone would have settled is failed. Other
     /// incidents it told of stay pending.
     fn refused_text(&mut self) -> Settled {
@@ -291,6 +303,13 @@ impl Booking<'_> {
 
     /// The attempt is over without having settled anything.
     fn release(&mut self) {
+        if let Some(delivery) = self
+            .rows
+            .delivery_mut(self.key)
+            .filter(|_| self.attempt.refreshes)
+        {
+            delivery.refresh = true;
+        }
         if self.attempt.folds {
             let account = self.account();
             fold::land(self.rows, &account, false);

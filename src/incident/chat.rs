@@ -35,6 +35,8 @@ pub(super) enum Heard {
     TokenWrong,
     /// The message it was about is gone.
     MessageGone,
+    /// Telegram does not take the link buttons.
+    ButtonsRefused,
     /// Telegram does not take this text.
     TextRefused,
 }
@@ -159,6 +161,7 @@ fn refused(rows: &mut Rows, chat: &ChatName, refusal: &Refusal, retry: Duration,
             Heard::Later
         }
         RefusalKind::MessageGone => Heard::MessageGone,
+        RefusalKind::Buttons => Heard::ButtonsRefused,
         RefusalKind::TopicGone | RefusalKind::Text => Heard::TextRefused,
     }
 }

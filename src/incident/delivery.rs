@@ -121,7 +121,10 @@ pub(super) fn begin(
         now.wall,
     );
     card.repeat |= decided.unwritten && decided.kind.is_new_message();
-    let rendered = render(&card);
+    let mut rendered = render(&card);
+    if delivery.no_buttons {
+        rendered.text.buttons.clear();
+    }
     // Answers can be lost for hours while the messages arrive: the first repeats ring, the others do not.
     let sounds = decided.sounds && delivery.unsure < SOUNDING_REPEATS;
     let (lines, dropped) = match decided.kind {
@@ -155,10 +158,16 @@ pub(super) fn begin(
         carried,
         folds,
         over: incident.is_over() && upto == delivery.applied,
+        refreshes: delivery.refresh
+            && matches!(
+                decided.kind,
+                AttemptKind::Open | AttemptKind::Edit | AttemptKind::End
+            ),
         at: now.wall,
     };
     let order = order(rows, delivery, &attempt, decided, rendered.text)?;
     if let Some(delivery) = rows.delivery_mut(key) {
+        delivery.refresh &= !attempt.refreshes;
         delivery.attempt = Some(attempt);
     }
     chat::requested(rows, &key.chat, now);

@@ -10,8 +10,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccountKey, By, ChatName, Delivery, DeliveryKey, Ended, Form, Found, Incident, IncidentId, KEPT_BYTES,
-    KEPT_LINES, KEPT_SHAPES, KeptLine, Logged, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
+    AccountKey, By, ChatName, Context, Delivery, DeliveryKey, Ended, Form, Found, Incident, IncidentId,
+    KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KeptLine, Logged, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
+    Values,
 };
 
 use super::booking;
@@ -77,6 +78,33 @@ impl Grouper {
                 before,
                 now,
             );
+        }
+    }
+
+    /// Takes what is known now around a match. If it is not the newest one any more, nobody wants to know.
+    pub(super) fn context(&mut self, rows: &mut Rows, rule: &RuleName, by: &By, context: Context, now: Now) {
+        let Some(open) = self.open.get(rule) else { return };
+        let names: Vec<String> = by.0.iter().map(|(name, _)| name.clone()).collect();
+        let Some(&id) = open.get(by).or_else(|| open.get(&By::others(&names))) else {
+            return;
+        };
+        let Some(incident) = rows.incident(id) else { return };
+        let known = incident.context.as_ref();
+        if known.is_none_or(|known| known.origin != context.origin || *known == context) {
+            return;
+        }
+        if let Some(incident) = rows.incident_mut(id) {
+            incident.context = Some(context);
+            incident.saved = now;
+        }
+        let told = |delivery: &&Delivery| delivery.message_id.is_some() || delivery.attempt.is_some();
+        let told = rows.deliveries_of(id).filter(told);
+        let keys: Vec<DeliveryKey> = told.map(|delivery| delivery.key.clone()).collect();
+        for key in keys {
+            if let Some(delivery) = rows.delivery_mut(&key) {
+                delivery.refresh = true;
+                delivery.owed_since.get_or_insert(now.moment);
+            }
         }
     }
 
@@ -192,6 +220,8 @@ fn begin(rule: &RuleSettings, by: By, found: &Found, now: Now, draw: &mut fastra
         other: 0,
         lines: std::collections::VecDeque::new(),
         files: Vec::new(),
+        values: Values::new(),
+        context: None,
         saved: now,
     }
 }
@@ -218,6 +248,8 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         repeat: false,
         unsure: 0,
         form: Form::default(),
+        no_buttons: false,
+        refresh: false,
         owed_since: None,
         carried: None,
         queued: 0,
@@ -254,6 +286,8 @@ fn absorb(incident: &mut Incident, found: &Found, ring: Ring, now: Now) {
     }
     let surplus = incident.files.len().saturating_sub(FILES);
     incident.files.drain(..surplus);
+    incident.values.clone_from(&found.values);
+    incident.context.clone_from(&found.context);
 }
 
 fn absorb_shapes(incident: &mut Incident, found: &Found, before: u64) {

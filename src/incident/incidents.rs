@@ -1,6 +1,6 @@
 //! The door of the room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Incidents {
     /// Those that are told notices.
     pub(super) noticed: Vec<ChatName>,
     pub(super) silent: BTreeMap<ChatName, SilentHours>,
+    /// Rules whose link buttons Telegram refused, which was told.
+    without_buttons: BTreeSet<RuleName>,
     pub(super) draw: fastrand::Rng,
 }
 
@@ -103,6 +105,7 @@ impl Incidents {
             chats: Vec::new(),
             noticed: Vec::new(),
             silent: BTreeMap::new(),
+            without_buttons: BTreeSet::new(),
             draw,
         };
         incidents.adopt(settings);
@@ -131,6 +134,9 @@ impl Incidents {
                         self.grouper
                             .found(&mut self.rows, rule, &found, now, &mut self.draw);
                     }
+                }
+                Row::Context { rule, by, context } => {
+                    self.grouper.context(&mut self.rows, &rule, &by, context, now);
                 }
                 Row::Resolve(resolve) => {
                     self.grouper.resolve(&mut self.rows, &resolve, now);
@@ -287,9 +293,19 @@ impl Incidents {
             }
         };
         self.notice_outcome(chat, was_parked, outcome, now);
-        if let (Settled::GaveUp { matches }, Some(rule)) = (settled, rule) {
-            let chat = chat.clone();
-            self.notice(&Notice::Refused { rule, chat, matches }, now);
+        match (settled, rule) {
+            (Settled::GaveUp { matches }, Some(rule)) => {
+                let chat = chat.clone();
+                self.notice(&Notice::Refused { rule, chat, matches }, now);
+            }
+            // Once per rule and run: each further incident would only say it again.
+            (Settled::WithoutButtons, Some(rule)) if self.without_buttons.insert(rule.clone()) => {
+                if let Outcome::Refused(refusal) = outcome {
+                    let why = refusal.why.clone();
+                    self.notice(&Notice::ButtonsRefused { rule, why }, now);
+                }
+            }
+            _ => {}
         }
         settled
     }

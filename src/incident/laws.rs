@@ -348,7 +348,7 @@ impl Render for Texts {
         let repeat = if card.repeat { "may repeat" } else { "" };
         Text {
             text: format!("{};{};{repeat}", told.join(" "), card.dropped),
-            entities: vec![],
+            ..Text::default()
         }
     }
 }
@@ -442,7 +442,7 @@ fn render(card: &Card<'_>) -> Rendered {
     Rendered {
         text: Text {
             text,
-            entities: vec![],
+            ..Text::default()
         },
         covers,
     }
@@ -601,6 +601,8 @@ impl World {
         }
         lines.truncate(most);
         let found = Found {
+            values: Values::new(),
+            context: None,
             rule,
             by,
             count: total,
@@ -2075,6 +2077,8 @@ fn past_a_thousand_windows_further_values_share_one() {
     for user in 0..1_500 {
         let by = By(vec![("k".into(), user.to_string())]);
         let found = Found {
+            values: Values::new(),
+            context: None,
             rule: rule.clone(),
             by,
             count: 1,

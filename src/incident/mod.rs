@@ -37,5 +37,5 @@ pub use delivery::{Order, OrderCall, Subject};
 pub use incidents::{Asked, Incidents, LedgerLine, Render};
 pub use letter::Way;
 pub use policy::{Class, HoldReason, SendReason};
-pub use settings::{AtLeast, Ring, RuleSettings, Settings};
+pub use settings::{Around, AtLeast, Ring, RuleSettings, Settings};
 pub use silence::SilentHours;

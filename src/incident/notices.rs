@@ -172,7 +172,7 @@ pub(super) fn settle(
         }
         Heard::Parked => Settled::Parked,
         Heard::TokenWrong => Settled::TokenWrong,
-        Heard::MessageGone | Heard::TextRefused => {
+        Heard::MessageGone | Heard::ButtonsRefused | Heard::TextRefused => {
             if let Some(less) = row.form.less() {
                 row.form = less;
                 return Settled::Later;

@@ -43,6 +43,8 @@ pub enum SendReason {
     Lines,
     /// There are matches that no text covers.
     NewTotals,
+    /// More is known of the lines around the newest match.
+    Context,
     /// It is over and the message does not say so.
     Over,
     /// A line resolved it, and the chat was not told.
@@ -165,7 +167,8 @@ impl View<'_> {
         let rises = self.rises() && self.limited_until().is_none();
         let rings = rises || self.rings_for_a_new_shape();
         let reminds = self.reminder() == Reminder::Due;
-        if (self.delivery.pending() == 0 || self.rule.ring == Ring::All) && !rings && !reminds {
+        let nothing_new = self.delivery.pending() == 0 || self.rule.ring == Ring::All;
+        if nothing_new && !rings && !reminds && !self.delivery.refresh {
             return self.sooner(self.next_ring_or_nothing());
         }
         if let Some(hold) = self.pause() {
@@ -180,7 +183,12 @@ impl View<'_> {
         if reminds {
             return self.ring(AttemptKind::Remind, SendReason::Reminder);
         }
-        send(AttemptKind::Edit, Class::Edit, false, SendReason::NewTotals)
+        let reason = if nothing_new {
+            SendReason::Context
+        } else {
+            SendReason::NewTotals
+        };
+        send(AttemptKind::Edit, Class::Edit, false, reason)
     }
 
     /// The next lines of `ring = "all"`.

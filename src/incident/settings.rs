@@ -45,6 +45,8 @@ pub struct RuleSettings {
     pub ring: Ring,
     /// At most so many rings per chat; absent: no bound.
     pub limit: Option<Rate>,
+    /// The lines around its newest match that are told; absent: none.
+    pub around: Option<Around>,
 }
 
 impl RuleSettings {
@@ -74,8 +76,18 @@ impl RuleSettings {
             remind: None,
             ring: Ring::default(),
             limit: Some(Self::LIMIT),
+            around: None,
         }
     }
+}
+
+/// How many lines around a match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// Before it.
+    pub before: usize,
+    /// Behind it.
+    pub after: usize,
 }
 
 /// So many found events within so long.

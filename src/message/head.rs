@@ -56,15 +56,42 @@ impl<'a> Head<'a> {
     pub(super) fn state(&self, out: &mut TextBuilder) {
         self.repeats(out);
         out.say("\n").bold(&self.sum());
+        self.told_elsewhere(out);
+        out.say("\n")
+            .say(&self.clock.span(self.incident.first, self.incident.last));
+        self.logged(out);
+    }
+
+    /// The same below a template, which may have said how many by itself.
+    pub(super) fn state_below(&self, out: &mut TextBuilder, said: bool) {
+        self.repeats(out);
+        if !said {
+            out.say("\n").say(self.mark()).say(" ").bold(&self.sum());
+            self.told_elsewhere(out);
+            out.say("\n")
+                .say(&self.clock.span(self.incident.first, self.incident.last));
+            self.logged(out);
+        }
+        self.carried(out);
+    }
+
+    fn told_elsewhere(&self, out: &mut TextBuilder) {
         if self.card.told_elsewhere > 0 {
             out.say(&format!(
                 ", of them {} told before",
                 thousands(self.card.told_elsewhere)
             ));
         }
-        out.say("\n")
-            .say(&self.clock.span(self.incident.first, self.incident.last));
-        self.logged(out);
+    }
+
+    /// What the eye sees first.
+    pub(super) fn mark(&self) -> &'static str {
+        mark(self.incident)
+    }
+
+    /// A time of the incident.
+    pub(super) fn second(&self, at: Timestamp) -> String {
+        self.clock.second(at)
     }
 
     /// When the records say they were written, where that says something else: they were read late, or their clock is
@@ -125,7 +152,7 @@ impl<'a> Head<'a> {
     }
 
     /// `4,812 matches`, or how it ended.
-    fn sum(&self) -> String {
+    pub(super) fn sum(&self) -> String {
         let total = matches(self.incident.total);
         let Phase::Over { at, ended } = &self.incident.phase else {
             return total;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use proptest::collection::vec;
@@ -14,9 +14,9 @@ use super::tests::{at, card, incident, line, shape};
 use super::words::matches;
 use super::{Settings, notices, render};
 use crate::model::{
-    By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, Gap, GapKind, Hindsight,
-    Incident, KeptLine, LogName, Names, Notice, NoticeCard, Phase, Rendered, RuleName, RulesProblem,
-    Severity, Text, Timestamp,
+    By, Card, CardKind, Carried, Changed, Changes, ChatName, Context, Ended, EntityKind, Gap, GapKind,
+    Hindsight, Incident, KeptLine, LogName, Names, Notice, NoticeCard, Phase, Rendered, RuleName,
+    RulesProblem, Severity, Text, Timestamp,
 };
 
 /// Text from outside. Its alphabet shares no character with our own words, so it is seen wherever it
@@ -108,7 +108,7 @@ fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
 }
 
 /// Telegram's rules about entities, checked without the builder. Returns the text outside `code` and `pre`.
-fn unshielded(Text { text, entities }: &Text) -> String {
+fn unshielded(Text { text, entities, .. }: &Text) -> String {
     let units: Vec<u16> = text.encode_utf16().collect();
     assert!(!text.trim().is_empty() && units.len() <= 4_096 && text.len() < 32 * 1_024);
     assert!(entities.len() <= 100);
@@ -122,13 +122,12 @@ fn unshielded(Text { text, entities }: &Text) -> String {
             units.len()
         );
         String::from_utf16(&units[entity.offset..end]).expect("no entity splits a character");
-        let quoted = at > 0 && entities[at - 1].kind == EntityKind::ExpandableBlockquote;
-        if quoted {
-            assert_eq!(entity.kind, EntityKind::Pre);
-            assert_eq!(
-                (entities[at - 1].offset, entities[at - 1].length),
-                (entity.offset, entity.length)
-            );
+        let quote = entities[..at].iter().find(|outer| {
+            outer.kind == EntityKind::ExpandableBlockquote && entity.offset < outer.offset + outer.length
+        });
+        if let Some(quote) = quote {
+            assert_ne!(entity.kind, EntityKind::ExpandableBlockquote);
+            assert!(end <= quote.offset + quote.length, "an entity leaves its quote");
         } else {
             assert!(entity.offset >= end_of_last, "entities overlap");
         }
@@ -217,9 +216,11 @@ proptest! {
         host in outside(200),
         numbers in (any::<u64>(), 0_u64..u64::MAX / 2, any::<bool>(), any::<bool>()),
         largest in vec((vec((outside(20), outside(120)), 0..4), any::<u64>()), 0..4),
+        around in around(),
     ) {
+        let incident = Incident { context: around, ..incident };
         let (told_elsewhere, before, repeat, short) = numbers;
-        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
+        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap(), rules: BTreeMap::new() };
         let largest = largest.into_iter().map(|(by, count)| (By(by), count)).collect();
         let (start, end) = (at("01:00:00"), at("02:00:00"));
         let carried = Carried { incidents: before, matches: told_elsewhere, first: start, last: end, largest };
@@ -230,6 +231,52 @@ proptest! {
             prop_assert!(!short || blocks(&rendered.text) <= SHORT);
             prop_assert_eq!(&rendered, &render(&settings, &card));
         }
+    }
+}
+
+/// The lines around a match, if they are known.
+fn around() -> impl Strategy<Value = Option<Context>> {
+    let lines = || vec(outside(300), 0..8);
+    let context = (lines(), lines()).prop_map(|(before, after)| Context {
+        origin: line(1, 1, "").origin,
+        before,
+        after,
+    });
+    prop::option::of(context)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_template_loses_neither_the_count_nor_the_newest_line_and_shields_what_a_log_says(
+        incident in incidents(),
+        what in outside(300),
+        around in around(),
+        source in prop::sample::select(vec![
+            "{{ text }}",
+            "<b>{{ mark }} {{ what }}</b>\n<pre>{{ text }}</pre>",
+            "{{ state }}<blockquote expandable>{{ text }}</blockquote>{{ before }}{{ after }}",
+            "{{ text }}<i>{{ what | upper }}</i>{{ text }}{% if what %}{{ text | truncate(9) }}{% endif %}",
+            "{{ text }}{% for c in what %}<u>{{ c }}</u>{% endfor %}",
+        ]),
+        repeat: bool,
+    ) {
+        let rule = super::RuleSettings { template: Some(super::Template::parse(source).unwrap()), ..Default::default() };
+        let rules = BTreeMap::from([(incident.rule.clone(), rule)]);
+        let settings = Settings { host: "web-1".into(), zone: jiff::tz::TimeZone::UTC, rules };
+        let mut incident = Incident { context: around, ..incident };
+        incident.values.insert("what".into(), what);
+        let card = Card { repeat, ..card(&incident) };
+        let rendered = render(&settings, &card);
+        let ours = unshielded(&rendered.text);
+        prop_assert!(ours.chars().all(is_ours), "{ours}");
+        prop_assert!(ours.contains(&matches(incident.total)), "{ours}");
+        prop_assert_eq!(ours.contains("over after"), incident.is_over());
+        prop_assert_eq!(ours.contains("may repeat"), repeat);
+        let newest = incident.lines.back().unwrap();
+        prop_assert!(rendered.covers.shown.contains(&newest.nth) && stands(&rendered, &newest.text));
+        prop_assert!(rendered.covers.shapes.contains(&newest.shape));
     }
 }
 
@@ -344,7 +391,7 @@ proptest! {
         now: i64,
         short: bool,
     ) {
-        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap() };
+        let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap(), rules: BTreeMap::new() };
         let waiting: VecDeque<_> = waiting.into();
         let card = NoticeCard { notices: &waiting, dropped, repeat, short, now: Timestamp(now) };
         let text = notices(&settings, &card);

@@ -6,11 +6,17 @@
 //! have a third: the head may change when the message is edited, the lines may not, so their room does not
 //! depend on the changing part of the head.
 
+use std::sync::Arc;
+
 use super::Settings;
+use super::around::Surroundings;
 use super::fit::{self, Fitted, SHOWN};
 use super::head::Head;
+use super::html;
+use super::names::{Filled, Names};
 use super::sanitise::Clean;
 use super::shapes::Shapes;
+use super::template::Template;
 use super::text::{LIMIT, TextBuilder};
 use super::words::{counted, thousands};
 use crate::model::{
@@ -22,8 +28,12 @@ const FILES: usize = 3;
 /// Room for the changing part of the head of a batch, at its longest: a mark that is wider, "may repeat",
 /// how it ended, four dates, one path, the numbers of the lines.
 const CHANGES: usize = 560;
+/// How much of each value a template shows, in UTF-16 units: the first with which the message fits.
+const VALUES: [usize; 6] = [4_096, 2_048, 1_024, 400, 160, 80];
 /// The smallest part of what is left that the newest line can have, in percent.
 const NEWEST_PERCENT: usize = 45;
+/// The largest part of what is left that the lines around the newest match can have, in percent.
+const AROUND_PERCENT: usize = 30;
 /// So much room is left for what the log said when Telegram refused all of it.
 pub(super) const SHORT: usize = 500;
 /// Longer one-line events are folded.
@@ -31,12 +41,20 @@ const UNFOLDED: usize = 320;
 
 /// Renders a card. Pure: the same card gives the same message. Within all limits of Telegram, never empty.
 pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
+    let names = Names {
+        settings,
+        incident: card.incident,
+    };
+    let rule = settings.rules.get(&card.incident.rule);
     let mut page = Page {
+        template: rule.and_then(|rule| rule.template.as_ref()),
+        names,
         head: Head::new(settings, card),
         short: card.short,
         out: TextBuilder::new(),
         covers: Covers::default(),
     };
+    let has_buttons = matches!(card.kind, CardKind::Live | CardKind::Lines { .. });
     match &card.kind {
         CardKind::Live => page.live(card.incident),
         CardKind::FollowUp(shapes) => page.follow_up(card.incident, shapes),
@@ -49,11 +67,40 @@ pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
             dropped,
         } => page.lines(card.incident, lines, *before, *dropped),
     }
-    page.finish()
+    let mut rendered = page.finish();
+    if let Some(rule) = rule.filter(|_| has_buttons) {
+        let buttons = rule.buttons.iter();
+        rendered.text.buttons = buttons.filter_map(|button| button.fill(names)).collect();
+    }
+    rendered
+}
+
+/// A template with as much of each value as leaves room for the rest.
+fn template_that_fits(
+    template: &Template,
+    head: &Head<'_>,
+    names: Names<'_>,
+    room: usize,
+) -> Option<html::Page> {
+    for most in VALUES {
+        let values = Filled::new(names, head, most);
+        match template.render(Arc::new(values), &head.sum()) {
+            Ok(page) if page.units() <= room && !page.is_empty() => return Some(page),
+            Ok(_) => {}
+            Err(why) => {
+                let rule = &names.incident.rule;
+                tracing::warn!(%rule, "the template cannot be used for this message: {why}");
+                return None;
+            }
+        }
+    }
+    None
 }
 
 /// A message in the making.
 struct Page<'a> {
+    template: Option<&'a Template>,
+    names: Names<'a>,
     head: Head<'a>,
     short: bool,
     out: TextBuilder,
@@ -62,15 +109,64 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn live(&mut self, incident: &Incident) {
+        if self.templated(incident) {
+            return;
+        }
         self.head.names(&mut self.out, "");
         self.head.state(&mut self.out);
         self.head.files(&mut self.out, FILES);
         self.head.carried(&mut self.out);
         self.body_begins();
+        let surroundings = Surroundings::of(incident).filter(|_| !self.short);
+        let aside = surroundings.as_ref().map_or(0, |around| {
+            around.units().min(self.out.room() * AROUND_PERCENT / 100)
+        });
+        self.out.set_aside(aside);
         match incident.lines.back() {
             Some(newest) => self.body(incident, newest),
             None => self.shapes(incident, self.out.room()),
         }
+        self.out.give_back(aside);
+        if let Some(around) = surroundings {
+            around.write(&mut self.out);
+        }
+    }
+
+    /// The rule's own words, with the state below where they do not say it, and the shapes if there are several.
+    /// False if the rule has none, or if they cannot be used now.
+    fn templated(&mut self, incident: &Incident) -> bool {
+        let Some(template) = self.template.filter(|_| !self.short) else {
+            return false;
+        };
+        let mut below = TextBuilder::new();
+        self.head.state_below(&mut below, false);
+        let room = self.out.room().saturating_sub(below.units());
+        let surroundings = Surroundings::of(incident).filter(|_| !template.says_surroundings());
+        let aside = surroundings
+            .as_ref()
+            .map_or(0, |around| around.units().min(room * AROUND_PERCENT / 100));
+        let room = room - aside;
+        let Some(page) = template_that_fits(template, &self.head, self.names, room) else {
+            return false;
+        };
+        let has_state = page.has_state;
+        self.out.finished(&page.text());
+        self.head.state_below(&mut self.out, has_state);
+        if incident.shapes.len() > 1 || incident.other > 0 {
+            self.shapes(incident, self.out.room().saturating_sub(aside));
+        }
+        if let Some(around) = surroundings {
+            around.write(&mut self.out);
+        }
+        if let Some(newest) = incident.lines.back() {
+            // Whoever wrote the template knows what to say of a match: its shape is told.
+            self.covers.shapes.push(newest.shape);
+            let first: String = event_text(newest).as_str().chars().take(SHOWN).collect();
+            if self.out.holds(&first) {
+                self.covers.shown.push(newest.nth);
+            }
+        }
+        true
     }
 
     /// The shapes, and the newest line unless one of the shapes already shows all of it.
@@ -242,7 +338,7 @@ fn first_lines(lines: &[&KeptLine], room: usize) -> Vec<Fitted> {
     out
 }
 
-fn event_text(line: &KeptLine) -> Clean {
+pub(super) fn event_text(line: &KeptLine) -> Clean {
     let text = Clean::block(&line.text);
     if line.cut {
         Clean::joined(&[text.as_str(), " … cut here"])

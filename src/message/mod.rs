@@ -8,17 +8,23 @@
 //!
 //! The files: `sanitise` makes text from outside harmless, `text` builds texts with entities, `fit`
 //! shortens, `head` and `shapes` write their parts, `layout` puts the parts together; `notice` writes
-//! what the program says about itself, `hand` what somebody sends by hand.
+//! what the program says about itself, `hand` what somebody sends by hand; `names` looks up what texts and links of
+//! rules.toml ask for, `buttons` makes links of it, `template` and `html` whole messages.
 
+mod around;
+mod buttons;
 mod clock;
 mod fit;
 mod hand;
 mod head;
+mod html;
 mod layout;
+mod names;
 mod notice;
 mod sanitise;
 mod settings;
 mod shapes;
+mod template;
 mod text;
 mod words;
 
@@ -27,11 +33,14 @@ mod laws;
 #[cfg(test)]
 mod tests;
 
+pub use buttons::{Button, ButtonError, Link, Placeholder, check_text};
 pub use hand::by_hand;
 pub use layout::render;
+pub use names::{OF_MATCH, OWN};
 pub use notice::notices;
 pub use sanitise::Clean;
-pub use settings::Settings;
+pub use settings::{RuleSettings, Settings};
+pub use template::{FILTERS, OF_TEMPLATE, Template, TemplateError};
 pub use text::TextBuilder;
 
 #[cfg(doc)]

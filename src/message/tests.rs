@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use super::{Settings, notices, render};
 use crate::model::{
     By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, FileKey, Gap, GapKind,
     Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names, Notice, NoticeCard, Now, Origin,
-    Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp,
+    Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp, Values,
 };
 
 pub(super) fn settings() -> Settings {
     Settings {
         host: "web-1".into(),
         zone: jiff::tz::TimeZone::UTC,
+        rules: BTreeMap::new(),
     }
 }
 
@@ -71,6 +72,8 @@ pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
         other: 0,
         lines: VecDeque::from([newest]),
         files: vec![Arc::from("/logs/app/api.log")],
+        values: Values::new(),
+        context: None,
         saved: Now::default(),
     }
 }
@@ -95,7 +98,7 @@ fn over(mut incident: Incident, ended: Ended) -> Incident {
 }
 
 /// The message as plain text with its entities drawn in.
-fn drawn(Text { text, entities }: &Text) -> String {
+fn drawn(Text { text, entities, .. }: &Text) -> String {
     let mut out = String::new();
     let mut unit = 0;
     let mut block = "";
@@ -104,6 +107,12 @@ fn drawn(Text { text, entities }: &Text) -> String {
             match entity.kind {
                 EntityKind::Bold => out.push('*'),
                 EntityKind::Code => out.push('⟪'),
+                EntityKind::Italic
+                | EntityKind::Underline
+                | EntityKind::Strikethrough
+                | EntityKind::Spoiler
+                | EntityKind::TextLink
+                | EntityKind::Blockquote => out.push('‹'),
                 EntityKind::ExpandableBlockquote => block = "▸",
                 EntityKind::Pre => {
                     block = if block.is_empty() { "┃" } else { block };
@@ -124,6 +133,12 @@ fn drawn(Text { text, entities }: &Text) -> String {
                 EntityKind::Bold => out.push('*'),
                 EntityKind::Code => out.push('⟫'),
                 EntityKind::Pre => block = "",
+                EntityKind::Italic
+                | EntityKind::Underline
+                | EntityKind::Strikethrough
+                | EntityKind::Spoiler
+                | EntityKind::TextLink
+                | EntityKind::Blockquote => out.push('›'),
                 EntityKind::ExpandableBlockquote => {}
             }
         }
@@ -553,7 +568,7 @@ fn started(fresh: Option<u64>, set_aside: u64, earlier: u64) -> Notice {
         rules: 6,
         fresh,
         set_aside,
-        rolled_back: earlier == 3,
+        rolled_back: set_aside == 1,
         earlier,
     }
 }
@@ -569,9 +584,17 @@ fn a_start_says_what_was_not_found_and_what_nobody_was_told() {
     ⚠ *may repeat* an earlier message
     ℹ started on ⟪web-1⟫, following 14 files, 6 rules
     2 pieces of the state are damaged and were set aside; the log says which
-    the state is older than it was left; what happened since may be told again
     no state found; 14 files are followed from their end
     3 starts before this one were not told
+    ");
+}
+
+#[test]
+fn a_start_says_that_commits_were_lost() {
+    insta::assert_snapshot!(told(&[started(None, 1, 0)], 0, false), @r"
+    ℹ started on ⟪web-1⟫, following 14 files, 6 rules
+    1 piece of the state is damaged and was set aside; the log says which
+    the state is older than it was left; what happened since may be told again
     ");
 }
 

@@ -49,9 +49,24 @@ impl TextBuilder {
         self.limit = self.limit.min(self.units + room);
     }
 
+    /// Leaves so much room for what comes at the end.
+    pub(super) fn set_aside(&mut self, room: usize) {
+        self.limit = self.limit.saturating_sub(room);
+    }
+
+    /// What was set aside may be written to now.
+    pub(super) fn give_back(&mut self, room: usize) {
+        self.limit = (self.limit + room).min(LIMIT);
+    }
+
     /// How many UTF-16 code units were written.
     pub fn units(&self) -> usize {
         self.units
+    }
+
+    /// Whether this stands in what was written.
+    pub(super) fn holds(&self, text: &str) -> bool {
+        self.text.contains(text)
     }
 
     /// How many UTF-16 code units still fit.
@@ -88,11 +103,24 @@ impl TextBuilder {
         self.shielded(&[EntityKind::ExpandableBlockquote, EntityKind::Pre], text)
     }
 
+    /// Writes a text that was finished elsewhere and whose entities shield what is not ours.
+    pub(super) fn finished(&mut self, text: &Text) -> &mut Self {
+        let offset = self.units;
+        self.append(&text.text);
+        let moved = text.entities.iter().cloned().map(|entity| Entity {
+            offset: entity.offset + offset,
+            ..entity
+        });
+        self.entities.extend(moved);
+        self
+    }
+
     /// The finished text.
     pub fn finish(self) -> Text {
         Text {
             text: self.text,
             entities: self.entities,
+            buttons: Vec::new(),
         }
     }
 
@@ -114,7 +142,12 @@ impl TextBuilder {
         write(self);
         let length = self.units - offset;
         if length > 0 {
-            let entities = kinds.iter().map(|&kind| Entity { kind, offset, length });
+            let entities = kinds.iter().map(|&kind| Entity {
+                kind,
+                offset,
+                length,
+                url: None,
+            });
             self.entities.splice(first..first, entities);
         }
         self
@@ -145,7 +178,8 @@ mod tests {
             Entity {
                 kind: EntityKind::Code,
                 offset: 3,
-                length: 4
+                length: 4,
+                url: None,
             }
         );
         assert_eq!(
@@ -153,7 +187,8 @@ mod tests {
             Entity {
                 kind: EntityKind::Bold,
                 offset: 8,
-                length: 1
+                length: 1,
+                url: None,
             }
         );
     }
@@ -197,7 +232,7 @@ mod tests {
             out.finish(),
             Text {
                 text: "(blank)".into(),
-                entities: vec![]
+                ..Text::default()
             }
         );
     }

@@ -74,6 +74,12 @@ pub struct Delivery {
     /// What Telegram has not refused yet: the next text goes out in this form.
     #[serde(default, alias = "plain", deserialize_with = "Form::stored")]
     pub form: Form,
+    /// Telegram refused the link buttons of this incident: it is told without them.
+    #[serde(default)]
+    pub no_buttons: bool,
+    /// More became known of what stands around the newest match than the live message says.
+    #[serde(default)]
+    pub refresh: bool,
     /// When it began to owe something; the oldest goes first.
     pub owed_since: Option<Moment>,
     /// What the live message says about other incidents; every edit says it again.
@@ -143,6 +149,10 @@ impl AttemptKind {
 
 /// One request and what its success means, fixed when it was rendered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a row: each of them is one fact about the request"
+)]
 pub struct Attempt {
     /// Tells this attempt from the next one of the same delivery.
     pub id: AttemptId,
@@ -171,6 +181,9 @@ pub struct Attempt {
     pub folds: bool,
     /// Whether its text says "over".
     pub over: bool,
+    /// It says what [`Delivery::refresh`] asks for.
+    #[serde(default)]
+    pub refreshes: bool,
     /// When it was rendered.
     pub at: Timestamp,
 }

@@ -97,8 +97,7 @@ fn sequence(text: &str) -> Option<&str> {
 
 /// What stands behind a string's end, on the same line.
 fn string(text: &str, may_end_with_bell: bool) -> Option<&str> {
-    let mut chars = text.char_indices().take(STRING);
-    while let Some((at, char)) = chars.next() {
+    for (at, char) in text.char_indices().take(STRING) {
         let behind = &text[at + char.len_utf8()..];
         match char {
             '\n' => return None,
@@ -179,7 +178,11 @@ mod tests {
                 prop_assert_eq!(plain.matches('\n').count(), text.matches('\n').count());
             }
             let functions = ["", "\u{1b}[1;31m", "\u{9b}0K", "\u{1b}]0;t\u{7}", "\u{1b}P1\u{9c}", "\u{1b}(B", "\u{1b}7"];
-            let written: String = words.iter().map(|(word, nth)| format!("{word}{}", functions[*nth])).collect();
+            let mut written = String::new();
+            for (word, nth) in &words {
+                written.push_str(word);
+                written.push_str(functions[*nth]);
+            }
             let expected: String = words.iter().map(|(word, _)| word.as_str()).collect();
             prop_assert_eq!(without_controls(&written), expected);
         }

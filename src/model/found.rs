@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{By, FileKey, Logged, RuleName, Timestamp};
+use super::{By, FileKey, Logged, RuleName, Timestamp, Values};
 
 /// At most this many lines are kept per incident.
 pub const KEPT_LINES: usize = 200;
@@ -72,6 +72,17 @@ pub struct ShapeCount {
     pub last: Timestamp,
 }
 
+/// The lines around a match, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// Which match.
+    pub origin: Origin,
+    /// The lines before it, in order.
+    pub before: Vec<String>,
+    /// Those behind it, as far as they are known.
+    pub after: Vec<String>,
+}
+
 /// All matches of one rule with the same `by` values in one turn, between two resolves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
@@ -99,6 +110,12 @@ pub struct Found {
     pub kept: usize,
     /// The files the matches stood in, newest last; at most eight: their paths, of a known container's log its name.
     pub files: Vec<Arc<str>>,
+    /// What the newest match says by name; only names that the rule asks for.
+    #[serde(default)]
+    pub values: Values,
+    /// What stands around the newest match; absent where the rule does not ask for it.
+    #[serde(default)]
+    pub context: Option<Context>,
 }
 
 /// A line that ends open incidents.
@@ -121,4 +138,13 @@ pub enum Row {
     Found(Found),
     /// An end.
     Resolve(Resolve),
+    /// More is known of the lines around a match.
+    Context {
+        /// The rule that matched.
+        rule: RuleName,
+        /// The values of its `by`.
+        by: By,
+        /// All that is known now.
+        context: Context,
+    },
 }

@@ -1,11 +1,11 @@
 //! An incident: the open group of a rule's matches with the same `by` values.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IncidentId, KeptLine, Logged, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
+use super::{Context, IncidentId, KeptLine, Logged, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
 
 /// The `by` values of an incident, as (name, value), in the order of the rule's `by`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ impl By {
             .all(|((_, mine), theirs)| theirs.as_ref().is_none_or(|theirs| theirs == mine))
     }
 }
+
+/// What a match says by name, for the texts and links of rules.toml that ask for it: captures, fields, `file`, `log`.
+pub type Values = BTreeMap<String, String>;
 
 /// Where an incident is in its life. It passes each phase once, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +107,12 @@ pub struct Incident {
     pub lines: VecDeque<KeptLine>,
     /// The files its matches stood in, newest last; at most eight: their paths, of a known container's log its name.
     pub files: Vec<Arc<str>>,
+    /// What its newest match says by name; only names that the rule asks for.
+    #[serde(default)]
+    pub values: Values,
+    /// What stands around its newest match, where the rule asks for that and it is known.
+    #[serde(default)]
+    pub context: Option<Context>,
     /// When this row was last written; what its timers are resumed with.
     pub saved: Now,
 }

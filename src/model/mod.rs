@@ -33,12 +33,12 @@ pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, State, TokenGate, TurnNo
 pub use ecma48::{is_introducer, without_controls};
 pub use file::{Gap, GapKind, Head, Identity, Mark, Position};
 pub use found::{
-    Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve, Row,
-    SAMPLE_CHARS, ShapeCount, ShapeId,
+    Context, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve,
+    Row, SAMPLE_CHARS, ShapeCount, ShapeId,
 };
 pub use habit::{Habit, Records};
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
-pub use incident::{By, Ended, Incident, Phase};
+pub use incident::{By, Ended, Incident, Phase, Values};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked, Slowed};
 pub use level::Level;
 pub use line_end::LineEnd;
@@ -50,6 +50,6 @@ pub use notice::{
 pub use outcome::{ChatTarget, Outcome, Refusal, RefusalKind};
 pub use rate::Rate;
 pub use severity::Severity;
-pub use text::{Entity, EntityKind, Form, Text};
+pub use text::{Entity, EntityKind, Form, LinkButton, Text};
 pub use time::{Logged, Moment, Now, Timer, Timestamp};
 pub use waiting::{BelowCount, Waiting, WaitingKey};

@@ -114,6 +114,13 @@ pub enum Notice {
         /// So many matches are failed by that.
         matches: u64,
     },
+    /// Telegram refused the link buttons of a message; it was sent without them.
+    ButtonsRefused {
+        /// The rule whose buttons they are.
+        rule: RuleName,
+        /// Telegram's words.
+        why: String,
+    },
     /// rules.toml was edited, and what it says now is in force.
     Reloaded {
         /// What is different.
@@ -168,7 +175,7 @@ impl Notice {
             }
             Self::Gap(_) => NoticeKind::Gaps,
             Self::Parked { .. } | Self::Returned { .. } | Self::Moved { .. } => NoticeKind::Chats,
-            Self::Refused { .. } => NoticeKind::Texts,
+            Self::Refused { .. } | Self::ButtonsRefused { .. } => NoticeKind::Texts,
             Self::Reloaded { .. } | Self::NotReloaded { .. } | Self::StaleMount { .. } => NoticeKind::Rules,
             Self::SingleMounts { .. } => NoticeKind::Files,
         }

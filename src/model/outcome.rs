@@ -75,6 +75,8 @@ pub enum RefusalKind {
     MessageGone,
     /// The token is wrong or revoked: a 401 or 404 of Telegram's own.
     TokenWrong,
+    /// The link buttons below the text.
+    Buttons,
     /// This text, and only this text.
     Text,
 }

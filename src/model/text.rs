@@ -1,5 +1,7 @@
 //! Text with entities, as Telegram takes it: no markup, so nothing in a log line can be markup.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A text and what is special about its parts.
@@ -9,6 +11,18 @@ pub struct Text {
     pub text: String,
     /// Its entities, ordered by offset, outer before inner.
     pub entities: Vec<Entity>,
+    /// The link buttons below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<LinkButton>,
+}
+
+/// A button below a message that opens a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkButton {
+    /// What stands on it.
+    pub text: String,
+    /// The page.
+    pub url: String,
 }
 
 /// How much of a text goes out. What Telegram refused is sent again with less of it, down to the last form.
@@ -56,7 +70,7 @@ impl Form {
 }
 
 /// A part of a text that is shown in a special way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entity {
     /// What is special.
     #[serde(rename = "type")]
@@ -65,6 +79,9 @@ pub struct Entity {
     pub offset: usize,
     /// How long it is, in UTF-16 code units; never 0.
     pub length: usize,
+    /// Where a link leads; links only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Arc<str>>,
 }
 
 /// The kinds of entity this program uses; the names are the Bot API's.
@@ -73,6 +90,18 @@ pub struct Entity {
 pub enum EntityKind {
     /// Bold text; never text from a log.
     Bold,
+    /// Italic text; never text from a log. This and the next four come from templates only.
+    Italic,
+    /// Underlined text; never text from a log.
+    Underline,
+    /// Text that is struck through; never text from a log.
+    Strikethrough,
+    /// Text that is hidden until it is tapped; does not shield.
+    Spoiler,
+    /// A link; never text from a log.
+    TextLink,
+    /// A quote; does not shield.
+    Blockquote,
     /// Inline monowidth text; shields from links and mentions.
     Code,
     /// A monowidth block; shields too.

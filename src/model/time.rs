@@ -34,6 +34,7 @@ impl Logged {
     }
 
     /// Of the records of both.
+    #[must_use]
     pub fn with(self, other: Self) -> Self {
         Self {
             first: self.first.min(other.first),

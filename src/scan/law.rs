@@ -26,6 +26,7 @@ pub(super) fn rule(sources: &[&str]) -> RuleSettings {
         unless: Vec::new(),
         resolve: Vec::new(),
         by: Vec::new(),
+        values: Vec::new(),
         redact: Vec::new(),
     }
 }
@@ -399,6 +400,7 @@ fn two_rules_may_use_the_same_group_name() {
     let found = scan(&settings, b"one 1 two 2\n");
     let by = |value: &str| Says::Match {
         by: vec![Some(value.to_owned())],
+        values: Vec::new(),
     };
     assert_eq!(
         found,

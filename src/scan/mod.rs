@@ -13,10 +13,11 @@
 //! `max_line`; step 3 sees the text. So step 1 may rely on nothing but "the text is a piece of the line".
 //!
 //! Not here: what an event is, mutes, thresholds, time. [`shape`] is the fingerprint by which matches of one
-//! incident are told apart.
+//! incident are told apart; of an event of several lines it is that of its [`outline`].
 
 mod condition;
 mod finder;
+mod outline;
 mod over;
 mod redact;
 mod ruleset;
@@ -25,6 +26,7 @@ mod shape;
 mod verdict;
 
 pub use condition::{Condition, Field, Side, Test, no_fields};
+pub use outline::outline;
 pub use redact::Redactor;
 pub use ruleset::{ScanError, Scanner};
 pub use settings::{Decided, Pattern, PatternError, RuleSettings, Settings};

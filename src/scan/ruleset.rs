@@ -70,6 +70,8 @@ struct Rule {
     resolve: Vec<Check>,
     /// How many names `by` has.
     by: usize,
+    /// How many names there are, those of `by` first.
+    names: usize,
 }
 
 /// A pattern and what it is good for.
@@ -78,7 +80,7 @@ struct Check {
     pattern: Pattern,
     /// Its place in `narrow`.
     id: PatternID,
-    /// Which group gives which `by` value, as (place in `by`, group).
+    /// Which group gives which value, as (place among the names, group).
     takes: Vec<(usize, usize)>,
 }
 
@@ -162,9 +164,9 @@ impl Rule {
         let text = event.text;
         let holds = |check: &Check| check.holds(text, possible);
         if self.resolve.iter().any(holds) {
-            return Some(Says::Resolve {
-                by: self.values(self.resolve.iter(), text, possible),
-            });
+            let mut by = self.values(self.resolve.iter(), text, possible);
+            by.truncate(self.by);
+            return Some(Says::Resolve { by });
         }
         let found = (self.matches.is_empty() || self.matches.iter().any(holds))
             && self.all.iter().all(holds)
@@ -173,19 +175,21 @@ impl Rule {
                 .iter()
                 .all(|condition| condition.holds(event.field))
             && !self.unless.iter().any(|pattern| pattern.regex().is_match(text));
-        found.then(|| Says::Match {
-            by: self.values(self.matches.iter().chain(&self.all), text, possible),
+        found.then(|| {
+            let mut by = self.values(self.matches.iter().chain(&self.all), text, possible);
+            let values = by.split_off(self.by);
+            Says::Match { by, values }
         })
     }
 
-    /// The `by` values that these patterns capture; the first pattern that has a value gives it.
+    /// The values that these patterns capture, of every name; the first pattern that has a value gives it.
     fn values<'r>(
         &self,
         checks: impl Iterator<Item = &'r Check>,
         text: &[u8],
         possible: Option<&PatternSet>,
     ) -> Vec<Option<String>> {
-        let mut values = vec![None; self.by];
+        let mut values = vec![None; self.names];
         for check in checks.filter(|check| !check.takes.is_empty() && check.may_hold(possible)) {
             let Some(captures) = check.pattern.captures_of(text) else {
                 continue;
@@ -232,10 +236,11 @@ impl Plan {
         }
         self.need(rule, choose_needles(rule)?);
         self.need(rule, needles(&rule.resolve)?);
+        let names: Vec<&str> = rule.by.iter().chain(&rule.values).map(String::as_str).collect();
         let mut checks = |patterns: &[Pattern]| -> Result<Vec<Check>, ScanError> {
             patterns
                 .iter()
-                .map(|pattern| self.check(pattern, Some(at), &rule.by))
+                .map(|pattern| self.check(pattern, Some(at), &names))
                 .collect()
         };
         Ok(Rule {
@@ -245,6 +250,7 @@ impl Plan {
             conditions: rule.conditions.clone(),
             unless: rule.unless.clone(),
             by: rule.by.len(),
+            names: names.len(),
         })
     }
 
@@ -257,13 +263,13 @@ impl Plan {
         self.needles.extend(needles);
     }
 
-    fn check(&mut self, pattern: &Pattern, owner: Option<usize>, by: &[String]) -> Result<Check, ScanError> {
+    fn check(&mut self, pattern: &Pattern, owner: Option<usize>, names: &[&str]) -> Result<Check, ScanError> {
         let id =
             PatternID::new(self.possible.len()).map_err(|cause| ScanError::TooLarge(cause.to_string()))?;
         self.possible
             .push(over::approximate(&parse(pattern)?, Newlines::Text));
         self.owners.push(owner);
-        let place = |name: Option<&str>| by.iter().position(|by| Some(by.as_str()) == name);
+        let place = |name: Option<&str>| names.iter().position(|known| Some(*known) == name);
         let groups = pattern.regex().capture_names().enumerate();
         let takes = groups
             .filter_map(|(group, name)| Some((place(name)?, group)))
@@ -365,6 +371,7 @@ mod tests {
     fn found(by: &[Option<&str>]) -> Option<Says> {
         Some(Says::Match {
             by: by.iter().map(|value| value.map(str::to_owned)).collect(),
+            values: Vec::new(),
         })
     }
 
@@ -564,6 +571,25 @@ mod tests {
         .unwrap();
         assert_eq!(scanner.candidate(b"a 1\n"), None);
         assert!(scanner.candidate(b"a needle\n").is_some());
+    }
+
+    #[test]
+    fn further_names_have_their_values_apart_from_those_of_by() {
+        let named = RuleSettings {
+            by: vec!["b".into()],
+            values: vec!["c".into(), "nobody".into(), "a".into()],
+            resolve: patterns(&["over (?P<a>.) (?P<b>.)"]),
+            ..rule(&["(?P<a>.)-(?P<b>.)-(?P<c>.)"])
+        };
+        let value = |value: &str| Some(value.to_owned());
+        assert_eq!(
+            says(&named, "1-2-3"),
+            Some(Says::Match {
+                by: vec![value("2")],
+                values: vec![value("3"), None, value("1")],
+            })
+        );
+        assert_eq!(says(&named, "over 1 2"), resolved(&[Some("2")]));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct RuleSettings {
     pub resolve: Vec<Pattern>,
     /// The names whose values tell incidents apart: captures, or `file`, `host`, `log`.
     pub by: Vec<String>,
+    /// Further names whose values the texts and links of the rule say: captures, or what the caller knows.
+    pub values: Vec<String>,
     /// What these find is hidden before a match of this rule is stored or shown, on top of what always is.
     /// They have no say in what matches.
     pub redact: Vec<Pattern>,

@@ -34,6 +34,8 @@ pub enum Says {
     Match {
         /// The values of `by`.
         by: Vec<Option<String>>,
+        /// Those of the rule's further names, in their order.
+        values: Vec<Option<String>>,
     },
     /// The event ends the rule's incidents whose values agree; what is absent agrees with all.
     Resolve {

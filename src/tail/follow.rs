@@ -348,6 +348,32 @@ impl Follower {
         Ok(Progress::Idle)
     }
 
+    /// The same where nothing more will come: an event that goes on and the half line behind it are handed over
+    /// together, for that line may belong to the event.
+    pub(super) fn flush_all(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
+        if !self.has_open() || self.half <= self.open {
+            return self.flush(with);
+        }
+        let lead = self.before.len as usize;
+        let Some(read) = self.fill(self.at + self.half, with.unit, with.buffer)? else {
+            return Ok(self.truncated());
+        };
+        let open = usize::try_from(self.open).unwrap_or(usize::MAX);
+        let bytes = &with.buffer[lead..read];
+        let bytes = &bytes[..self.line_end().floor(bytes.len())];
+        let half = bytes.get(open..).unwrap_or_default();
+        if half.is_empty() || self.line_end().first(half).is_some() {
+            return self.flush(with);
+        }
+        let (used, taken) = (bytes.len(), half.len());
+        self.show_lines(bytes, 0, Ending::Flushed, with.visit);
+        self.taken = taken;
+        let grew = self.grew;
+        self.advance(&with.buffer[..read], used, with.now);
+        (self.half, self.open, self.grew) = (0, 0, grew);
+        Ok(Progress::Idle)
+    }
+
     fn flush_open(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
         let lead = self.before.len as usize;
         let Some(read) = self.fill(self.at + self.half, with.unit, with.buffer)? else {

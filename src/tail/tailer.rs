@@ -187,6 +187,27 @@ impl Tailer {
                 .all(|follower| follower.at_end() || follower.copy_of.is_some())
     }
 
+    /// How far a held file was handed out; absent if it is not held.
+    pub fn read_to(&self, file: FileKey) -> Option<u64> {
+        Some(self.held(file)?.at)
+    }
+
+    /// Bytes of a held file that were handed out, read once more from its descriptor: those from here up to there,
+    /// as far as they are there. Absent if the file is not held or cannot be read.
+    pub fn peek(&self, file: FileKey, from: u64, to: u64) -> Option<Vec<u8>> {
+        let follower = self.held(file)?;
+        let length = to.min(follower.at).checked_sub(from)?;
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        let read = identity::read_at(&follower.file, &mut bytes, from).ok()?;
+        bytes.truncate(read);
+        Some(bytes)
+    }
+
+    fn held(&self, file: FileKey) -> Option<&Follower> {
+        let mut followers = self.followers.iter();
+        followers.find(|follower| follower.source.key == file)
+    }
+
     /// Every file, for `status`; of those that ended, the newest few.
     pub fn files(&self) -> Vec<FileStatus> {
         let name = |log: usize| self.settings.logs[log].name.clone();

@@ -64,6 +64,10 @@ const SENTENCES: &[(&str, RefusalKind)] = &[
     ("channel_private", RefusalKind::ChatGone),
     ("peer_id_invalid", RefusalKind::ChatGone),
     ("user_is_blocked", RefusalKind::ChatGone),
+    ("inline keyboard", RefusalKind::Buttons),
+    ("reply markup", RefusalKind::Buttons),
+    ("reply_markup_", RefusalKind::Buttons),
+    ("button_", RefusalKind::Buttons),
 ];
 
 /// Why getUpdates is closed.
@@ -316,7 +320,7 @@ mod tests {
 
     #[test]
     fn refusals_are_told_apart_by_telegrams_sentences() {
-        use RefusalKind::{ChatGone, MessageGone, Text, TokenWrong, TopicGone};
+        use RefusalKind::{Buttons, ChatGone, MessageGone, Text, TokenWrong, TopicGone};
         for (status, description, kind) in [
             (403, "Forbidden: bot was blocked by the user", ChatGone),
             (403, "Forbidden: a sentence nobody has seen yet", ChatGone),
@@ -333,6 +337,14 @@ mod tests {
             (400, "Bad Request: MESSAGE_ID_INVALID", MessageGone),
             (401, "Unauthorized", TokenWrong),
             (404, "Not Found", TokenWrong),
+            (
+                400,
+                "Bad Request: inline keyboard button URL 'http://a' is invalid: Wrong HTTP URL",
+                Buttons,
+            ),
+            (400, "Bad Request: BUTTON_URL_INVALID", Buttons),
+            (400, "Bad Request: REPLY_MARKUP_TOO_LONG", Buttons),
+            (400, "Bad Request: object expected as reply markup", Buttons),
             (400, "Bad Request: message is too long", Text),
             (400, "Bad Request: can't parse entities: unsupported", Text),
         ] {

@@ -5,10 +5,13 @@
 use serde::{Serialize, Serializer};
 
 use super::client::{Call, Request};
-use crate::model::{ChatTarget, Entity};
+use crate::model::{ChatTarget, Entity, LinkButton};
 
 /// The id of a forum's General topic; Telegram refuses it in a request and takes its absence for it.
 const GENERAL_TOPIC: i64 = 1;
+
+/// So many buttons stand side by side: more, and a phone shows little of what stands on them.
+const IN_A_ROW: usize = 2;
 
 /// A `sendMessage` or `editMessageText` request, ready for serde. There is no `parse_mode`: formatting goes
 /// as entities, so nothing in a log line can be markup.
@@ -28,6 +31,21 @@ pub(super) struct Body<'a> {
     disable_notification: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_parameters: Option<Reply>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_markup: Option<Keyboard<'a>>,
+}
+
+/// Link buttons. An edit without them takes them away, so every edit carries them again.
+#[derive(Debug, Serialize)]
+struct Keyboard<'a> {
+    inline_keyboard: Vec<&'a [LinkButton]>,
+}
+
+impl<'a> Keyboard<'a> {
+    fn of(buttons: &'a [LinkButton]) -> Option<Self> {
+        let inline_keyboard: Vec<_> = buttons.chunks(IN_A_ROW).collect();
+        (!inline_keyboard.is_empty()).then_some(Self { inline_keyboard })
+    }
 }
 
 /// Always off: Telegram would fetch every URL that stands in a log.
@@ -59,6 +77,7 @@ impl<'a> Body<'a> {
             link_preview_options: LinkPreview { is_disabled: true },
             disable_notification: None,
             reply_parameters: None,
+            reply_markup: Keyboard::of(&request.text.buttons),
         };
         match request.call {
             // A message stays in its topic and makes no sound when edited: an edit names neither.
@@ -110,6 +129,7 @@ mod tests {
             kind: EntityKind::ExpandableBlockquote,
             offset: 0,
             length: 2,
+            url: None,
         }];
         Request {
             chat: ChatTarget::Id(-100_123),
@@ -117,6 +137,7 @@ mod tests {
             text: Text {
                 text: "hi <b>".to_owned(),
                 entities,
+                buttons: Vec::new(),
             },
             plain: false,
             silent: false,
@@ -172,6 +193,23 @@ mod tests {
             ..request(Call::Send { reply_to: None })
         };
         assert!(json_of(&ask).1.get("entities").is_none());
+    }
+
+    #[test]
+    fn a_message_and_its_edits_carry_the_buttons_two_in_a_row() {
+        for call in [Call::Send { reply_to: None }, Call::Edit { message_id: 9 }] {
+            let mut ask = request(call);
+            let button = |n: u8| LinkButton {
+                text: format!("{n}"),
+                url: format!("https://a.example/{n}"),
+            };
+            ask.text.buttons = (1..=3).map(button).collect();
+            let url = |n: u8| json!({"text": format!("{n}"), "url": format!("https://a.example/{n}")});
+            assert_eq!(
+                json_of(&ask).1["reply_markup"],
+                json!({"inline_keyboard": [[url(1), url(2)], [url(3)]]})
+            );
+        }
     }
 
     #[test]

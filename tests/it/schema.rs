@@ -111,7 +111,7 @@ fn what_is_broken_is_wrong_to_editors() {
         ("partial = \"5s\"", "partial = \"5 seconds\""),
         ("match = 'ERROR'\n", ""),
         ("severity = \"critical\"", "severity = \"high\""),
-        ("severity = \"critical\"", "template = \"x\""),
+        ("severity = \"critical\"", "context = 5"),
         ("match = true", "match = \"yes\""),
         ("line = \"ERROR\"", "lines = \"ERROR\""),
         ("all = ['a', 'b']", "all = []"),

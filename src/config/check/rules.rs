@@ -5,13 +5,15 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::chats::Chat;
-use super::{conditions, logs, rule_tests, word};
+use super::names::Known;
+use super::{buttons, conditions, logs, rule_tests, template, word};
 use crate::config::pattern::{self, Role};
 use crate::config::problem::Report;
 use crate::config::raw::{self, Shared};
-use crate::config::table::{Word, Words};
+use crate::config::table::{Spot, Word, Words};
 use crate::event::Format;
-use crate::incident::{self, AtLeast, Ring};
+use crate::incident::{self, Around, AtLeast, Ring};
+use crate::message::{self, Button, Link, Template};
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 use crate::scan::{self, Pattern};
 
@@ -28,6 +30,9 @@ const WITHIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from
 /// Names in `by` that are no captures.
 const BUILT_IN: [&str; 3] = ["file", "host", "log"];
 
+/// How many lines `context` takes on either side.
+const MOST_AROUND: usize = 50;
+
 /// How many names `by` takes: each is a line of every message.
 const MAX_BY: usize = 8;
 
@@ -35,6 +40,7 @@ const MAX_BY: usize = 8;
 pub(super) struct Rule {
     pub(super) incident: incident::RuleSettings,
     pub(super) scan: scan::RuleSettings,
+    pub(super) message: message::RuleSettings,
     /// The logs it looks at; absent: all.
     logs: Option<Vec<LogName>>,
     /// How many of its tests were run.
@@ -77,6 +83,11 @@ struct Values {
     remind: Option<Duration>,
     ring: Option<Ring>,
     limit: Option<Rate>,
+    around: Option<Around>,
+    /// Their names are checked against the captures of each rule later.
+    buttons: Option<Vec<(Button, Word, Link)>>,
+    /// The same.
+    template: Option<(Option<Template>, Word)>,
     redact: Vec<Pattern>,
 }
 
@@ -98,6 +109,12 @@ impl Values {
             remind: word::duration(shared.remind.as_ref(), "remind", &REMIND, report),
             ring: ring(shared.ring.as_ref(), report),
             limit: word::rate(shared.limit.as_ref(), report),
+            buttons: shared.buttons.as_ref().map(|raw| buttons::check(raw, report)),
+            around: shared.context.as_ref().and_then(|raw| around(raw, report)),
+            template: shared
+                .template
+                .as_ref()
+                .map(|word| (template::check(word, report), word.clone())),
             redact: pattern::compile(shared.redact.as_ref(), Role::Redact, report),
         }
     }
@@ -117,6 +134,9 @@ impl Values {
             remind: self.remind.or(defaults.remind),
             ring: self.ring.or(defaults.ring),
             limit: self.limit.or(defaults.limit),
+            around: self.around.or(defaults.around),
+            template: self.template.or_else(|| defaults.template.clone()),
+            buttons: self.buttons.or_else(|| defaults.buttons.clone()),
             // Both: a rule that names a secret of its own must not let everybody's out.
             redact: [defaults.redact.clone(), self.redact].concat(),
         }
@@ -149,18 +169,28 @@ fn check_one(
         .map(|words| words.value.len())
         .sum::<usize>();
     // And any name may be that of a field.
-    let has_fields = if written == matches.len() + all.len() {
-        has_fields
-    } else {
-        HasFields::Yes
-    };
+    let whole = written == matches.len() + all.len();
+    let has_fields = if whole { has_fields } else { HasFields::Yes };
     let by = values
         .by
         .as_ref()
         .map(|words| by(words, &captures, has_fields, rule, report))
         .unwrap_or_default();
     stray_resolve(rule, &resolve, &by, report);
+    let known = Known {
+        captures: &captures,
+        by: &by,
+        own: &[],
+        whole,
+        has_fields: HasFields::of(&formats),
+    };
+    let links = values.buttons.unwrap_or_default();
+    let own_words = values
+        .template
+        .and_then(|(template, word)| Some((template?, word)));
     let ring = values.ring.unwrap_or_default();
+    let asked = asked(&links, own_words.as_ref(), &known, ring, report);
+    let of_match = asked_of_match(asked, &by);
     let name = RuleName::new(rule.name.as_ref().map_or("", |name| &name.value));
     let severity = values.severity.unwrap_or_default();
     let chats = values.chats.unwrap_or_else(|| only_chat(rule, file, report));
@@ -178,7 +208,16 @@ fn check_one(
         limit: values
             .limit
             .or((ring != Ring::All).then_some(incident::RuleSettings::LIMIT)),
+        around: values.around.filter(|_| ring != Ring::All),
     };
+    if let (Ring::All, Some(raw)) = (ring, &rule.shared.context) {
+        let what = "`context` has no say in the messages of ring = \"all\"".to_owned();
+        report.warn(
+            Some(&raw.at),
+            what,
+            "they hold lines, one below the other; take one of the two out",
+        );
+    }
     short_quiet(rule, &incident, report);
     let scan = scan::RuleSettings {
         name,
@@ -188,14 +227,59 @@ fn check_one(
         unless: values.unless.unwrap_or_default(),
         resolve,
         by,
+        values: of_match,
         redact: values.redact,
     };
     Rule {
         incident,
+        message: message::RuleSettings {
+            buttons: links.into_iter().map(|(button, ..)| button).collect(),
+            template: own_words.map(|(template, _)| template),
+        },
         logs: values.logs,
         tests: rule_tests::run(rule, &file.defaults, &scan, &formats, report),
         scan,
     }
+}
+
+/// The names that links and a template ask for; those that nobody gives a value are reported.
+fn asked(
+    links: &[(Button, Word, Link)],
+    own_words: Option<&(Template, Word)>,
+    known: &Known<'_>,
+    ring: Ring,
+    report: &mut Report<'_>,
+) -> Vec<String> {
+    let mut asked = buttons::names(links, known, report);
+    let Some((template, word)) = own_words else {
+        return asked;
+    };
+    let known = Known {
+        own: &template::OWN,
+        ..*known
+    };
+    asked.extend(template::names(template, word, &known, report));
+    if ring == Ring::All {
+        report.warn(
+            Some(&word.at),
+            "`template` has no say in the messages of ring = \"all\"".to_owned(),
+            "they hold lines, one below the other; take one of the two out",
+        );
+    }
+    asked
+}
+
+/// Those of these names that the reader looks up in each match, each once.
+fn asked_of_match(asked: Vec<String>, by: &[String]) -> Vec<String> {
+    let own = |name: &String| {
+        let mut own = message::OWN.iter().chain(&message::OF_TEMPLATE);
+        own.any(|(own, _)| own == name)
+    };
+    let names: BTreeSet<String> = asked
+        .into_iter()
+        .filter(|name| !own(name) && !by.contains(name))
+        .collect();
+    names.into_iter().collect()
 }
 
 /// The formats of the logs that a rule looks at; nothing if not all of them can be read.
@@ -212,7 +296,7 @@ fn formats(logs: Option<&[LogName]>, file: &raw::File) -> Vec<Format> {
 
 /// Whether the events of a rule's logs have fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HasFields {
+pub(super) enum HasFields {
     No,
     /// Each file tells.
     Perhaps,
@@ -290,6 +374,39 @@ fn at_least(raw: &raw::AtLeast, report: &mut Report<'_>) -> Option<AtLeast> {
         count: count.value.unsigned_abs(),
         within: within?,
     })
+}
+
+fn around(raw: &raw::Context, report: &mut Report<'_>) -> Option<Around> {
+    let mut number = |spot: Option<&Spot<i64>>, key: &str| {
+        let Some(spot) = spot else { return Some(0) };
+        let fits = usize::try_from(spot.value)
+            .ok()
+            .filter(|lines| *lines <= MOST_AROUND);
+        if fits.is_none() {
+            report.problem(
+                &spot.at,
+                format!("{} is out of bounds for `{key}`", spot.value),
+                format!("write a number from 0 to {MOST_AROUND}"),
+            );
+        }
+        fits
+    };
+    let (before, after) = (
+        number(raw.before.as_ref(), "before"),
+        number(raw.after.as_ref(), "after"),
+    );
+    let around = Around {
+        before: before?,
+        after: after?,
+    };
+    if around == Around::default() {
+        report.warn(
+            Some(&raw.at),
+            "`context` asks for no lines".into(),
+            "say how many: context = { before = 2, after = 5 }, or take it out",
+        );
+    }
+    Some(around)
 }
 
 fn ring(word: Option<&Word>, report: &mut Report<'_>) -> Option<Ring> {

@@ -429,7 +429,7 @@ fn conditions_arrive_as_they_are_written() {
     trace: [There(true)]
     n: [Is("7")]
     x: [Is("1.5")]
-    path: [Finds(Pattern { source: "^/api", regex: Regex("^/api") })]
+    path: [Finds(Pattern { source: "^/api", regex: Regex("^/api"), across: false })]
     "#);
 }
 

@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, wait, every, quiet, remind, ring, resolve, limit, redact, tests
+      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, wait, every, quiet, remind, ring, resolve, limit, context, template, buttons, redact, tests
 
     1 problem
     ");
@@ -81,14 +81,14 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
 fn a_key_that_is_not_built_yet_is_refused() {
     let told = wrong_rule(
         r#"match = 'x'
-¦template = "x""#,
+¦absent = "26h""#,
     );
     insta::assert_snapshot!(told, @r#"
-    rules.toml:9:1: `template` is not supported yet
+    rules.toml:9:1: `absent` is not supported yet
       |
-    9 | template = "x"
-      | ^^^^^^^^
-      = help: take the line out
+    9 | absent = "26h"
+      | ^^^^^^
+      = help: take the rule out
 
     1 problem
     "#);
@@ -817,17 +817,60 @@ fn what_is_no_way_to_put_lines_together_is_refused() {
         format!("[[logs]]\nname = \"{name}\"\nfiles = \"a\"\nmultiline = {value}\n")
     };
     let told = wrong(&format!(
-        "[chats]\nme = 7\n{}{}{}{}{}{}{}{}[[rules]]\nname = \"a\"\nmatch = 'x'\n",
+        "[chats]\nme = 7\n{}{}{}{}{}{}{}[[rules]]\nname = \"a\"\nmatch = 'x'\n",
         log("a", "¦\"kotlin\""),
         log("b", "¦true"),
         log("c", "¦{}"),
         log("d", "¦{ start = '^x', continue = '^y' }"),
         log("e", "{ start = '¦(x' }"),
         log("f", "{ continue = ¦'x\\n' }"),
-        log("g", "{ ¦pattern = 'x' }").replace("{ ¦pattern", "¦{ ¦pattern"),
-        log("h", "{ start = ¦7 }"),
+        log("g", "{ ¦pattern = 'x' }"),
     ));
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:6:13: "kotlin" is not a value of `multiline`
+      |
+    6 | multiline = "kotlin"
+      |             ^^^^^^^^
+      = help: did you mean "java"? Allowed: "auto", "off", "python", "java", "go", "rust", "node", "ruby", "php", "dotnet"
+
+    rules.toml:10:13: `multiline` must be a string in quotes or a table
+       |
+    10 | multiline = true
+       |             ^^^^
+       = help: this is true or false; write multiline = "auto"
+
+    rules.toml:14:13: `multiline` says nothing
+       |
+    14 | multiline = {}
+       |             ^^
+       = help: write one of the two: { start = '^\d{4}-' }, or { continue = '^\s' }
+
+    rules.toml:18:13: `multiline` says both how events start and how they continue
+       |
+    18 | multiline = { start = '^x', continue = '^y' }
+       |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: write one of the two: { start = '^\d{4}-' }, or { continue = '^\s' }
+
+    rules.toml:22:24: not a regular expression: unclosed group
+       |
+    22 | multiline = { start = '(x' }
+       |                        ^
+       = help: close the group with `)`; a literal parenthesis is written \(
+
+    rules.toml:26:26: this pattern speaks of line ends, and is asked about one line at a time
+       |
+    26 | multiline = { continue = 'x\n' }
+       |                          ^^^^^
+       = help: take `\n` and (?s) out
+
+    rules.toml:30:15: there is no key `pattern` in `multiline`
+       |
+    30 | multiline = { pattern = 'x' }
+       |               ^^^^^^^
+       = help: did you mean `start`?
+
+    7 problems
+    "#);
 }
 
 #[test]
@@ -1674,5 +1717,358 @@ fn a_threshold_without_its_time_is_refused() {
       = help: say within how long: within = "1m"
 
     1 problem
+    "#);
+}
+
+#[test]
+fn a_button_that_telegram_would_refuse_is_refused_first() {
+    let told = wrong_rule(
+        r#"match = 'x'
+buttons = [
+    { text = "Grafana", url = "http://¦grafana:3000/d" },
+    { text = "¦ ", url = "https://a.example" },
+    { text = "no scheme", url = "¦wiki.example.com/x" },
+    { text = "secret", url = "https://¦ann:word@a.example/" },
+    { text = "blank", url = "https://a.example/a¦ b" },
+]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:39: Telegram refuses links to "grafana:3000": the address does not look public
+       |
+    10 |     { text = "Grafana", url = "http://grafana:3000/d" },
+       |                                       ^^^^^^^^^^^^
+       = help: give the host a full name with a dot, such as grafana.example.com; an IPv4 address will do too
+
+    rules.toml:11:15: a button with nothing on it is refused by Telegram
+       |
+    11 |     { text = " ", url = "https://a.example" },
+       |               ^
+       = help: write a word or two: text = "Runbook"
+
+    rules.toml:12:34: a button opens an https:// or http:// address
+       |
+    12 |     { text = "no scheme", url = "wiki.example.com/x" },
+       |                                  ^^^^^^^^^^^^^^^^^^
+       = help: write the whole address: url = "https://wiki.example.com/…"
+
+    rules.toml:13:39: a user name or password stands in the link
+       |
+    13 |     { text = "secret", url = "https://********@a.example/" },
+       |                                       ^^^^^^^^^^^^^^^^^^
+       = help: take it out: whoever sees the message would see it too
+
+    rules.toml:14:49: a link holds no white space
+       |
+    14 |     { text = "blank", url = "https://a.example/a b" },
+       |                                                 ^
+       = help: write %20 for a blank; values are encoded by themselves
+
+    5 problems
+    "#);
+}
+
+#[test]
+fn a_value_chooses_neither_the_host_nor_the_words_of_a_button() {
+    let told = wrong_rule(
+        r#"match = '(?P<what>x)'
+buttons = [
+    { text = "for ¦{{ what }}", url = "https://a.example/" },
+    { text = "a", url = "https://{{ ¦what }}.example.com/" },
+    { text = "b", url = "https://a.example/¦{{ what | upper }}" },
+    { text = "c", url = "https://a.example/¦{{ what" },
+]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:19: the text of a button takes no values
+       |
+    10 |     { text = "for {{ what }}", url = "https://a.example/" },
+       |                   ^^^^^^^^^^
+       = help: what a log says must not name a button; put the value into `url`
+
+    rules.toml:11:37: a value stands where the link says which host it leads to
+       |
+    11 |     { text = "a", url = "https://{{ what }}.example.com/" },
+       |                                     ^^^^
+       = help: write the host out and put values behind the slash after it: a log line must not choose where a button leads
+
+    rules.toml:12:44: "what | upper" is not a name
+       |
+    12 |     { text = "b", url = "https://a.example/{{ what | upper }}" },
+       |                                            ^^^^^^^^^^^^^^^^^^
+       = help: a link takes names alone: {{ service }}
+
+    rules.toml:13:44: `{{` has no `}}`
+       |
+    13 |     { text = "c", url = "https://a.example/{{ what" },
+       |                                            ^^^^^^^
+       = help: close it: {{ service }}; to mean the braces themselves, write %7B%7B
+
+    4 problems
+    "#);
+}
+
+#[test]
+fn a_name_that_nobody_gives_a_value_offers_the_near_one() {
+    let told = wrong_rule(
+        r#"match = '(?P<service>x)'
+buttons = [
+    { text = "a", url = "https://a.example/{{ ¦sevrice }}" },
+    { text = "b", url = "https://a.example/{{ ¦zebra }}" },
+    { text = "c", url = "https://a.example/{{ fields.level }}" },
+]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:47: there is no value named "sevrice"
+       |
+    10 |     { text = "a", url = "https://a.example/{{ sevrice }}" },
+       |                                               ^^^^^^^
+       = help: did you mean "service"? A field of that name is written fields.sevrice
+
+    rules.toml:11:47: there is no value named "zebra"
+       |
+    11 |     { text = "b", url = "https://a.example/{{ zebra }}" },
+       |                                               ^^^^^
+       = help: capture it: (?P<zebra>…) in `match`; if it is a field, write fields.zebra, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, service
+
+    2 problems
+    "#);
+}
+
+#[test]
+fn a_near_name_is_refused_where_any_name_may_be_a_field_and_a_far_one_is_a_field() {
+    let text = r#"[chats]
+me = 1
+[[logs]]
+name = "app"
+files = ["/logs/*.log"]
+format = "json"
+[[rules]]
+name = "a"
+match = '(?P<service>x)'
+buttons = [{ text = "a", url = "https://a.example/{{ fields.sevrice }}/{{ http.status }}?x={{ ¦sevrice }}" }]
+"#;
+    insta::assert_snapshot!(wrong(text), @r#"
+    rules.toml:10:95: there is no value named "sevrice"
+       |
+    10 | …ample/{{ fields.sevrice }}/{{ http.status }}?x={{ sevrice }}" }]
+       |                                                    ^^^^^^^
+       = help: did you mean "service"? A field of that name is written fields.sevrice
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_button_says_what_stands_on_it_and_where_it_leads() {
+    let told = wrong_rule(
+        r#"match = 'x'
+buttons = [¦{ text = "a" }, ¦{ text = "a", ¦link = "https://a.example" }]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:12: `url` is missing
+      |
+    9 | buttons = [{ text = "a" }, { text = "a", link = "https://a.example" }]
+      |            ^^^^^^^^^^^^^^
+      = help: write url = "https://wiki.example.com/{{ rule }}"
+
+    rules.toml:9:28: `url` is missing
+      |
+    9 | buttons = [{ text = "a" }, { text = "a", link = "https://a.example" }]
+      |                            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: write url = "https://wiki.example.com/{{ rule }}"
+
+    rules.toml:9:42: there is no key `link` in `buttons`
+      |
+    9 | buttons = [{ text = "a" }, { text = "a", link = "https://a.example" }]
+      |                                          ^^^^
+      = help: did you mean `url`?
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn a_template_is_read_when_the_rules_are() {
+    let told = wrong(&format!(
+        r#"{BASE}[[rules]]
+name = "a"
+match = '(?P<service>x)'
+template = "<b>{{{{ rule }}}}</b> ¦{{{{ service | nope }}}}"
+[[rules]]
+name = "b"
+match = 'x'
+template = '''
+<b>{{{{ rule }}}}</b>
+¦<font color="red">{{{{ text }}}}</font>'''
+[[rules]]
+name = "c"
+match = 'x'
+template = "¦<b>{{{{ rule }}}}"
+[[rules]]
+name = "d"
+match = 'x'
+template = "a ¦{{% set x = text %}} b"
+[[rules]]
+name = "e"
+match = 'x'
+template = "¦{{{{ text"
+[[rules]]
+name = "f"
+match = 'x'
+template = "¦<a href='https://a.example/{{{{ text }}}}'>x</a>"
+"#
+    ));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:31: the template uses a filter that is not there: filter nope is unknown
+      |
+    9 | template = "<b>{{ rule }}</b> {{ service | nope }}"
+      |                               ^^^^^^^^^^^^^^^^^^^^
+      = help: the filters are default, first_line, lower, trim, truncate, upper
+
+    rules.toml:15:1: Telegram knows no tag <font>
+       |
+    15 | <font color="red">{{ text }}</font>'''
+       | ^^^^^^^^^^^^^^^^^^
+       = help: the tags are b, i, u, s, tg-spoiler, code, pre, blockquote, a; a line break is a line break; to mean the character `<`, write &lt;
+
+    rules.toml:19:13: <b> is not closed
+       |
+    19 | template = "<b>{{ rule }}"
+       |             ^^^
+       = help: write </b> where it ends
+
+    rules.toml:23:15: a template has no `{% set %}`
+       |
+    23 | template = "a {% set x = text %} b"
+       |               ^^^^^^^^^^^^^^^^^^
+       = help: there are if, elif, else, endif, for, endfor
+
+    rules.toml:27:13: `{{` has no `}}`
+       |
+    27 | template = "{{ text"
+       |             ^^
+       = help: values are written {{ name }}; braces themselves {{ "{{" }}
+
+    rules.toml:31:13: a value stands inside a tag
+       |
+    31 | template = "<a href='https://a.example/{{ text }}'>x</a>"
+       |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: put links with values into `buttons`; what a log says must not choose where a link leads
+
+    6 problems
+    "#);
+}
+
+#[test]
+fn an_unknown_name_in_a_template_offers_the_near_one() {
+    let told = wrong_rule(
+        r#"match = '(?P<service>x)'
+template = "{{ ¦sevrice }} {% if ¦totl > 5 %}many{% endif %} {{ ¦zebra }} {{ fields.level }} {{ level }}""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:16: there is no value named "sevrice"
+      |
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+      |                ^^^^^^^
+      = help: did you mean "service"? A field of that name is written fields.sevrice
+
+    rules.toml:9:33: there is no value named "totl"
+      |
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+      |                                 ^^^^
+      = help: did you mean "total"? A field of that name is written fields.totl
+
+    rules.toml:9:63: there is no value named "zebra"
+      |
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+      |                                                               ^^^^^
+      = help: capture it: (?P<zebra>…) in `match`; if it is a field, write fields.zebra, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, mark, state, first, last, before, after, over, service
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn a_template_with_escapes_is_shown_where_it_is_wrong() {
+    let told = wrong_rule(
+        r#"match = 'x'
+template = ¦"<b>{{ rule }}</b>\n<pre>{{ text }}</per>""#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:12: </per> stands where <pre> is still open
+      |
+    9 | template = "<b>{{ rule }}</b>\n<pre>{{ text }}</per>"
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: close <pre> first
+        in line 2, column 16 of the template: </per>
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn a_template_that_does_not_come_to_an_end_is_refused() {
+    let loops = "{% for a in text %}".repeat(9);
+    let ends = "{% endfor %}".repeat(9);
+    let told = wrong_rule(&format!("match = 'x'\ntemplate = '¦{loops}x{ends}'"));
+    assert!(told.contains("does not come to an end"), "{told}");
+}
+
+#[test]
+fn a_context_has_bounds_and_two_sides() {
+    let told = wrong_rule(
+        r#"match = 'x'
+context = { before = ¦51, after = ¦-1, ¦around = 3 }"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:22: 51 is out of bounds for `before`
+      |
+    9 | context = { before = 51, after = -1, around = 3 }
+      |                      ^^
+      = help: write a number from 0 to 50
+
+    rules.toml:9:34: -1 is out of bounds for `after`
+      |
+    9 | context = { before = 51, after = -1, around = 3 }
+      |                                  ^^
+      = help: write a number from 0 to 50
+
+    rules.toml:9:38: there is no key `around` in `context`
+      |
+    9 | context = { before = 51, after = -1, around = 3 }
+      |                                      ^^^^^^
+      = help: allowed in `context`: before, after
+
+    3 problems
+    "#);
+}
+
+#[test]
+fn plain_lines_have_no_fields_to_say() {
+    let text = r#"[chats]
+me = 1
+[[logs]]
+name = "app"
+files = ["/logs/*.log"]
+format = "plain"
+[[rules]]
+name = "a"
+match = 'x'
+template = "{{ level }} {{ ¦fields.user }} {{ ¦zebra }}"
+"#;
+    insta::assert_snapshot!(wrong(text), @r#"
+    rules.toml:10:28: there is no field "user": the logs of this rule have no fields
+       |
+    10 | template = "{{ level }} {{ fields.user }} {{ zebra }}"
+       |                            ^^^^^^^^^^^
+       = help: take format = "plain" out, or give the log the format it has: "json", "logfmt", "docker" or "cri"
+
+    rules.toml:10:46: there is no value named "zebra"
+       |
+    10 | template = "{{ level }} {{ fields.user }} {{ zebra }}"
+       |                                              ^^^^^
+       = help: capture it: (?P<zebra>…) in `match`, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, mark, state, first, last, before, after, over
+
+    2 problems
     "#);
 }

@@ -60,6 +60,8 @@ name = 'panic'
 match = 'panicked at'
 tests = [{ line = 'panicked at', match = true }]
 at_least = { count = 5, within = '1m' }
+context = { before = 2, after = 5 }
+buttons = [{ text = 'Runbook', url = 'https://wiki.example.com' }]
 ";
 
 /// The file with another value for one key, or without it.
@@ -74,6 +76,8 @@ fn with(table: Table, key: &str, value: Option<&Value>) -> Toml {
         Table::Rule => inside(&mut file, "rules"),
         Table::Test => inside(inside(&mut file, "rules"), "tests"),
         Table::AtLeast => inside(inside(&mut file, "rules"), "at_least"),
+        Table::Button => inside(inside(&mut file, "rules"), "buttons"),
+        Table::Context => inside(inside(&mut file, "rules"), "context"),
         Table::Multiline => inside(inside(&mut file, "logs"), "multiline"),
         Table::Defaults => inside(&mut file, "defaults"),
     };
@@ -148,6 +152,8 @@ fn every_table_of_the_schema_has_the_keys_that_are_accepted_and_no_other() {
         (Table::Rule, "/properties/rules/items"),
         (Table::Test, "/properties/rules/items/properties/tests/items"),
         (Table::AtLeast, "/properties/rules/items/properties/at_least"),
+        (Table::Button, "/properties/rules/items/properties/buttons/items"),
+        (Table::Context, "/properties/rules/items/properties/context"),
         (
             Table::Multiline,
             "/properties/logs/items/properties/multiline/anyOf/2",

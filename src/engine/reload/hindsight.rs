@@ -56,7 +56,7 @@ pub(super) fn count(settings: &Settings, lens: &Lens, rules: &[&str], now: Now) 
         };
         tally.chunk(&source, chunk);
     }
-    let (_, found) = tally.finish();
+    let (_, found, _) = tally.finish();
     let mut counts: Vec<Hindsight> = rules
         .iter()
         .map(|rule| Hindsight {

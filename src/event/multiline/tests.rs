@@ -4,9 +4,10 @@
 
 use proptest::prelude::*;
 
-use super::borders::{Borders, End};
+use super::borders::Borders;
 use super::*;
-use crate::model::{Habit, Records};
+use crate::event::{Events, Format, Scratch, Settings};
+use crate::model::{Habit, Joints, Manner, Records};
 
 const LONGEST: usize = 64 * 1024;
 
@@ -513,8 +514,109 @@ proptest! {
         let walked = walk(&multiline, habit, longest, &text, 0);
         prop_assert!(whole <= upto && (whole == 0 || walked.iter().any(|(_, end)| *end == whole)));
         prop_assert_eq!(borders.whole(whole), whole, "and stays one");
-        let (_, how) = borders.around(0, text.len().saturating_sub(1));
-        prop_assert!(multiline != Multiline::Off || how == End::Open || text.is_empty());
+    }
+}
+
+/// The texts and places of the events of a chunk of a container's log, `base` bytes into its file.
+fn wrapped(settings: &Settings, manner: Manner, chunk: &[u8], base: usize) -> Vec<(usize, String)> {
+    let events = Events::new(settings.clone());
+    let mut scratch = Scratch::default();
+    let lines = events.lines(chunk, base as u64, manner, &mut scratch);
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < lines.bytes().len() {
+        let placed = lines.around(at, at);
+        let text = String::from_utf8_lossy(placed.event.text).into_owned();
+        found.push((base + placed.event.range.start, text));
+        at = placed.next;
+    }
+    found
+}
+
+fn cri(multiline: Multiline, max_line: usize) -> (Settings, Manner) {
+    let settings = Settings {
+        format: Format::Cri,
+        multiline,
+        max_line,
+        ..Settings::default()
+    };
+    let manner = settings.manner("", b"2026-01-02T03:04:05Z stdout F x\n");
+    (settings, manner)
+}
+
+#[test]
+fn two_streams_of_a_container_never_mix_and_events_stand_in_the_order_of_their_beginnings() {
+    let lines = [
+        "stdout F 2026-01-02 ERROR no",
+        "stderr F panic: x",
+        "stdout F Traceback (most recent call last):",
+        "stderr F ",
+        "stdout P   File \"/srv/a.py\", ",
+        "stderr F goroutine 1 [running]:",
+        "stdout F line 7, in sell",
+        "stdout F KeyError: 1",
+        "stderr F main.main()",
+        "stdout F 2026-01-02 INFO yes",
+    ];
+    let chunk: String = lines
+        .iter()
+        .map(|line| format!("2026-01-02T03:04:05Z {line}\n"))
+        .collect();
+    let (settings, manner) = cri(Multiline::Auto, 1024);
+    let texts: Vec<_> = wrapped(&settings, manner, chunk.as_bytes(), 0)
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    let expected = [
+        "2026-01-02 ERROR no\nTraceback (most recent call last):\n  File \"/srv/a.py\", line 7, in sell\nKeyError: 1",
+        "panic: x\n\ngoroutine 1 [running]:\nmain.main()",
+        "2026-01-02 INFO yes",
+    ];
+    assert_eq!(texts, expected);
+}
+
+#[test]
+fn a_stream_that_falls_silent_holds_the_other_one_back_for_a_while_only() {
+    let (settings, manner) = cri(Multiline::Auto, 64 * 1024);
+    let mut text = "2026-01-02T03:04:05Z stdout F words\n".to_owned();
+    while text.len() < 20 * 1024 {
+        text += "2026-01-02T03:04:05Z stderr F 2026-01-02 INFO words\n";
+    }
+    let whole = settings.whole(manner, text.as_bytes(), 0, text.len());
+    assert!(text.len() - whole < 100, "{whole} of {}", text.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn events_of_two_streams_are_those_of_each_alone(
+        multiline in any_multiline().prop_filter("joins", |multiline| *multiline != Multiline::Off),
+        lines in prop::collection::vec((prop::sample::select(LINES.to_vec()), any::<bool>(), any::<bool>()), 0..60),
+    ) {
+        let (settings, manner) = cri(multiline, 64 * 1024);
+        let wrap = |(line, stderr, _): &(&str, bool, bool)| {
+            format!("2026-01-02T03:04:05Z {} F {line}\n", if *stderr { "stderr" } else { "stdout" })
+        };
+        let both: String = lines.iter().map(wrap).collect();
+        let texts = |chunk: &str| wrapped(&settings, manner, chunk.as_bytes(), 7).into_iter().map(|(_, text)| text);
+        let mut together: Vec<_> = texts(&both).collect();
+        let alone = [false, true].map(|stream| lines.iter().filter(|(_, stderr, _)| *stderr == stream).map(wrap).collect::<String>());
+        let mut apart: Vec<_> = alone.iter().flat_map(|chunk| texts(chunk)).collect();
+        together.sort_unstable();
+        apart.sort_unstable();
+        prop_assert_eq!(together, apart);
+
+        let (mut split, mut done, mut end) = (Vec::new(), 0, 0);
+        for line in &lines {
+            end += wrap(line).len();
+            if line.2 {
+                let whole = settings.whole(manner, &both.as_bytes()[done..end], 7 + done as u64, end - done);
+                split.extend(wrapped(&settings, manner, &both.as_bytes()[done..done + whole], 7 + done));
+                done += whole;
+            }
+        }
+        split.extend(wrapped(&settings, manner, &both.as_bytes()[done..], 7 + done));
+        prop_assert_eq!(split, wrapped(&settings, manner, both.as_bytes(), 7));
     }
 }
 

@@ -63,6 +63,8 @@ impl Trace {
     pub(super) fn blank(self) -> Self {
         match self {
             Self::Node(at) => Self::Node(at.blank()),
+            // A line is taken whatever it is only if the line right above it says so.
+            Self::Rust(_) => Self::Rust(rust::At::Message),
             other => other,
         }
     }

@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use super::damage::{Damage, with};
 use super::row::{self, Row};
 use super::{CommitError, FILE, OpenError, Opened, Store, WAL, schema};
+use crate::model::Values;
 use crate::model::{
     Account, AccountKey, Attempt, AttemptId, AttemptKind, BelowCount, By, Carried, ChatName, ChatState,
     Delivery, DeliveryKey, Delta, Ended, FileKey, Form, Found, FoundCount, Gap, GapKind, Head, HostDelta,
@@ -78,6 +79,8 @@ fn kept(nth: u64, text: &str) -> KeptLine {
 
 fn incident(id: u128, total: u64, text: &str) -> Incident {
     Incident {
+        values: Values::new(),
+        context: None,
         id: IncidentId(id),
         rule: RuleName::new("db error"),
         by: By(vec![("host".to_owned(), "web-1".to_owned())]),
@@ -118,6 +121,8 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
     let by = By(vec![]);
     let carried = Carried::one(&by, 3, Timestamp(1), Timestamp(2));
     Delivery {
+        no_buttons: false,
+        refresh: false,
         key: delivery_key(incident),
         rule: RuleName::new("db error"),
         applied,
@@ -135,6 +140,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         remind: None,
         follow_ups: 2,
         attempt: Some(Attempt {
+            refreshes: false,
             id: AttemptId(u128::MAX),
             kind: AttemptKind::Batch,
             sounds: true,
@@ -256,6 +262,8 @@ fn waiting(text: &str) -> Waiting {
         by: By(vec![("user".into(), text.into())]),
     };
     let found = Found {
+        values: Values::new(),
+        context: None,
         rule: key.rule.clone(),
         by: key.by.clone(),
         count: 2,

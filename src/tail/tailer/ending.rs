@@ -66,7 +66,13 @@ impl Tailer {
         if !due || (self.mode == Mode::Forever && follower.changed(now).is_err()) || follower.hot {
             return false;
         }
-        let progress = self.lend(index, now, visit, Follower::flush);
+        let last = self.mode == Mode::Once || follower.held_out(now, self.settings.hold);
+        let act = if last {
+            Follower::flush_all
+        } else {
+            Follower::flush
+        };
+        let progress = self.lend(index, now, visit, act);
         self.note_progress(index, progress, now, turn);
         true
     }

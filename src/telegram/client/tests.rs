@@ -45,7 +45,7 @@ fn request(call: Call) -> Request {
         topic: None,
         text: Text {
             text: "disk full".to_owned(),
-            entities: Vec::new(),
+            ..Text::default()
         },
         plain: false,
         silent: false,

@@ -316,6 +316,46 @@ fn keyboards_are_judged_button_by_button() {
 }
 
 #[test]
+fn a_link_that_does_not_look_public_is_refused_and_leaves_no_message() {
+    let api = api();
+    let keys =
+        |url: &str| with(&json!({ "reply_markup": { "inline_keyboard": [[{ "text": "x", "url": url }]] } }));
+    for url in [
+        "http://localhost/x",
+        "grafana",
+        "ftp://a.example",
+        "https://",
+        "https://a..example",
+        "https://a b.example",
+    ] {
+        let wording = format!("Bad Request: inline keyboard button URL '{url}' is invalid: Wrong HTTP URL");
+        refused(&api, "sendMessage", &keys(url), 400, &wording);
+    }
+    assert!(api.journal().messages(GROUP).is_empty());
+    send(&api, GROUP, "one");
+    let mut edit = keys("http://localhost/x");
+    edit["message_id"] = json!(1);
+    let wording = "Bad Request: inline keyboard button URL 'http://localhost/x' is invalid: Wrong HTTP URL";
+    refused(&api, "editMessageText", &edit, 400, wording);
+    assert_eq!(api.journal().messages(GROUP)[0].text, "one");
+    for url in [
+        "http://10.0.0.7:3000/d",
+        "https://a.example/%20?x=1#y",
+        "tg://resolve?domain=x",
+    ] {
+        assert_eq!(call(&api, "sendMessage", &keys(url)).status, 200, "{url}");
+    }
+}
+
+#[test]
+fn a_keyboard_without_buttons_is_none() {
+    let api = api();
+    let empty = with(&json!({ "reply_markup": { "inline_keyboard": [] } }));
+    assert_eq!(call(&api, "sendMessage", &empty).status, 200);
+    assert!(api.journal().messages(GROUP)[0].keyboard.is_none());
+}
+
+#[test]
 fn a_field_that_telegram_does_not_know_is_complained_of() {
     let api = api();
     assert_eq!(
