@@ -297,11 +297,13 @@ impl Tailer {
     /// Reads of every file that has something, in turns. Whether the turn ended before all were served.
     fn read(&mut self, now: Now, turn: &mut Turn, visit: &mut dyn FnMut(&Source, Chunk<'_>)) -> bool {
         let count = self.followers.len();
-        let mut full = 0;
-        for step in 0..count {
+        let (mut full, known) = (0, self.cuts.len());
+        // What was just met comes last: it may be what a rotator made of a file that was cut, which is noticed by reading
+        // that.
+        for step in 0..2 * count {
             let index = (self.first + step) % count;
             let follower = &self.followers[index];
-            if !follower.hot || follower.waits() {
+            if !follower.hot || follower.waits() || follower.is_unread() != (step >= count) {
                 continue;
             }
             if full == MOST_READS {
@@ -314,6 +316,10 @@ impl Tailer {
                 .is_ok_and(|progress| *progress == Progress::More);
             full += usize::from(more);
             self.note_progress(index, progress, now, turn);
+            if self.cuts.len() > known {
+                self.first = index + 1;
+                return true;
+            }
             if more && self.one_by_one {
                 self.first = index;
                 return true;
