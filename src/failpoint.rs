@@ -35,6 +35,9 @@ pub enum Point {
     Notice,
     /// A younger generation of a file was taken up behind the one that lost its path.
     RotateSwitch,
+    /// rules.toml was edited: reached when the reader takes the new settings, and again when what the ledger made of them
+    /// is on disk.
+    ConfigSwap,
     /// Asked to end: reached when reading is over, and again when the lanes are done, before the last commit.
     ShutdownDrain,
     /// Telegram asked for patience, and that is on disk.
@@ -58,6 +61,7 @@ impl Point {
             Self::Migrate => "migrate",
             Self::Notice => "notice",
             Self::RotateSwitch => "rotate-switch",
+            Self::ConfigSwap => "config-swap",
             Self::ShutdownDrain => "shutdown-drain",
             Self::RetryAfterCommit => "retry-after-commit",
         }

@@ -79,7 +79,7 @@ fn rules(
     env: &Environment,
 ) -> Result<(config::Settings, Watched), Failure> {
     let path = config::find(options.config.as_deref(), env).map_err(Failure::usage)?;
-    let texts = Texts::read(&path);
+    let texts = Texts::read(&path, env);
     let watched = |texts, broken| Watched {
         path: path.clone(),
         texts,

@@ -112,6 +112,11 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
 
 const TOP: &[Key] = &[
     Key::new(
+        "include",
+        Kind::Texts,
+        "More files, seen from this one's folder: \"rules.d/*.toml\". All of them together are one rules.toml.",
+    ),
+    Key::new(
         "host",
         Kind::Text,
         "Stands in every message. Without it: TAILGRAM_HOST, else the machine's name.",

@@ -165,6 +165,7 @@ const SIMILAR: f64 = 0.85;
 /// How each key is written, for whoever gave it a value of the wrong type.
 const EXAMPLES: &[(&str, &str)] = &[
     ("host", "host = \"web-1\""),
+    ("include", "include = [\"rules.d/*.toml\"]"),
     ("token_file", "token_file = \"/run/secrets/telegram\""),
     ("token", "token = \"…\""),
     ("api_url", "api_url = \"https://api.telegram.org\""),

@@ -14,6 +14,7 @@ mod check;
 mod environment;
 mod expand;
 mod find;
+mod include;
 mod key;
 mod keys;
 mod outline;
@@ -48,9 +49,9 @@ pub(crate) use value::{duration, show_duration};
 
 use crate::model::{ChatTarget, LogName};
 use crate::{event, incident, message, scan, tail, telegram};
-use problem::{Report, Source};
+use problem::{Part, Report, Source};
 
-/// The largest rules.toml that is read, in bytes.
+/// The largest rules.toml that is read, with all that it includes, in bytes.
 pub const MAX_FILE: usize = 1024 * 1024;
 
 /// Everything rules.toml says, checked, sorted by the room it is for.
@@ -119,36 +120,36 @@ pub(crate) fn chat_id(text: &str) -> Option<ChatTarget> {
 
 /// Reads and checks a file. A file that cannot be read is a problem like any other, without a line.
 pub fn load(path: &Path, env: &Environment) -> Result<Settings, Problems> {
-    Texts::read(path).check(env)
+    Texts::read(path, env).check(env)
 }
 
-/// Checks the text of a rules.toml. `path` is only for messages.
+/// Checks the text of a rules.toml that includes nothing. `path` is only for messages.
 pub fn parse(path: &Path, text: &str, env: &Environment) -> Result<Settings, Problems> {
-    if text.len() > MAX_FILE {
-        let (what, cure) = too_large();
-        return Err(Problems::of_file(path, what, cure));
-    }
-    let (settings, problems) = judge(path, text, env);
-    if problems.is_empty() {
-        Ok(settings)
-    } else {
-        Err(problems)
-    }
+    Texts::of(path, text).check(env)
 }
 
 /// The settings, with stand-ins for what is wrong, and what is wrong.
-fn judge(path: &Path, text: &str, env: &Environment) -> (Settings, Problems) {
-    let source = Source { path, text };
-    let mut report = Report::new(source);
-    let mirror = raw::File::read(text, env, &mut report);
-    let settings = check::settings(path, &mirror, env, &mut report);
+fn judge(whole: &texts::Whole, texts: &Texts, env: &Environment) -> (Settings, Problems) {
+    let mut report = Report::new(whole.source());
+    let mut mirror = raw::File::read(whole.source(), env, &mut report);
+    let patterns = std::mem::take(&mut mirror.include);
+    let included = texts.files().zip(patterns);
+    let included: Vec<_> = included
+        .map(|((path, unread), patterns)| include::Included {
+            path,
+            unread,
+            patterns,
+        })
+        .collect();
+    include::check(&included, &mut report);
+    let settings = check::settings(texts.path(), &mirror, env, &mut report);
     let (problems, warnings) = report.finish();
     (Settings { warnings, ..settings }, problems)
 }
 
-/// All bytes of the file, or what is wrong and its cure. Reading stops one byte past the bound, so that a
-/// pipe or a huge file named by mistake costs little.
-fn read(path: &Path) -> Result<Vec<u8>, (String, String)> {
+/// All bytes of the file, at most so many, or what is wrong and its cure. Reading stops one byte past the bound, so
+/// that a pipe or a huge file named by mistake costs little.
+fn read(path: &Path, most: usize) -> Result<Vec<u8>, (String, String)> {
     let file = File::open(path).map_err(|error| cannot_read(&error))?;
     if file.metadata().is_ok_and(|about| about.is_dir()) {
         return Err((
@@ -157,10 +158,10 @@ fn read(path: &Path) -> Result<Vec<u8>, (String, String)> {
         ));
     }
     let mut bytes = Vec::new();
-    file.take(MAX_FILE as u64 + 1)
+    file.take(most as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| cannot_read(&error))?;
-    if bytes.len() > MAX_FILE {
+    if bytes.len() > most {
         Err(too_large())
     } else {
         Ok(bytes)
@@ -191,7 +192,14 @@ fn not_text(path: &Path, bytes: &[u8], at: usize) -> Problems {
         "save the file as UTF-8"
     };
     let text = String::from_utf8_lossy(bytes);
-    let mut report = Report::new(Source { path, text: &text });
+    let parts = [Part {
+        at: 0,
+        path: path.into(),
+    }];
+    let mut report = Report::new(Source {
+        text: &text,
+        parts: &parts,
+    });
     // Up to the bad byte both texts are the same, so the offset holds in the lossy one too.
     report.problem(
         &(at..at + char::REPLACEMENT_CHARACTER.len_utf8()),

@@ -27,6 +27,7 @@ pub struct Outline {
     chats: BTreeMap<String, Entry>,
     /// Every other key, with the name of its table before it.
     others: Entry,
+    defaults: Entry,
 }
 
 impl fmt::Debug for Outline {
@@ -42,28 +43,22 @@ impl fmt::Debug for Outline {
 
 impl Outline {
     /// Takes the entries of a document. What is no rules.toml is left out: that it is wrong is said elsewhere.
-    pub(super) fn of(document: &DeTable<'_>, env: &Environment) -> Self {
-        let mut outline = Self::default();
+    pub(super) fn add(&mut self, document: &DeTable<'_>, env: &Environment) {
         for (key, value) in document {
             let key: &str = key.get_ref();
             match (key, value.get_ref()) {
-                ("rules", DeValue::Array(_)) => outline.rules = named(value.get_ref(), env),
-                ("logs", DeValue::Array(_)) => outline.logs = named(value.get_ref(), env),
-                ("chats", DeValue::Table(chats)) => outline.chats = chats_of(chats),
-                // What they say is filled in below.
-                ("defaults", _) => {}
+                ("rules", DeValue::Array(_)) => self.rules.extend(named(value.get_ref(), env)),
+                ("logs", DeValue::Array(_)) => self.logs.extend(named(value.get_ref(), env)),
+                ("chats", DeValue::Table(chats)) => self.chats.extend(chats_of(chats)),
+                ("defaults", DeValue::Table(defaults)) => self.defaults.extend(entry(defaults)),
                 (_, DeValue::Table(table)) => {
                     let named = entry(table).into_iter();
                     let named = named.map(|(name, value)| (format!("{key}.{name}"), value));
-                    outline.others.extend(named);
+                    self.others.extend(named);
                 }
-                (_, value) => drop(outline.others.insert(key.to_owned(), written(value))),
+                (_, value) => drop(self.others.insert(key.to_owned(), written(value))),
             }
         }
-        if let Some(DeValue::Table(defaults)) = document.get("defaults").map(toml::Spanned::get_ref) {
-            outline.fill_in(&entry(defaults));
-        }
-        outline
     }
 
     /// What is different in `new`.
@@ -96,10 +91,12 @@ impl Outline {
             .map(|(name, _)| name.as_str())
     }
 
-    /// A rule's value replaces the default's; those of `redact` add up.
-    fn fill_in(&mut self, defaults: &Entry) {
+    /// Fills in the defaults, once all documents are there: a rule's value replaces the default's; those of `redact`
+    /// add up.
+    pub(super) fn finish(&mut self) {
+        let defaults = std::mem::take(&mut self.defaults);
         for rule in self.rules.values_mut() {
-            for (key, value) in defaults {
+            for (key, value) in &defaults {
                 let own = rule.entry(key.clone()).or_default();
                 if own.is_empty() {
                     own.clone_from(value);

@@ -173,11 +173,46 @@ impl fmt::Display for Problems {
     }
 }
 
-/// The text being read.
+/// The texts being read, one behind the other: a place in them is one number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
-    pub(super) path: &'a Path,
     pub(super) text: &'a str,
+    /// Where each file begins; the first one at 0.
+    pub(super) parts: &'a [Part],
+}
+
+/// One file of a [`Source`].
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) at: usize,
+    pub(super) path: PathBuf,
+}
+
+impl<'a> Source<'a> {
+    /// The texts of the files, each with the place where it begins.
+    pub(super) fn texts(self) -> impl Iterator<Item = (usize, &'a str)> {
+        let ends = self.parts.iter().skip(1).map(|part| part.at);
+        let ends = ends.chain(std::iter::once(self.text.len()));
+        let text = |(part, end): (&Part, usize)| (part.at, self.text.get(part.at..end).unwrap_or_default());
+        self.parts.iter().zip(ends).map(text)
+    }
+
+    /// The file that holds this place.
+    fn part(self, offset: usize) -> Option<&'a Part> {
+        let before = self.parts.partition_point(|part| part.at <= offset);
+        self.parts.get(before.saturating_sub(1))
+    }
+
+    /// The line of a place in its file, from 1.
+    fn line(self, offset: usize) -> usize {
+        let start = self.part(offset).map_or(0, |part| part.at);
+        self.text
+            .get(start..offset)
+            .unwrap_or_default()
+            .matches('\n')
+            .count()
+            + 1
+    }
 }
 
 /// Collects problems and warnings while a file is read.
@@ -205,6 +240,22 @@ impl<'a> Report<'a> {
     /// The text being read.
     pub(super) fn text(&self) -> &'a str {
         self.source.text
+    }
+
+    /// The text of rules.toml itself.
+    pub(super) fn first_text(&self) -> &'a str {
+        self.source.texts().next().map_or("", |(_, text)| text)
+    }
+
+    /// What a place is called by someone at another one: `line 7`, or in another file `line 7 of rules.d/a.toml`.
+    pub(super) fn called(&self, place: usize, from: usize) -> String {
+        let line = self.source.line(place);
+        match (self.source.part(place), self.source.part(from)) {
+            (Some(there), Some(here)) if there.at != here.at => {
+                format!("line {line} of {}", there.path.display())
+            }
+            _ => format!("line {line}"),
+        }
     }
 
     /// Something is wrong at these bytes.
@@ -240,7 +291,7 @@ impl<'a> Report<'a> {
     /// Allowed, but probably not meant.
     pub(super) fn warn(&mut self, at: Option<&Range<usize>>, what: String, help: impl Into<String>) {
         if self.warnings.len() < KEPT {
-            let place = at.map(|at| place(self.source.text, at));
+            let place = at.map(|at| place(self.source, at));
             self.warnings.push(Problem {
                 warning: true,
                 ..self.build(place, what, help.into())
@@ -250,7 +301,7 @@ impl<'a> Report<'a> {
 
     fn keep(&mut self, at: Option<&Range<usize>>, what: String, help: String) {
         if self.problems.len() < KEPT {
-            let problem = self.build(at.map(|at| place(self.source.text, at)), what, help);
+            let problem = self.build(at.map(|at| place(self.source, at)), what, help);
             self.problems.push(problem);
         } else {
             self.more += 1;
@@ -259,8 +310,13 @@ impl<'a> Report<'a> {
 
     fn build(&self, place: Option<Place>, what: String, help: String) -> Problem {
         let (what, help) = (shown(what), shown(help));
+        let offset = place.as_ref().map_or(0, |place| place.offset);
         Problem {
-            path: self.source.path.into(),
+            path: self
+                .source
+                .part(offset)
+                .map(|part| part.path.clone())
+                .unwrap_or_default(),
             place,
             what,
             help,
@@ -299,7 +355,8 @@ fn line_around(text: &str, offset: usize) -> Range<usize> {
     start..end
 }
 
-fn place(text: &str, at: &Range<usize>) -> Place {
+fn place(source: Source<'_>, at: &Range<usize>) -> Place {
+    let text = source.text;
     let offset = text.floor_char_boundary(at.start.min(text.len()));
     let end = text.ceil_char_boundary(at.end.clamp(offset, text.len()));
     let start = line_around(text, offset).start;
@@ -312,7 +369,7 @@ fn place(text: &str, at: &Range<usize>) -> Place {
         .take_while(|c| *c != '\n' && *c != '\r')
         .count();
     let (excerpt, indent, carets) = window(&shown, before, inside);
-    let line = text[..start].matches('\n').count() + 1;
+    let line = source.line(start);
     Place {
         offset,
         line,

@@ -3,6 +3,7 @@
 //! Nothing is judged here but types, unknown keys and keys that must be there; what values mean is `check`'s.
 //! Every list may be written as a single string.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -11,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::Environment;
 use super::keys::{self, Table};
 use super::outline::Outline;
-use super::problem::Report;
+use super::problem::{Report, Source};
 use super::table::{NumberOrText, Reader, Spot, Word, Words, integer};
 
 /// The whole file.
@@ -28,6 +29,8 @@ pub(super) struct File {
     /// What rules say that do not say it themselves.
     pub(super) defaults: Shared,
     pub(super) outline: Outline,
+    /// Per text.
+    pub(super) include: Vec<Option<Words>>,
 }
 
 /// `[telegram]`.
@@ -202,8 +205,20 @@ pub(super) struct Shared {
 }
 
 impl File {
-    /// Reads the text, reporting what is not TOML and going on behind it.
-    pub(super) fn read(text: &str, env: &Environment, report: &mut Report<'_>) -> Self {
+    /// Reads the texts, reporting what is not TOML and going on behind it. Together they are one rules.toml.
+    pub(super) fn read(source: Source<'_>, env: &Environment, report: &mut Report<'_>) -> Self {
+        let mut file = Self::default();
+        let mut seen = Seen::default();
+        for (at, text) in source.texts() {
+            file.add(&behind(at, text), env, &mut seen, report);
+        }
+        seen.anything(report);
+        file.outline.finish();
+        file
+    }
+
+    /// Adds what one text says.
+    fn add(&mut self, text: &str, env: &Environment, seen: &mut Seen, report: &mut Report<'_>) {
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let at = error.span().unwrap_or(0..0);
@@ -216,22 +231,112 @@ impl File {
             );
         }
         let top = Reader::open(document.get_ref(), document.span(), Table::Top, env, report);
-        anything(&top, report);
-        Self {
-            host: top.word("host", report),
-            telegram: table(&top, "telegram", Table::Telegram, env, report)
-                .map(|table| Telegram::read(&table, report))
-                .unwrap_or_default(),
-            health: table(&top, "health", Table::Health, env, report)
-                .map(|table| Health::read(&table, report))
-                .unwrap_or_default(),
-            chats: chats(&top, env, report),
-            logs: entries(&top, "logs", Table::Log, env, report, Log::read),
-            rules: entries(&top, "rules", Table::Rule, env, report, Rule::read),
-            defaults: table(&top, "defaults", Table::Defaults, env, report)
-                .map(|table| Shared::read(&table, report))
-                .unwrap_or_default(),
-            outline: Outline::of(document.get_ref(), env),
+        seen.look(&top);
+        self.include.push(top.words("include", report));
+        if seen.first("host", &top, report) {
+            self.host = top.word("host", report);
+        }
+        if seen.first("telegram", &top, report)
+            && let Some(table) = table(&top, "telegram", Table::Telegram, env, report)
+        {
+            self.telegram = Telegram::read(&table, report);
+        }
+        if seen.first("health", &top, report)
+            && let Some(table) = table(&top, "health", Table::Health, env, report)
+        {
+            self.health = Health::read(&table, report);
+        }
+        if seen.first("defaults", &top, report)
+            && let Some(table) = table(&top, "defaults", Table::Defaults, env, report)
+        {
+            self.defaults = Shared::read(&table, report);
+        }
+        self.chats.extend(chats(&top, env, report));
+        self.logs
+            .extend(entries(&top, "logs", Table::Log, env, report, Log::read));
+        self.rules
+            .extend(entries(&top, "rules", Table::Rule, env, report, Rule::read));
+        self.outline.add(document.get_ref(), env);
+    }
+}
+
+/// A text behind a comment as long as all that stands before it, so that the places the parser tells are places in all
+/// texts together.
+fn behind(at: usize, text: &str) -> Cow<'_, str> {
+    if at == 0 {
+        return Cow::Borrowed(text);
+    }
+    // A mark of the byte order is one at the start of a file alone.
+    let text = text.replacen('\u{feff}', "   ", usize::from(text.starts_with('\u{feff}')));
+    let comment = if at > 1 { "#" } else { "" };
+    Cow::Owned(format!(
+        "{comment}{:-<length$}\n{text}",
+        "",
+        length = at.saturating_sub(2)
+    ))
+}
+
+/// What was met in the texts so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Where the keys stand that may stand in one file only.
+    once: Vec<(&'static str, usize)>,
+    /// Which of [`PARTS`] have an entry.
+    filled: [bool; 3],
+}
+
+/// What a rules.toml needs, and how to write it.
+const PARTS: [(&str, &str); 3] = [
+    (
+        "chats",
+        "say who is told: [chats] and below it me = 53395910, your chat's id",
+    ),
+    (
+        "logs",
+        "say what to follow: [[logs]] and below it name = \"app\" and files = [\"/var/log/app/*.log\"]",
+    ),
+    (
+        "rules",
+        "say what to look for: [[rules]] and below it name = \"panic\" and match = 'panicked at'",
+    ),
+];
+
+impl Seen {
+    /// Whether a key is there for the first time.
+    fn first(&mut self, key: &'static str, top: &Reader<'_, '_>, report: &mut Report<'_>) -> bool {
+        let Some(value) = top.get(key) else { return false };
+        let at = value.span();
+        let before = self.once.iter().find(|(known, _)| *known == key);
+        if let Some((_, before)) = before {
+            let what = format!("`{key}` stands in {} already", report.called(*before, at.start));
+            report.problem(
+                &at,
+                what,
+                "all files together are one rules.toml: keep one of them",
+            );
+            return false;
+        }
+        self.once.push((key, at.start));
+        true
+    }
+
+    fn look(&mut self, top: &Reader<'_, '_>) {
+        for ((part, _), filled) in PARTS.iter().zip(&mut self.filled) {
+            *filled |= top.get(part).is_some_and(|value| match value.get_ref() {
+                DeValue::Array(items) => !items.is_empty(),
+                DeValue::Table(entries) => !entries.is_empty(),
+                _ => true,
+            });
+        }
+    }
+
+    /// A file without chats, logs or rules does nothing.
+    fn anything(&self, report: &mut Report<'_>) {
+        let end = report.first_text().trim_end().len();
+        for ((part, help), filled) in PARTS.iter().zip(self.filled) {
+            if !filled {
+                report.missing(&(end..end), format!("there are no {part} in this file"), *help);
+            }
         }
     }
 }
@@ -482,35 +587,6 @@ fn wanted(rule: &Reader<'_, '_>, value: &Spanned<DeValue<'_>>, report: &mut Repo
     number
         .or_else(|| rule.string(value, "where", wanted, report))
         .map(Wanted::Text)
-}
-
-/// A file without chats, logs or rules does nothing.
-fn anything(top: &Reader<'_, '_>, report: &mut Report<'_>) {
-    let end = report.text().trim_end().len();
-    let parts = [
-        (
-            "chats",
-            "say who is told: [chats] and below it me = 53395910, your chat's id",
-        ),
-        (
-            "logs",
-            "say what to follow: [[logs]] and below it name = \"app\" and files = [\"/var/log/app/*.log\"]",
-        ),
-        (
-            "rules",
-            "say what to look for: [[rules]] and below it name = \"panic\" and match = 'panicked at'",
-        ),
-    ];
-    for (part, help) in parts {
-        let empty = top.get(part).is_none_or(|value| match value.get_ref() {
-            DeValue::Array(items) => items.is_empty(),
-            DeValue::Table(entries) => entries.is_empty(),
-            _ => false,
-        });
-        if empty {
-            report.missing(&(end..end), format!("there are no {part} in this file"), help);
-        }
-    }
 }
 
 /// A table such as `[telegram]`.

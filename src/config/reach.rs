@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::problem::Problem;
 use super::token::{FILE_VARIABLE, VARIABLE};
-use super::{Environment, MAX_FILE, Problems, TokenSource, judge, not_text, read, too_large};
+use super::{Environment, Problems, Texts, TokenSource, judge};
 use crate::model::ChatTarget;
 use crate::telegram;
 
@@ -28,11 +28,12 @@ pub struct Reach {
 /// Reads the way to Telegram from this file, or without one from the environment alone. Only what is wrong
 /// with the way itself is an error.
 pub fn reach(path: Option<&Path>, env: &Environment) -> Result<Reach, Problems> {
-    let (mut text, unread) = path.map_or_else(|| (String::new(), Problems::default()), text);
+    let (texts, unread) = texts(path, env);
+    let mut whole = texts.whole()?;
     // What is missing is told at the end of the text, which must not be the line of a key.
-    text.push_str("\n#");
-    let (settings, problems) = judge(path.unwrap_or(Path::new(NO_FILE)), &text, env);
-    let matter = problems.only(|problem| matters(problem, &text, env));
+    whole.end_with("\n#");
+    let (settings, problems) = judge(&whole, &texts, env);
+    let matter = problems.only(|problem| matters(problem, &texts, env));
     if !matter.is_empty() {
         return Err(matter);
     }
@@ -52,26 +53,22 @@ pub fn reach(path: Option<&Path>, env: &Environment) -> Result<Reach, Problems> 
     })
 }
 
-/// The file's text, or none and why.
-fn text(path: &Path) -> (String, Problems) {
-    let wrong = |(what, cure)| (String::new(), Problems::of_file(path, what, cure));
-    match read(path) {
-        Err(why) => wrong(why),
-        Ok(bytes) if bytes.len() > MAX_FILE => wrong(too_large()),
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => (text, Problems::default()),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                (String::new(), not_text(path, error.as_bytes(), at))
-            }
-        },
+/// What the file says; nothing where it cannot be read, and why.
+fn texts(path: Option<&Path>, env: &Environment) -> (Texts, Problems) {
+    let Some(path) = path else {
+        return (Texts::of(Path::new(NO_FILE), ""), Problems::default());
+    };
+    let texts = Texts::read(path, env);
+    match texts.whole() {
+        Ok(_) => (texts, Problems::default()),
+        Err(unread) => (Texts::of(path, ""), unread),
     }
 }
 
 /// Whether a problem is about how to reach Telegram: it stands in such a line, or in `[telegram]`, or in a table that
 /// was probably meant to be that; or in no line at all, and then it is the environment's.
-fn matters(problem: &Problem, text: &str, env: &Environment) -> bool {
-    let Some(line) = problem.line().and_then(|line| text.lines().nth(line - 1)) else {
+fn matters(problem: &Problem, texts: &Texts, env: &Environment) -> bool {
+    let Some(line) = texts.line_of(problem) else {
         return problem.line().is_none();
     };
     if problem.what().ends_with("in [telegram]") || problem.help().contains("`telegram`") {

@@ -98,7 +98,8 @@ fn holds(kind: Kind) -> Value {
             json!({ "type": "string", "anyOf": [{ "enum": words }, { "pattern": VARIABLE }] })
         }
         Kind::ChoiceOr(words, inner) => {
-            json!({ "anyOf": [{ "enum": words }, string(VARIABLE), one_of(table(inner))] })
+            let variable = json!({ "type": "string", "pattern": VARIABLE });
+            json!({ "anyOf": [{ "enum": words }, variable, one_of(table(inner))] })
         }
         Kind::Only(word) => {
             let pattern = format!("^{}$|{VARIABLE}", any_case(word));

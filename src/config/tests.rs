@@ -6,6 +6,7 @@ mod broken;
 mod contract;
 mod cut;
 mod files;
+mod include;
 mod random;
 mod schema;
 mod warned;

@@ -313,6 +313,7 @@ impl Ledger {
     fn apply(&mut self, turn: &mut Turn, batch: Batch) {
         if let Some(adoption) = batch.adoption {
             self.adopt(*adoption, self.clock.now());
+            turn.points.add(Point::ConfigSwap);
             turn.news = true;
         }
         self.caught_up |= batch.caught_up;

@@ -72,6 +72,7 @@ impl Reader {
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
             if let Ok(change) = changes.try_recv() {
+                failpoint::reach(Point::ConfigSwap);
                 let batch = adopt(change, &mut lens, &mut tailer);
                 if batches.send(batch).is_err() {
                     return;

@@ -131,7 +131,7 @@ impl Reload {
                 self.look_at_mounts(&mut mounts);
                 next_mounts = Instant::now() + LOOK_AT_MOUNTS;
             }
-            let texts = Texts::read(&self.watched.path);
+            let texts = Texts::read(&self.watched.path, &self.watched.env);
             let verdict = debounce.look(&texts, &self.watched.texts, asked, Instant::now());
             match verdict {
                 Verdict::Wait => {}

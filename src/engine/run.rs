@@ -61,6 +61,18 @@ pub struct Plan {
     pub stop: Option<oneshot::Receiver<()>>,
 }
 
+impl Plan {
+    /// What the run can say of its start.
+    fn start(&self) -> Start {
+        Start {
+            rules: self.settings.incident.rules.len(),
+            fresh: self.fresh,
+            set_aside: self.set_aside,
+            rolled_back: self.rolled_back,
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct Summary {
@@ -128,18 +140,17 @@ struct Engine {
 impl Engine {
     /// Every thread, task and channel there is.
     fn start(plan: Plan) -> Result<Self, EngineError> {
+        let start = plan.start();
         let Plan {
             settings,
             store,
             state,
-            fresh,
-            set_aside,
-            rolled_back,
             messenger,
             mode,
             folder,
             watched,
             stop,
+            ..
         } = plan;
         let clock = Clock::start();
         let mut draw = fastrand::Rng::new();
@@ -181,12 +192,6 @@ impl Engine {
             clock,
         };
         let (reload, changes) = Watching::start(watched, sources)?;
-        let start = Start {
-            rules: settings.incident.rules.len(),
-            fresh,
-            set_aside,
-            rolled_back,
-        };
         let reader = Reader {
             lens,
             tail: settings.tail,
@@ -216,7 +221,7 @@ impl Engine {
             lanes: lanes.wakes(),
             places: Places::new(&settings.telegram.chats),
             once: mode == Mode::Once,
-            forgetful: rolled_back,
+            forgetful: start.rolled_back,
             caught_up: false,
             unwritten: None,
         };

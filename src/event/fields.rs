@@ -4,6 +4,7 @@
 //! itself is never changed by this.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -124,6 +125,9 @@ impl Fields {
         for object in [self.place.fields(), &self.around, self.inside()] {
             leaves(object, "", DEPTH, &mut list);
         }
+        // The first of a name is the one that is found by it.
+        let mut seen = HashSet::new();
+        list.retain(|(way, _)| seen.insert(way.clone()));
         list
     }
 

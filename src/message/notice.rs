@@ -21,7 +21,7 @@ const LISTED: usize = 24;
 /// A list of what changed is not begun anew where less room than this is left of [`LONGEST`].
 const LISTING: usize = 3 * LISTED;
 /// Every notice is shorter than this; where there is less room, the rest is counted.
-const LONGEST: usize = 500;
+const LONGEST: usize = 400;
 /// What was noticed longer ago than this says when.
 const LATE: Duration = Duration::from_mins(1);
 
@@ -291,10 +291,6 @@ impl Page {
             );
             self.out.say(&format!("\n{pieces} set aside; the log says which"));
         }
-        if rolled_back {
-            self.out
-                .say("\nthe state is older than it was left; what happened since may be told again");
-        }
         if let Some(at_end) = fresh {
             self.out.say("\nno state found");
             if at_end > 0 {
@@ -305,6 +301,9 @@ impl Page {
                 );
                 self.out.say("; ").say(&files);
             }
+        } else if rolled_back {
+            self.out
+                .say("\nthe state is older than it was left; what happened since may be told again");
         }
     }
 

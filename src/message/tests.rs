@@ -568,7 +568,7 @@ fn started(fresh: Option<u64>, set_aside: u64, earlier: u64) -> Notice {
         rules: 6,
         fresh,
         set_aside,
-        rolled_back: earlier == 3,
+        rolled_back: set_aside == 1,
         earlier,
     }
 }
@@ -584,9 +584,17 @@ fn a_start_says_what_was_not_found_and_what_nobody_was_told() {
     ⚠ *may repeat* an earlier message
     ℹ started on ⟪web-1⟫, following 14 files, 6 rules
     2 pieces of the state are damaged and were set aside; the log says which
-    the state is older than it was left; what happened since may be told again
     no state found; 14 files are followed from their end
     3 starts before this one were not told
+    ");
+}
+
+#[test]
+fn a_start_says_that_commits_were_lost() {
+    insta::assert_snapshot!(told(&[started(None, 1, 0)], 0, false), @r"
+    ℹ started on ⟪web-1⟫, following 14 files, 6 rules
+    1 piece of the state is damaged and was set aside; the log says which
+    the state is older than it was left; what happened since may be told again
     ");
 }
 

@@ -48,7 +48,7 @@ fn rules_see_what_the_program_in_the_container_wrote() {
 #[test]
 fn pieces_of_a_docker_line_are_one_event_across_reads_a_restart_and_a_rotation() {
     let sandbox = sandbox(
-        "format = \"docker\"\nflush = \"10m\"",
+        "format = \"docker\"\nmultiline = \"off\"\nflush = \"10m\"",
         "match = ['ERROR.*the end', 'MARK']",
     );
     let long = "x".repeat(16 * 1024);

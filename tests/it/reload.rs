@@ -171,6 +171,28 @@ fn editors_that_replace_the_file_and_swapped_links_of_folders_are_seen() {
 }
 
 #[test]
+fn files_that_are_included_are_watched_too_and_so_are_those_that_come() {
+    let sandbox = sandbox();
+    let main = format!(
+        "include = [\"rules.d/*.toml\"]\n{}",
+        text(&sandbox, &rule("one", "ONE", ""))
+    );
+    fs::create_dir(sandbox.path("rules.d")).unwrap();
+    sandbox.rules_toml(&main);
+    let _running = started(&sandbox);
+    let part = sandbox.path("rules.d/part.toml");
+    fs::write(&part, rule("two", "TWO", "")).unwrap();
+    told(&sandbox, "+1 rule two");
+    fs::write(&part, rule("two", "(", "")).unwrap();
+    let notice = told(&sandbox, "rules broken");
+    assert!(notice.contains("rules.d/part.toml:3:10"), "{notice}");
+    sandbox.append("a.log", "TWO 1\n");
+    told(&sandbox, "TWO 1");
+    fs::remove_file(&part).unwrap();
+    told(&sandbox, "-1 rule two");
+}
+
+#[test]
 fn a_broken_edit_changes_nothing_and_is_told_with_its_place_and_its_cure() {
     let sandbox = sandbox();
     let good = text(&sandbox, &rule("oops", "ERROR", ""));

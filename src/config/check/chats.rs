@@ -37,6 +37,8 @@ pub(super) struct Chat {
 
 /// Checks all of them. `zone` is whose day it is where a chat does not say it.
 pub(super) fn check(chats: &[raw::Chat], zone: &TimeZone, report: &mut Report<'_>) -> Vec<Chat> {
+    // In one file the parser sees to that.
+    word::unique("chat", chats.iter().map(|chat| &chat.name), report);
     let check = |chat: &raw::Chat| Chat {
         telegram: check_one(chat, report),
         silent: silent(chat, zone, report),

@@ -40,8 +40,8 @@ pub(super) fn unique<'a>(kind: &str, names: impl Iterator<Item = &'a Word>, repo
     for word in names {
         let first = *seen.entry(&word.value).or_insert(word.at.start);
         if first != word.at.start {
-            let line = report.text()[..first].matches('\n').count() + 1;
-            let what = format!("there is a {kind} named {:?} already, in line {line}", word.value);
+            let line = report.called(first, word.at.start);
+            let what = format!("there is a {kind} named {:?} already, in {line}", word.value);
             report.problem(&word.at, what, format!("give each {kind} its own name"));
         }
     }

@@ -6,6 +6,7 @@ use crate::config::keys::{REFUSED, Table};
 /// Every key that is promised, each in its table.
 const PROMISED: &str = r#"
 host = "web-1"
+include = []
 [telegram]
 token_file = "/run/secrets/telegram"
 token = "1:a"

@@ -22,7 +22,7 @@ fn a_file_cut_at_any_byte_is_refused_or_says_less_and_nothing_else() {
     let mut refused = 0;
     for cut in 0..text.len() {
         std::fs::write(&path, &text.as_bytes()[..cut]).unwrap();
-        match Texts::read(&path).check(&Environment::default()) {
+        match Texts::read(&path, &Environment::default()).check(&Environment::default()) {
             Err(problems) => {
                 refused += 1;
                 assert!(
@@ -56,7 +56,7 @@ fn what_is_kept_of_a_file_is_the_same_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("rules.toml");
     std::fs::write(&path, whole()).unwrap();
-    let texts = Texts::read(&path);
+    let texts = Texts::read(&path, &Environment::default());
     let kept = texts.keep().unwrap();
     assert_eq!(Texts::recall(&kept, &path), Some(texts));
     for cut in 0..kept.len() {

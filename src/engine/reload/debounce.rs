@@ -83,6 +83,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::config::Environment;
 
     const RULES: &str = "[[rules]]\nname = \"a\"\n";
 
@@ -98,7 +99,7 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             std::fs::write(dir.path().join("rules.toml"), RULES).unwrap();
-            let in_force = Texts::read(&dir.path().join("rules.toml"));
+            let in_force = Texts::read(&dir.path().join("rules.toml"), &Environment::default());
             Self {
                 dir,
                 in_force,
@@ -113,7 +114,7 @@ mod tests {
 
         fn look_after(&mut self, milliseconds: u64) -> Verdict {
             self.now += Duration::from_millis(milliseconds);
-            let texts = Texts::read(&self.dir.path().join("rules.toml"));
+            let texts = Texts::read(&self.dir.path().join("rules.toml"), &Environment::default());
             self.debounce.look(&texts, &self.in_force, false, self.now)
         }
     }
@@ -170,7 +171,7 @@ mod tests {
         desk.write("broken");
         desk.look_after(500);
         assert_eq!(desk.look_after(500), Verdict::Load);
-        let broken = Texts::read(&desk.dir.path().join("rules.toml"));
+        let broken = Texts::read(&desk.dir.path().join("rules.toml"), &Environment::default());
         desk.debounce.refuse(broken);
         assert_eq!(desk.look_after(60_000), Verdict::Wait);
         desk.write(RULES);

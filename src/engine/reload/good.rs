@@ -57,13 +57,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::config::Environment;
 
     #[test]
     fn what_was_kept_is_found_again_for_the_same_path_alone_and_by_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rules.toml");
         std::fs::write(&path, "host = \"ä\"\n").unwrap();
-        let texts = Texts::read(&path);
+        let texts = Texts::read(&path, &Environment::default());
         assert_eq!(last_good(dir.path(), &path), None);
         keep(dir.path(), &texts).unwrap();
         keep(dir.path(), &texts).unwrap();
@@ -83,7 +84,7 @@ mod tests {
         std::fs::write(&path, "x = 1\n").unwrap();
         std::fs::write(dir.path().join(FILE), "{\"version\":1,\"pa").unwrap();
         assert_eq!(last_good(dir.path(), &path), None);
-        keep(dir.path(), &Texts::read(&path)).unwrap();
+        keep(dir.path(), &Texts::read(&path, &Environment::default())).unwrap();
         assert!(last_good(dir.path(), &path).is_some());
     }
 }

@@ -82,7 +82,8 @@ impl Seen {
         };
         Habit {
             records,
-            indented: self.indented * 2 > self.text,
+            // One huge event at the beginning says nothing, unless nothing else is there at all.
+            indented: self.indented * 2 > self.text && (self.records >= FEWEST || self.indented == self.text),
             from,
         }
     }

@@ -186,6 +186,7 @@ fn crash_at(stage: &mut Stage, point: &str, nth: u64) -> io::Result<()> {
             let too_many = ApiFault::once(FaultKind::TooMany { retry_after }).times(2 * nth + 2);
             stage.server.fault(&too_many)?;
         }
+        "config-swap" => stage.edit_rules()?,
         "shutdown-drain" => {
             stage.subject()?.until_it_hears()?;
             pause(stage.random.u64(100..800));

@@ -103,7 +103,7 @@ const CALLS: [&str; 10] = [
 ];
 /// The program's own crash points, and at which of its visits it is to end there at the latest. Some are passed all the
 /// time; two are passed once before a commit and once after it; one is where something else has to be done first.
-pub const POINTS: [(&str, u64); 14] = [
+pub const POINTS: [(&str, u64); 15] = [
     ("after-read", 20),
     ("after-match", 20),
     ("before-commit", 20),
@@ -116,6 +116,7 @@ pub const POINTS: [(&str, u64); 14] = [
     ("migrate", 2),
     ("notice", 2),
     ("rotate-switch", 2),
+    ("config-swap", 2),
     ("shutdown-drain", 2),
     ("retry-after-commit", 2),
 ];

@@ -31,6 +31,9 @@ const ONCE_MORE_POLITE: Duration = Duration::from_secs(45);
 /// Longer than the program's own patience with a request under way.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
+/// How the canaries are paced, before and after an edit of rules.toml.
+const PACES: [&str; 2] = ["every = \"50ms\"", "every = \"60ms\""];
+
 /// All that runs in a round.
 #[derive(Debug)]
 pub struct Stage {
@@ -102,6 +105,22 @@ impl Stage {
         self.server.migrate(self.team, to)?;
         self.team = to;
         Ok(())
+    }
+
+    /// Edits rules.toml as an editor does, in something that changes no sum: the new file takes the name of the old one.
+    pub fn edit_rules(&mut self) -> io::Result<()> {
+        // Only what is edited while it runs is a change to it.
+        self.subject()?.until_it_hears()?;
+        sleep(Duration::from_millis(500));
+        let (path, new) = (self.site.rules(), self.site.rules().with_extension("new"));
+        let text = fs::read_to_string(&path)?;
+        let (from, to) = if text.contains(PACES[0]) {
+            (PACES[0], PACES[1])
+        } else {
+            (PACES[1], PACES[0])
+        };
+        fs::write(&new, text.replace(from, to))?;
+        fs::rename(new, path)
     }
 
     fn sample(&mut self) -> io::Result<()> {
