@@ -1963,24 +1963,24 @@ template = "¦<a href='https://a.example/{{{{ text }}}}'>x</a>"
 fn an_unknown_name_in_a_template_offers_the_near_one() {
     let told = wrong_rule(
         r#"match = '(?P<service>x)'
-template = "{{ ¦sevrice }} {% if ¦totl > 5 %}many{% endif %} {{ ¦zebra }} {{ fields.level }} {{ level }}""#,
+template = "{{ ¦sevrice }} {% if ¦totl > 5 %}many{% endif %} {{ ¦zebra }} {{ fields.level }}""#,
     );
     insta::assert_snapshot!(told, @r#"
     rules.toml:9:16: there is no value named "sevrice"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
       |                ^^^^^^^
       = help: did you mean "service"? A field of that name is written fields.sevrice
 
     rules.toml:9:33: there is no value named "totl"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
       |                                 ^^^^
       = help: did you mean "total"? A field of that name is written fields.totl
 
     rules.toml:9:63: there is no value named "zebra"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
       |                                                               ^^^^^
       = help: capture it: (?P<zebra>…) in `match`; if it is a field, write fields.zebra, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, mark, state, first, last, before, after, over, service
 

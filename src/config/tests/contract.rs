@@ -63,7 +63,7 @@ unless = ['KeyboardInterrupt']
 where = { level = ["error", "fatal"], "http.status" = ">=500" }
 severity = "critical"
 chats = ["ops"]
-by = ["kind"]
+by = ["kind", "service"]
 wait = "2s"
 every = "30s"
 quiet = "10m"
