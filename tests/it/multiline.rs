@@ -177,10 +177,13 @@ fn traces_of_both_streams_of_a_container_are_told_apart() {
     };
     loop {
         let (one, two) = (python.next(), go.next());
-        one.into_iter().for_each(|line| entry("stdout", line));
-        two.into_iter().for_each(|line| entry("stderr", line));
         if one.is_none() && two.is_none() {
             break;
+        }
+        for (stream, line) in [("stdout", one), ("stderr", two)] {
+            if let Some(line) = line {
+                entry(stream, line);
+            }
         }
     }
     sandbox.append("a.log", &text);

@@ -407,10 +407,10 @@ impl Writer {
             let (start, mut written) = (Instant::now(), 0_u64);
             while !stopped.load(Ordering::Acquire) {
                 let due = u64::try_from(start.elapsed().as_millis()).unwrap() * per_second / 1000;
-                let lines: String = (written..due)
+                let lines: Vec<_> = (written..due)
                     .map(|line| format!("ALWAYS line {line}\n"))
                     .collect();
-                file.write_all(lines.as_bytes()).unwrap();
+                file.write_all(lines.concat().as_bytes()).unwrap();
                 written = due;
                 sleep(Duration::from_millis(10));
             }

@@ -189,11 +189,8 @@ fn a_message_says_what_its_template_says_and_log_text_stays_text() {
 fn a_template_over_a_huge_line_keeps_the_count_the_end_and_the_newest_line() {
     let sandbox =
         rule("match = 'ERROR'\ntemplate = \"{{ text }} <i>and</i> {{ text }}<pre>{{ text }}</pre>\"");
-    let mut lines = String::new();
-    for n in 0..3 {
-        lines.push_str(&format!("ERROR {n} {} the end\n", "🔥&<".repeat(1_500)));
-    }
-    sandbox.append("a.log", &lines);
+    let lines = [0, 1, 2].map(|n| format!("ERROR {n} {} the end\n", "🔥&<".repeat(1_500)));
+    sandbox.append("a.log", &lines.concat());
     sandbox.once();
     let message = &sandbox.api.journal().messages(ME)[0];
     assert!(message.text.contains("3 matches"), "{}", message.text);
