@@ -356,6 +356,7 @@ fn scanner(rules: &[String]) -> Result<Scanner, Box<dyn Error>> {
             unless: none(),
             resolve: none(),
             by: Vec::new(),
+            values: Vec::new(),
             redact: none(),
         })
     });

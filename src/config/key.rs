@@ -350,6 +350,11 @@ const RULE: &[Key] = &[
         "Opens only when so much was found within so long: { count = 5, within = \"1m\" }.",
     )
     .shared(),
+    Key::new(
+        "absent",
+        Kind::Duration,
+        "Its matches must keep appearing: opens when nothing was found for this long; the next find ends it.",
+    ),
     Key::new("wait", Kind::Duration, "Gathers the first burst, then rings.")
         .default("2s")
         .shared(),

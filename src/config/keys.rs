@@ -1,7 +1,7 @@
 //! The keys of rules.toml by table: those that work, those that are promised but not built yet, and what
 //! people write instead.
 //!
-//! A key of the second kind is refused, never ignored: a rule that silently loses its `absent` would ring for
+//! A key of the second kind is refused, never ignored: a rule that silently lost its `unless` would ring for
 //! the wrong lines. To build one, move its row from `REFUSED` here to its table in `key`.
 
 use super::key;
@@ -91,7 +91,6 @@ pub(super) const REFUSED: &[(Table, &str, &str)] = &[
         "take the table out: the bot does not listen to anybody yet",
     ),
     (Table::Chat, "invite", "give the chat's `id` instead"),
-    (Table::Rule, "absent", "take the rule out"),
 ];
 
 /// What people write who come from other programs, and the key here.
@@ -130,6 +129,8 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Rule, "threshold", "at_least"),
     (Table::AtLeast, "window", "within"),
     (Table::AtLeast, "times", "count"),
+    (Table::Rule, "missing", "absent"),
+    (Table::Rule, "silence", "absent"),
     (Table::Multiline, "begin", "start"),
     (Table::Multiline, "first", "start"),
     (Table::Multiline, "match", "start"),
@@ -204,6 +205,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("chats", "chats = [\"ops\"]"),
     ("by", "by = [\"host\"]"),
     ("at_least", "at_least = { count = 5, within = \"1m\" }"),
+    ("absent", "absent = \"26h\""),
     ("count", "count = 5"),
     ("within", "within = \"1m\""),
     ("wait", "wait = \"2s\""),

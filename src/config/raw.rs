@@ -105,6 +105,8 @@ pub(super) struct Rule {
     pub(super) all: Option<Words>,
     /// In the order of the file; absent if `where` is absent or no table.
     pub(super) conditions: Option<Vec<Condition>>,
+    /// For what must keep appearing.
+    pub(super) absent: Option<Word>,
     /// For programs that say when the trouble is over.
     pub(super) resolve: Option<Words>,
     /// For patterns that are hard to get right, and for those that must stay right.
@@ -150,6 +152,8 @@ pub(super) enum Multiline {
 pub(super) struct AtLeast {
     pub(super) count: Option<Spot<i64>>,
     pub(super) within: Option<Word>,
+    /// Where it stands.
+    pub(super) at: Range<usize>,
 }
 
 /// `context` of a rule.
@@ -406,6 +410,7 @@ impl Rule {
             matches,
             all,
             conditions,
+            absent: table.word("absent", report),
             resolve: table.words("resolve", report),
             tests: entries(table, "tests", Table::Test, table.env, report, Test::read),
             shared: Shared::read(table, report),
@@ -442,6 +447,7 @@ impl AtLeast {
         Self {
             count: table.number("count", report),
             within: table.word("within", report),
+            at: table.at.clone(),
         }
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
     pub(super) found: BTreeMap<RuleName, u64>,
     pub(super) notices: Vec<Notice>,
+    /// Which logs of rules with `absent` had been read to their ends, and when.
+    pub(super) read: Option<(Moment, Vec<LogName>)>,
     /// Other settings are in force from here on.
     pub(super) adoption: Option<Box<Adoption>>,
     /// For the first time, everything that there was to read is read. Only said after commits were lost.
@@ -67,6 +69,7 @@ impl Batch {
             && self.gaps.is_empty()
             && self.rows.is_empty()
             && self.notices.is_empty()
+            && self.read.is_none()
             && self.adoption.is_none()
             && !self.caught_up
     }
@@ -331,6 +334,9 @@ impl Ledger {
         turn.news |= !batch.rows.is_empty() || !batch.notices.is_empty();
         let now = self.clock.now();
         self.incidents.apply(batch.rows, now);
+        if let Some((at, logs)) = &batch.read {
+            turn.news |= self.incidents.read_to_end(logs, *at, now);
+        }
         for notice in &batch.notices {
             self.incidents.notice(notice, now);
             failpoint::reach(Point::Notice);

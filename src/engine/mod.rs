@@ -18,6 +18,7 @@ mod around;
 mod clock;
 pub mod control;
 mod courier;
+mod ends;
 mod follow;
 mod herald;
 mod ledger;

@@ -13,6 +13,7 @@ use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
 use super::around::Surroundings;
 use super::clock::Clock;
+use super::ends::Ends;
 use super::herald::Pulse;
 use super::ledger::Batch;
 use super::reload::Change;
@@ -31,6 +32,8 @@ pub(super) struct Reader {
     pub(super) clock: Clock,
     pub(super) draw: fastrand::Rng,
     pub(super) pulse: Pulse,
+    /// What is told of the logs of rules with `absent`.
+    pub(super) ends: Ends,
     /// Other settings, as they come; at most one waits.
     pub(super) changes: Receiver<Change>,
     /// What is to be told once the first look is done; absent if nothing is.
@@ -64,6 +67,7 @@ impl Reader {
             clock,
             draw,
             pulse,
+            mut ends,
             changes,
             mut start,
         } = self;
@@ -73,7 +77,7 @@ impl Reader {
         while !stop.load(Ordering::Acquire) {
             if let Ok(change) = changes.try_recv() {
                 failpoint::reach(Point::ConfigSwap);
-                let batch = adopt(change, &mut lens, &mut tailer);
+                let batch = adopt(change, &mut lens, &mut ends, &mut tailer);
                 if batches.send(batch).is_err() {
                     return;
                 }
@@ -89,6 +93,7 @@ impl Reader {
             let (mut rows, found, spots) = tally.finish();
             surroundings.fill(&mut rows, spots, &tailer, now);
             let mut batch = batch(&mut turn, rows, found);
+            batch.read = ends.news(&tailer);
             batch.caught_up = behind && !more;
             behind &= more;
             if !batch.rows.is_empty() {
@@ -115,13 +120,14 @@ impl Reader {
 }
 
 /// Takes other settings between two turns. All that was read before is on its way already.
-fn adopt(change: Change, lens: &mut Lens, tailer: &mut Tailer) -> Batch {
+fn adopt(change: Change, lens: &mut Lens, ends: &mut Ends, tailer: &mut Tailer) -> Batch {
     let Change {
         lens: new,
         tail,
         adoption,
     } = change;
     *lens = new;
+    *ends = Ends::new(&tail, &adoption.incident);
     let let_go = tailer.reconfigure(tail);
     Batch {
         positions: let_go.positions,
@@ -142,6 +148,7 @@ fn batch(turn: &mut Turn, rows: Vec<Row>, found: BTreeMap<RuleName, u64>) -> Bat
         notices,
         rows,
         found,
+        read: None,
         adoption: None,
         caught_up: false,
     }

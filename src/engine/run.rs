@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::control::{self, Control};
 use super::courier::Courier;
 use super::courier::lanes::Lanes;
+use super::ends::Ends;
 use super::herald::{self, Herald, Pulse, Success};
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError, Places};
 use super::messenger::Messenger;
@@ -59,6 +60,18 @@ pub struct Plan {
     pub watched: Option<Watched>,
     /// Ends the run when it completes, beside the signals; for programs that stop by themselves.
     pub stop: Option<oneshot::Receiver<()>>,
+}
+
+impl Plan {
+    /// What the run can say of its start.
+    fn start(&self) -> Start {
+        Start {
+            rules: self.settings.incident.rules.len(),
+            fresh: self.fresh,
+            set_aside: self.set_aside,
+            rolled_back: self.rolled_back,
+        }
+    }
 }
 
 /// How a run ended.
@@ -128,18 +141,17 @@ struct Engine {
 impl Engine {
     /// Every thread, task and channel there is.
     fn start(plan: Plan) -> Result<Self, EngineError> {
+        let start = plan.start();
         let Plan {
             settings,
             store,
             state,
-            fresh,
-            set_aside,
-            rolled_back,
             messenger,
             mode,
             folder,
             watched,
             stop,
+            ..
         } = plan;
         let clock = Clock::start();
         let mut draw = fastrand::Rng::new();
@@ -162,32 +174,30 @@ impl Engine {
             stopping: stopping_receiver,
         };
         let lanes = lanes(courier, &settings, &incidents, &mut draw);
-        let sees = herald::Senses {
-            clock,
-            asks: asks.clone(),
-            pulse: pulse.clone(),
-            success,
-            roster: lanes.roster(),
-        };
-        let (status, herald) = Herald::start(folder.clone(), sees);
-        let control = Control::new(lanes.roster(), status);
-        let control = control::Server::start(folder.as_deref(), control);
-        let sources = reload::Sources {
-            settings: &settings,
-            folder,
-            waker: &waker,
-            asks: &asks,
-            pulse: &pulse,
-            clock,
-        };
-        let (reload, changes) = Watching::start(watched, sources)?;
-        let start = Start {
-            rules: settings.incident.rules.len(),
-            fresh,
-            set_aside,
-            rolled_back,
-        };
+        let (status, herald) = Herald::start(
+            folder.clone(),
+            herald::Senses {
+                clock,
+                asks: asks.clone(),
+                pulse: pulse.clone(),
+                success,
+                roster: lanes.roster(),
+            },
+        );
+        let control = control::Server::start(folder.as_deref(), Control::new(lanes.roster(), status));
+        let (reload, changes) = Watching::start(
+            watched,
+            reload::Sources {
+                settings: &settings,
+                folder,
+                waker: &waker,
+                asks: &asks,
+                pulse: &pulse,
+                clock,
+            },
+        )?;
         let reader = Reader {
+            ends: Ends::new(&settings.tail, &settings.incident),
             lens,
             tail: settings.tail,
             known: state.positions,
@@ -216,7 +226,7 @@ impl Engine {
             lanes: lanes.wakes(),
             places: Places::new(&settings.telegram.chats),
             once: mode == Mode::Once,
-            forgetful: rolled_back,
+            forgetful: start.rolled_back,
             caught_up: false,
             unwritten: None,
         };

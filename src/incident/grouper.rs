@@ -49,6 +49,11 @@ impl Grouper {
         self.open.get(rule).is_some_and(|open| open.contains_key(by))
     }
 
+    /// A rule's open incident with these `by` values.
+    pub(super) fn open(&self, rule: &RuleName, by: &By) -> Option<IncidentId> {
+        self.open.get(rule)?.get(by).copied()
+    }
+
     /// Takes a row of matches.
     pub(super) fn found(
         &mut self,
@@ -220,6 +225,7 @@ fn begin(rule: &RuleSettings, by: By, found: &Found, now: Now, draw: &mut fastra
         other: 0,
         lines: std::collections::VecDeque::new(),
         files: Vec::new(),
+        absent: None,
         values: Values::new(),
         context: None,
         saved: now,

@@ -10,6 +10,7 @@ use crate::model::{
     Row, RuleName, State, Text, Timer,
 };
 
+use super::absence::Watch;
 use super::booking::{self, Settled};
 use super::delivery::{self, Decided, Order, Subject};
 use super::grouper::Grouper;
@@ -30,6 +31,8 @@ pub struct Incidents {
     /// Those that are told notices.
     pub(super) noticed: Vec<ChatName>,
     pub(super) silent: BTreeMap<ChatName, SilentHours>,
+    /// Of the rules with `absent`.
+    pub(super) watches: BTreeMap<RuleName, Watch>,
     /// Rules whose link buttons Telegram refused, which was told.
     without_buttons: BTreeSet<RuleName>,
     pub(super) draw: fastrand::Rng,
@@ -105,6 +108,7 @@ impl Incidents {
             chats: Vec::new(),
             noticed: Vec::new(),
             silent: BTreeMap::new(),
+            watches: BTreeMap::new(),
             without_buttons: BTreeSet::new(),
             draw,
         };
@@ -130,6 +134,11 @@ impl Incidents {
                     let Some(rule) = self.rules.get(&found.rule) else {
                         continue;
                     };
+                    if rule.absent.is_some() {
+                        self.sign_of_life(&found, now);
+                        self.fold_untold(&found.rule);
+                        continue;
+                    }
                     for found in threshold::take(&mut self.rows, &self.grouper, rule, found, now) {
                         self.grouper
                             .found(&mut self.rows, rule, &found, now, &mut self.draw);
@@ -161,7 +170,7 @@ impl Incidents {
             .map(|incident| incident.id)
             .collect();
         self.open(&opened);
-        let ends = |incident: &&Incident| !incident.is_over() && incident.quiet.fired(moment);
+        let ends = |incident: &&Incident| incident.quiet_until().is_some_and(|quiet| quiet.fired(moment));
         let ended: Vec<(IncidentId, RuleName)> = self
             .rows
             .incidents()
@@ -188,10 +197,13 @@ impl Incidents {
 
     /// When [`Incidents::tick`] has something to do next.
     pub fn next_tick(&self) -> Option<Moment> {
-        let next = |incident: &Incident| match incident.phase {
-            Phase::Gathering { until } => Some(until.due.min(incident.quiet.due)),
-            Phase::Open => Some(incident.quiet.due),
-            Phase::Over { .. } => None,
+        let next = |incident: &Incident| {
+            let until = match incident.phase {
+                Phase::Gathering { until } => Some(until),
+                Phase::Open | Phase::Over { .. } => None,
+            };
+            let timers = until.into_iter().chain(incident.quiet_until());
+            timers.map(|timer| timer.due).min()
         };
         let windows = self.rows.all_waiting().flat_map(|window| &window.found);
         let leaves = windows.map(|(timer, _)| timer.due);

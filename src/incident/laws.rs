@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::*;
 
+mod absence;
+mod reload;
+
 /// What a person's phone holds, and a store that holds what was committed: both know nothing of the code
 /// under test beyond the values it hands out.
 struct World {
@@ -16,6 +19,8 @@ struct World {
     /// The rules and the chats that there are or were, as operations name them.
     rules: Vec<RuleName>,
     chats: Vec<ChatName>,
+    /// Whether something is absent, as somebody with the log and a clock knows it.
+    alive: absence::Alive,
     /// The chats that somebody delivers to: those of rules.toml, and those that left it while this process ran.
     lanes: BTreeSet<ChatName>,
     /// Some rule told other chats for a while, so accounts are not of everything that was found.
@@ -83,6 +88,14 @@ enum Op {
         by: u8,
         shapes: Vec<u8>,
         count: u8,
+    },
+    /// The reader says for a while, at each such pause, whether the log is read to its end; between two words there may
+    /// be a sign of life.
+    Read {
+        words: u8,
+        pause: u8,
+        at_end: bool,
+        sign: bool,
     },
     Resolve {
         rule: usize,
@@ -168,7 +181,8 @@ fn other_settings(other: Other) -> Settings {
         if other.tells && rule.name.as_str() == "limited" {
             rule.chats.retain(|chat| chat.as_str() != "ops");
         }
-        if other.rings {
+        let matches = rule.absent.is_none();
+        if other.rings && matches {
             rule.ring = match rule.ring {
                 Ring::All => Ring::New,
                 Ring::New => Ring::All,
@@ -180,8 +194,11 @@ fn other_settings(other: Other) -> Settings {
             (rule.quiet, rule.remind) = (Duration::from_mins(3), Some(Duration::from_mins(1)));
             let per = Duration::from_mins(10);
             rule.limit = rule.limit.map(|_| Rate { count: 3, per });
+            if let Some(absent) = &mut rule.absent {
+                absent.after = Duration::from_secs(25);
+            }
         }
-        if other.by {
+        if other.by && matches {
             rule.by = vec!["other".into()];
         }
         if other.severity {
@@ -242,6 +259,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (1..30u8).prop_map(|count| Op::Notices { count }),
         6 => (0..8usize, 0..6u8, prop::collection::vec(0..9u8, 1..4), 1..9u8)
             .prop_map(|(rule, by, shapes, count)| Op::Matches { rule, by, shapes, count }),
+        3 => (1..12u8, 1..12u8, prop::bool::weighted(0.8), prop::bool::weighted(0.3))
+            .prop_map(|(words, pause, at_end, sign)| Op::Read { words, pause, at_end, sign }),
         1 => (0..8usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
         5 => prop_oneof![0..5u16, 20..90u16, 500..4000u16].prop_map(|seconds| Op::Pass { seconds }),
         10 => (0..2usize, answer()).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
@@ -309,6 +328,15 @@ fn settings() -> Settings {
                 quiet: Duration::from_secs(30),
                 ..rule("often")
             },
+            RuleSettings {
+                by: Vec::new(),
+                absent: Some(Absent {
+                    after: Duration::from_mins(1),
+                    logs: vec![LogName::new("app")],
+                }),
+                remind: Some(Duration::from_mins(4)),
+                ..rule("alive")
+            },
         ],
         silent: [(chats[1].clone(), mornings())].into(),
         notices: vec![chats[0].clone()],
@@ -316,18 +344,29 @@ fn settings() -> Settings {
     }
 }
 
-/// Silent from midnight to noon.
+/// Silent from midnight to noon, in a zone that puts its clocks forward and back.
 fn mornings() -> SilentHours {
     SilentHours {
         from: 0,
         to: 720,
-        zone: jiff::tz::TimeZone::UTC,
+        zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
     }
 }
 
-/// The same as somebody with a clock sees it.
+/// When the clocks of 2024 were put forward and back there, in seconds.
+const SUMMER: std::ops::Range<i64> = 1_711_846_800..1_729_990_800;
+/// Some day, and two hours before each of these.
+const STARTS: [Timestamp; 3] = [
+    Timestamp(1_700_000_000_000),
+    Timestamp((SUMMER.start - 7_200) * 1_000),
+    Timestamp((SUMMER.end - 7_200) * 1_000),
+];
+
+/// The same as somebody in Berlin with a clock sees it.
 fn is_morning(at: Timestamp) -> bool {
-    at.0.rem_euclid(86_400_000) < 43_200_000
+    let seconds = at.0.div_euclid(1_000);
+    let ahead = if SUMMER.contains(&seconds) { 7_200 } else { 3_600 };
+    (seconds + ahead).rem_euclid(86_400) < 43_200
 }
 
 struct Texts;
@@ -454,7 +493,7 @@ impl World {
         let disk = State::empty(StoreId(1));
         let now = Now {
             moment: Moment(10_000),
-            wall: Timestamp(1_700_000_000_000),
+            wall: STARTS[usize::try_from(seed % 3).unwrap()],
         };
         let incidents = Incidents::restore(&settings, &disk, now, fastrand::Rng::with_seed(seed));
         Self {
@@ -462,6 +501,7 @@ impl World {
             chats: settings.chats.clone(),
             lanes: settings.chats.iter().cloned().collect(),
             other_chats: false,
+            alive: absence::Alive::default(),
             settings,
             incidents,
             disk,
@@ -481,7 +521,8 @@ impl World {
     fn run(&mut self, op: &Op) {
         match op {
             // Reading pauses.
-            Op::Notices { .. } | Op::Matches { .. } | Op::Resolve { .. } if self.full.is_some() => {}
+            Op::Notices { .. } | Op::Matches { .. } | Op::Read { .. } | Op::Resolve { .. }
+                if self.full.is_some() => {}
             Op::Disk { full: false } => self.full = None,
             Op::Disk { full: true } => self.disk_is_full(),
             Op::Notices { count } => {
@@ -497,6 +538,12 @@ impl World {
                 shapes,
                 count,
             } => self.matches(*rule, *by, shapes, *count),
+            Op::Read {
+                words,
+                pause,
+                at_end,
+                sign,
+            } => self.read(*words, *pause, *at_end, *sign),
             Op::Resolve { rule, by } => {
                 let rule = self.rules[*rule].clone();
                 let by = vec![by.map(|by| by.to_string())];
@@ -636,6 +683,10 @@ impl World {
                 .collect()
         };
         let (before, after) = (chats(&self.settings), chats(&settings));
+        let alive = RuleName::new("alive");
+        if before.get(&alive) != after.get(&alive) {
+            self.alive.ends();
+        }
         self.other_chats |= after
             .iter()
             .any(|(rule, chats)| before.get(rule).is_some_and(|before| before != chats));
@@ -815,6 +866,7 @@ impl World {
             (self.claims, self.maybe_arrived, self.notices) = (claims, maybe_arrived, notices);
         }
         self.lanes = self.settings.chats.iter().cloned().collect();
+        self.alive.restart();
         self.seed += 1;
         self.now.moment = Moment(self.now.moment.0 % 977);
         self.now.wall.0 += i64::from(wall_jump);
@@ -947,6 +999,7 @@ impl World {
             prop_assert_eq!(names, rule.by.iter().collect::<Vec<_>>());
             prop_assert_eq!(incident.severity, rule.severity);
             prop_assert_eq!(incident.quiet.length, rule.quiet);
+            prop_assert_eq!(incident.absent.is_some(), rule.absent.is_some());
             let told = self
                 .disk
                 .deliveries
@@ -1005,6 +1058,7 @@ proptest! {
             world.run(op);
             world.check_ledger()?;
             world.check_fit()?;
+            prop_assert_eq!(world.is_absent(), world.alive.is_absent());
         }
         world.drain();
         world.check_ledger()?;
@@ -2102,184 +2156,4 @@ fn past_a_thousand_windows_further_values_share_one() {
         .collect();
     assert_eq!(incident, [(By::others(&["k".into()]), 500)]);
     assert_eq!(columns(&mut world), (500, 0, 1_000));
-}
-
-/// Another rules.toml while the process runs.
-fn reconfigure_with(world: &mut World, rules: Vec<RuleSettings>, chats: &[&str]) {
-    let settings = Settings {
-        rules,
-        chats: chats.iter().map(|chat| ChatName::new(chat)).collect(),
-        ..Settings::default()
-    };
-    world.reconfigure(settings);
-    world.commit();
-}
-
-fn account(world: &World, chat: &str) -> (u64, u64, u64) {
-    let ledger = world.incidents.ledger();
-    let line = ledger.iter().find(|line| line.key.chat.as_str() == chat).unwrap();
-    (line.account.matched, line.account.failed, line.pending)
-}
-
-#[test]
-fn an_open_incident_goes_on_under_other_times_with_the_time_that_passed() {
-    let rule = RuleSettings::new("new", "ops");
-    let mut world = world_with(rule.clone());
-    world.matches(0, 0, &[1], 1);
-    assert_eq!(kinds(&mut world, 10), [(2, AttemptKind::Open)]);
-    let quick = RuleSettings {
-        every: Duration::from_secs(15),
-        quiet: Duration::from_mins(1),
-        ..rule
-    };
-    reconfigure_with(&mut world, vec![quick], &["ops"]);
-    world.matches(0, 0, &[1], 1);
-    // `every` since the opening at 2 s, `quiet` since the match at 10 s.
-    assert_eq!(
-        kinds(&mut world, 100),
-        [(7, AttemptKind::Edit), (60, AttemptKind::End)]
-    );
-    assert_eq!(account(&world, "ops"), (2, 0, 0));
-}
-
-#[test]
-fn an_incident_whose_by_values_cannot_be_made_any_more_ends_and_the_next_match_opens_another() {
-    let rule = |by: &str| RuleSettings {
-        by: vec![by.into()],
-        ..RuleSettings::new("new", "ops")
-    };
-    let mut world = world_with(rule("user"));
-    world.matches(0, 0, &[1], 1);
-    assert_eq!(kinds(&mut world, 10), [(2, AttemptKind::Open)]);
-    reconfigure_with(&mut world, vec![rule("host")], &["ops"]);
-    assert_eq!(kinds(&mut world, 10), [(1, AttemptKind::End)]);
-    world.matches(0, 0, &[1], 1);
-    assert_eq!(kinds(&mut world, 10), [(2, AttemptKind::Open)]);
-}
-
-#[test]
-fn a_removed_rules_incident_gets_its_last_edit_and_what_nobody_could_tell_within_an_hour_is_failed() {
-    let rule = |name| RuleSettings::new(name, "ops");
-    let mut world = world_with(rule("old"));
-    world.matches(0, 0, &[1], 1);
-    assert_eq!(kinds(&mut world, 10), [(2, AttemptKind::Open)]);
-    world.matches(0, 0, &[1], 4);
-    reconfigure_with(&mut world, vec![rule("new")], &["ops"]);
-    let order = world.take(0).unwrap();
-    assert_eq!(kind(&order), Some(AttemptKind::End));
-    assert!(order.text.text.contains("removed"), "{}", order.text.text);
-    world.settle(&order, Answer::Gone);
-    world.pass(30 * 60_000);
-    assert_eq!(account(&world, "ops"), (5, 0, 4));
-    world.restart(0);
-    assert_eq!(
-        world.incidents.next_tick().map(|at| at - world.now.moment),
-        Some(Duration::from_mins(30))
-    );
-    world.pass(30 * 60_000 - 1);
-    assert_eq!(account(&world, "ops"), (5, 0, 4));
-    world.pass(1);
-    assert_eq!(account(&world, "ops"), (5, 4, 0));
-    world.commit();
-    assert!(world.disk.deliveries.is_empty() && world.disk.incidents.is_empty());
-}
-
-#[test]
-fn a_removed_chat_is_told_so_while_its_lane_lives_and_the_others_hear_of_the_next_match() {
-    let both = RuleSettings {
-        chats: vec![ChatName::new("ops"), ChatName::new("me")],
-        ..RuleSettings::new("new", "ops")
-    };
-    let mut world = world_with(both);
-    world.matches(0, 0, &[1], 3);
-    world.pass(5_000);
-    assert!(world.deliver(0, Answer::Sent) && world.deliver(1, Answer::Sent));
-    reconfigure_with(&mut world, vec![RuleSettings::new("new", "ops")], &["ops"]);
-    assert_eq!(world.incidents.leaving(), [ChatName::new("me")]);
-    let farewell = world.take(1).unwrap();
-    assert!(farewell.text.text.contains("removed"), "{}", farewell.text.text);
-    world.settle(&farewell, Answer::Sent);
-    let changed = world.take(0).unwrap();
-    assert!(!changed.text.text.contains("removed"), "{}", changed.text.text);
-    world.settle(&changed, Answer::Sent);
-    assert!(world.incidents.leaving().is_empty());
-    world.matches(0, 0, &[1], 1);
-    world.pass(5_000);
-    assert!(world.deliver(0, Answer::Sent) && !world.deliver(1, Answer::Sent));
-    check(&world);
-}
-
-#[test]
-fn a_chat_that_comes_back_within_the_hour_is_told_what_it_was_owed() {
-    let rule = RuleSettings::new("new", "ops");
-    let mut world = world_with(rule.clone());
-    world.matches(0, 0, &[1], 3);
-    restart_with(&mut world, RuleSettings::new("new", "phone"));
-    assert_eq!(
-        world.incidents.undelivered(world.now),
-        0,
-        "a single pass does not wait for it"
-    );
-    world.pass(59 * 60_000);
-    assert_eq!(account(&world, "ops"), (3, 0, 3));
-    restart_with(&mut world, rule);
-    assert_eq!(kinds(&mut world, 10), [(1, AttemptKind::Open)]);
-    assert_eq!(account(&world, "ops"), (3, 0, 0));
-}
-
-#[test]
-fn a_rise_in_severity_rings_without_the_pause_of_follow_ups_but_not_within_every() {
-    let rule = |severity| RuleSettings {
-        severity,
-        quiet: Duration::from_hours(9),
-        ..RuleSettings::new("new", "ops")
-    };
-    let mut world = world_with(rule(Severity::Warning));
-    world.matches(0, 0, &[1], 1);
-    assert_eq!(kinds(&mut world, 32), [(2, AttemptKind::Open)]);
-    world.matches(0, 0, &[2], 1);
-    assert_eq!(kinds(&mut world, 5), [(1, AttemptKind::Reply)]);
-    // The next shape has to wait for a minute, a rise only for `every`.
-    world.matches(0, 0, &[3], 1);
-    reconfigure_with(&mut world, vec![rule(Severity::Critical)], &["ops"]);
-    assert_eq!(kinds(&mut world, 25), []);
-    world.pass(1_000);
-    let order = world.take(0).unwrap();
-    let told = (kind(&order), order.reason, order.silent);
-    assert_eq!(told, (Some(AttemptKind::Reply), SendReason::Severity, false));
-    world.settle(&order, Answer::Sent);
-    // Once, and it is remembered over restarts and falls.
-    world.restart(0);
-    for severity in [Severity::Error, Severity::Critical] {
-        reconfigure_with(&mut world, vec![rule(severity)], &["ops"]);
-        assert!(
-            kinds(&mut world, 600)
-                .iter()
-                .all(|(_, kind)| *kind != AttemptKind::Reply)
-        );
-    }
-}
-
-#[test]
-fn a_window_that_is_full_under_a_lower_threshold_opens() {
-    let mut world = five_within_a_minute();
-    world.matches(0, 0, &[1], 3);
-    world.matches(0, 1, &[1], 1);
-    world.pass(10_000);
-    let at_least = |count, seconds| RuleSettings {
-        at_least: Some(AtLeast {
-            count,
-            within: Duration::from_secs(seconds),
-        }),
-        ..world_rule(&five_within_a_minute())
-    };
-    reconfigure_with(&mut world, vec![at_least(3, 60)], &["ops"]);
-    assert_eq!(columns(&mut world), (3, 0, 1));
-    // And one that is shorter loses what is older.
-    reconfigure_with(&mut world, vec![at_least(3, 10)], &["ops"]);
-    assert_eq!(columns(&mut world), (3, 1, 0));
-}
-
-fn world_rule(world: &World) -> RuleSettings {
-    world.settings.rules[0].clone()
 }

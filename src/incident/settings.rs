@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{ChatName, Rate, RuleName, Severity};
+use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 
 use super::silence::SilentHours;
 
@@ -33,6 +33,9 @@ pub struct RuleSettings {
     pub by: Vec<String>,
     /// What it takes to open one; absent: a single match.
     pub at_least: Option<AtLeast>,
+    /// Its matches are signs of life: it opens when none was found for so long. Such a rule has no `by`, no `at_least`,
+    /// and forwards no lines.
+    pub absent: Option<Absent>,
     /// How long the first burst is gathered.
     pub wait: Duration,
     /// The least time between two requests for one incident in one chat.
@@ -70,6 +73,7 @@ impl RuleSettings {
             chats: vec![ChatName::new(chat)],
             by: Vec::new(),
             at_least: None,
+            absent: None,
             wait: Self::WAIT,
             every: Self::EVERY,
             quiet: Self::QUIET,
@@ -97,6 +101,15 @@ pub struct AtLeast {
     pub count: u64,
     /// The length of the window that slides over them.
     pub within: Duration,
+}
+
+/// Nothing found for so long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// How long.
+    pub after: Duration,
+    /// In these logs, all of which have to be read to their ends meanwhile.
+    pub logs: Vec<LogName>,
 }
 
 /// What rings after the opening.

@@ -39,7 +39,37 @@ impl SilentHours {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Zones that are odd in one way or another: half hours, a whole day left out, clocks put forward in the evening, at
+    /// midnight or by half an hour.
+    const ZONES: [&str; 8] = [
+        "UTC",
+        "Europe/Berlin",
+        "America/New_York",
+        "Asia/Kathmandu",
+        "Australia/Lord_Howe",
+        "America/Santiago",
+        "Africa/Casablanca",
+        "Pacific/Apia",
+    ];
+
+    proptest! {
+        #[test]
+        fn silence_is_what_a_clock_on_the_wall_of_the_zone_says(
+            zone in prop::sample::select(&ZONES[..]), from in 0..1_440u16, length in 1..1_440u16, at in 0..4_102_444_800i64,
+        ) {
+            let zone = TimeZone::get(zone).unwrap();
+            let offset = zone.to_offset(jiff::Timestamp::from_second(at).unwrap()).seconds();
+            let on_the_wall = (at + i64::from(offset)).rem_euclid(86_400) / 60;
+            let since = (on_the_wall - i64::from(from)).rem_euclid(1_440);
+            let to = (from + length) % 1_440;
+            let hours = SilentHours { from, to, zone };
+            prop_assert_eq!(hours.cover(Timestamp(at * 1_000)), since < i64::from(length));
+        }
+    }
 
     fn hours(from: u16, to: u16, zone: &str) -> SilentHours {
         SilentHours {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::model::{AccountKey, ChatName, ChatTarget, DeliveryKey, Ended, Incident, IncidentId, Now};
 
+use super::absence::watches;
 use super::incidents::Incidents;
 use super::settings::Settings;
 use super::{booking, chat, notices};
@@ -35,6 +36,7 @@ impl Incidents {
         self.rules = rules
             .map(|rule| (rule.name.clone(), Arc::new(rule.clone())))
             .collect::<BTreeMap<_, _>>();
+        self.watches = watches(settings.rules.iter(), &self.watches);
         self.chats.clone_from(&settings.chats);
         self.noticed.clone_from(&settings.notices);
         self.silent.clone_from(&settings.silent);
@@ -116,7 +118,7 @@ impl Incidents {
         let told: BTreeSet<&ChatName> = told.map(|delivery| &delivery.key.chat).collect();
         let wanted: BTreeSet<&ChatName> = rule.chats.iter().collect();
         let names = incident.by.0.iter().map(|(name, _)| name);
-        let same = told == wanted && names.eq(&rule.by);
+        let same = told == wanted && names.eq(&rule.by) && incident.absent.is_some() == rule.absent.is_some();
         (!same).then_some(Ended::RuleChanged)
     }
 

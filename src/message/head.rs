@@ -4,13 +4,15 @@
 //! that a batch of lines can leave room for the changes. Every name has its bound; the sum of the bounds
 //! leaves more than half of a message to the log.
 
+use std::time::Duration;
+
 use super::Settings;
 use super::clock::{Clock, between, duration};
 use super::fit;
 use super::sanitise::Clean;
 use super::text::TextBuilder;
 use super::words::{counted, matches, thousands};
-use crate::model::{By, Card, Carried, Ended, Incident, Phase, Severity, Timestamp};
+use crate::model::{Absence, By, Card, Carried, Ended, Incident, Phase, Severity, Timestamp};
 
 /// Most UTF-16 units of a rule's or host's name, of one `by` value with its name, and of a path.
 const NAME: usize = 80;
@@ -56,6 +58,9 @@ impl<'a> Head<'a> {
     pub(super) fn state(&self, out: &mut TextBuilder) {
         self.repeats(out);
         out.say("\n").bold(&self.sum());
+        if let Some(absence) = self.incident.absent {
+            return self.last_found(out, absence);
+        }
         self.told_elsewhere(out);
         out.say("\n")
             .say(&self.clock.span(self.incident.first, self.incident.last));
@@ -110,12 +115,24 @@ impl<'a> Head<'a> {
     /// How long it has gone on at that time, and how many.
     pub(super) fn still(&self, out: &mut TextBuilder, at: Timestamp) {
         self.repeats(out);
-        let after = duration(between(self.incident.first, at));
+        let after = between(self.incident.first, at);
+        if let Some(absence) = self.incident.absent {
+            let after = duration(absence.after + after);
+            out.say("\n").bold(&format!("still nothing found, for {after}"));
+            return self.last_found(out, absence);
+        }
         let total = matches(self.incident.total);
         out.say("\n")
-            .bold(&format!("still going on after {after}, {total}"));
+            .bold(&format!("still going on after {}, {total}", duration(after)));
         out.say("\n")
             .say(&self.clock.span(self.incident.first, self.incident.last));
+    }
+
+    /// When what is absent was found last, if that is known.
+    fn last_found(&self, out: &mut TextBuilder, absence: Absence) {
+        if let Some(last) = absence.last {
+            out.say(&format!("\nlast found {}", self.clock.span(last, last)));
+        }
     }
 
     fn repeats(&self, out: &mut TextBuilder) {
@@ -153,19 +170,24 @@ impl<'a> Head<'a> {
 
     /// `4,812 matches`, or how it ended.
     pub(super) fn sum(&self) -> String {
-        let total = matches(self.incident.total);
         let Phase::Over { at, ended } = &self.incident.phase else {
-            return total;
+            return self.total(Duration::ZERO);
         };
-        let over = format!(
-            "over after {}, {total}",
-            duration(between(self.incident.first, *at))
-        );
+        let after = between(self.incident.first, *at);
+        let over = format!("over after {}, {}", duration(after), self.total(after));
         match ended {
             Ended::Quiet => over,
             Ended::Resolved { .. } => format!("resolved: {over}"),
             Ended::RuleRemoved => format!("rule removed: {over}"),
             Ended::RuleChanged => format!("rule changed: {over}"),
+        }
+    }
+
+    /// How many there were, or for how long there was nothing: that and the time since it opened.
+    fn total(&self, since: Duration) -> String {
+        match self.incident.absent {
+            Some(absence) => format!("nothing found for {}", duration(absence.after + since)),
+            None => matches(self.incident.total),
         }
     }
 

@@ -245,41 +245,6 @@ fn around() -> impl Strategy<Value = Option<Context>> {
     prop::option::of(context)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-
-    #[test]
-    fn a_template_loses_neither_the_count_nor_the_newest_line_and_shields_what_a_log_says(
-        incident in incidents(),
-        what in outside(300),
-        around in around(),
-        source in prop::sample::select(vec![
-            "{{ text }}",
-            "<b>{{ mark }} {{ what }}</b>\n<pre>{{ text }}</pre>",
-            "{{ state }}<blockquote expandable>{{ text }}</blockquote>{{ before }}{{ after }}",
-            "{{ text }}<i>{{ what | upper }}</i>{{ text }}{% if what %}{{ text | truncate(9) }}{% endif %}",
-            "{{ text }}{% for c in what %}<u>{{ c }}</u>{% endfor %}",
-        ]),
-        repeat: bool,
-    ) {
-        let rule = super::RuleSettings { template: Some(super::Template::parse(source).unwrap()), ..Default::default() };
-        let rules = BTreeMap::from([(incident.rule.clone(), rule)]);
-        let settings = Settings { host: "web-1".into(), zone: jiff::tz::TimeZone::UTC, rules };
-        let mut incident = Incident { context: around, ..incident };
-        incident.values.insert("what".into(), what);
-        let card = Card { repeat, ..card(&incident) };
-        let rendered = render(&settings, &card);
-        let ours = unshielded(&rendered.text);
-        prop_assert!(ours.chars().all(is_ours), "{ours}");
-        prop_assert!(ours.contains(&matches(incident.total)), "{ours}");
-        prop_assert_eq!(ours.contains("over after"), incident.is_over());
-        prop_assert_eq!(ours.contains("may repeat"), repeat);
-        let newest = incident.lines.back().unwrap();
-        prop_assert!(rendered.covers.shown.contains(&newest.nth) && stands(&rendered, &newest.text));
-        prop_assert!(rendered.covers.shapes.contains(&newest.shape));
-    }
-}
-
 /// Everything changed.
 fn reloaded(one: &str, two: &str, count: u64) -> Notice {
     let names = Names {

@@ -109,13 +109,17 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn live(&mut self, incident: &Incident) {
-        if self.templated(incident) {
+        // A template is about a match, and what is absent has none.
+        if incident.absent.is_none() && self.templated(incident) {
             return;
         }
         self.head.names(&mut self.out, "");
         self.head.state(&mut self.out);
         self.head.files(&mut self.out, FILES);
         self.head.carried(&mut self.out);
+        if incident.absent.is_some() {
+            return;
+        }
         self.body_begins();
         let surroundings = Surroundings::of(incident).filter(|_| !self.short);
         let aside = surroundings.as_ref().map_or(0, |around| {

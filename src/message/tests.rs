@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::{Settings, notices, render};
 use crate::model::{
-    By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, FileKey, Gap, GapKind,
-    Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names, Notice, NoticeCard, Now, Origin,
-    Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp, Values,
+    Absence, By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, FileKey, Gap,
+    GapKind, Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names, Notice, NoticeCard, Now,
+    Origin, Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp,
+    Values,
 };
 
 pub(super) fn settings() -> Settings {
@@ -72,6 +73,7 @@ pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
         other: 0,
         lines: VecDeque::from([newest]),
         files: vec![Arc::from("/logs/app/api.log")],
+        absent: None,
         values: Values::new(),
         context: None,
         saved: Now::default(),
@@ -232,6 +234,45 @@ fn the_rule_says_something_else_now() {
     02:10:04
     ⟪/logs/app/api.log⟫
     ┃ValueError: x
+    ");
+}
+
+/// What the next sign of life ends.
+fn nothing_found(last: Option<Timestamp>) -> Incident {
+    let mut incident = one();
+    (incident.rule, incident.by) = (RuleName::new("backup-missing"), By::default());
+    (incident.lines, incident.shapes, incident.files, incident.other) = ([].into(), vec![], vec![], 1);
+    let after = Duration::from_hours(26);
+    incident.absent = Some(Absence { after, last });
+    incident
+}
+
+#[test]
+fn what_is_absent_says_for_how_long_and_when_it_was_there_last() {
+    let yesterday = Timestamp(at("00:10:04").0 - 86_400_000);
+    insta::assert_snapshot!(shown(&card(&nothing_found(Some(yesterday)))), @r"
+    🔴 ⟪backup-missing⟫ on ⟪web-1⟫
+    *nothing found for 1 d 2 h*
+    last found Nov 20 00:10:04
+    ");
+    insta::assert_snapshot!(shown(&card(&nothing_found(None))), @r"
+    🔴 ⟪backup-missing⟫ on ⟪web-1⟫
+    *nothing found for 1 d 2 h*
+    ");
+    let incident = nothing_found(None);
+    let reminder = Card {
+        kind: CardKind::Reminder { at: at("06:10:05") },
+        ..card(&incident)
+    };
+    insta::assert_snapshot!(shown(&reminder), @r"
+    🔴 ⟪backup-missing⟫ on ⟪web-1⟫
+    *still nothing found, for 1 d 6 h*
+    ");
+    let line = "INFO backup finished".to_owned();
+    let found = over(nothing_found(None), Ended::Resolved { line });
+    insta::assert_snapshot!(shown(&card(&found)), @r"
+    ✅ ⟪backup-missing⟫ on ⟪web-1⟫
+    *resolved: over after 12 min, nothing found for 1 d 2 h*
     ");
 }
 

@@ -48,6 +48,44 @@ pub struct Identity {
     pub head: Head,
 }
 
+/// What a generation looked like at an offset that was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
+pub struct Mark {
+    /// The offset, in bytes.
+    pub offset: u64,
+    /// The XXH3 hash of the (at most) last KiB before it.
+    pub hash: u64,
+}
+
+impl Mark {
+    /// One of a file that had `before` ahead of `offset`.
+    pub fn new(offset: u64, before: Head) -> Self {
+        Self {
+            offset,
+            hash: before.hash,
+        }
+    }
+
+    /// What stood before the offset: all there is, up to a KiB.
+    pub fn before(self) -> Head {
+        let len = u32::try_from(self.offset).map_or(Head::FULL, |len| len.min(Head::FULL));
+        Head { len, hash: self.hash }
+    }
+}
+
+impl From<(u64, u64)> for Mark {
+    fn from((offset, hash): (u64, u64)) -> Self {
+        Self { offset, hash }
+    }
+}
+
+impl From<Mark> for (u64, u64) {
+    fn from(mark: Mark) -> Self {
+        (mark.offset, mark.hash)
+    }
+}
+
 /// How far one generation of a file was read: everything before `offset` was handed to the ledger in the
 /// same commit that stored this, and nothing after it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +102,10 @@ pub struct Position {
     pub offset: u64,
     /// Hash of the (at most) last KiB before `offset`: recognises a rotator's copy of this file.
     pub before: Head,
+    /// The same at some of the offsets before it, ascending: recognises a copy that ends before `offset`. Rows of
+    /// older versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trail: Vec<Mark>,
     /// Whether the file ended: it was rotated away or deleted, read to its end, and let go.
     pub finished: bool,
     /// Whether the line that holds `offset` was already handed over in part (it was cut at `max_line`, or

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -103,10 +104,14 @@ pub struct Incident {
     /// Matches whose shape had no place among the kept ones.
     pub other: u64,
     /// The newest lines, oldest first; bounded by [`KEPT_LINES`](super::KEPT_LINES) and
-    /// [`KEPT_BYTES`](super::KEPT_BYTES), and never empty.
+    /// [`KEPT_BYTES`](super::KEPT_BYTES), and never empty, but where something is absent.
     pub lines: VecDeque<KeptLine>,
     /// The files its matches stood in, newest last; at most eight: their paths, of a known container's log its name.
     pub files: Vec<Arc<str>>,
+    /// What is missing, where that is what it is about: then its one match stands in no file, and only what is found
+    /// ends it.
+    #[serde(default)]
+    pub absent: Option<Absence>,
     /// What its newest match says by name; only names that the rule asks for.
     #[serde(default)]
     pub values: Values,
@@ -117,10 +122,25 @@ pub struct Incident {
     pub saved: Now,
 }
 
+/// Nothing was found for so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// For how long, when the incident opened.
+    #[serde(with = "super::time::duration_ms")]
+    pub after: Duration,
+    /// When something was found last; absent if that was before the run that opened it.
+    pub last: Option<Timestamp>,
+}
+
 impl Incident {
     /// Whether it ended.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over { .. })
+    }
+
+    /// When it is over if nothing matches; absent where that is no end.
+    pub fn quiet_until(&self) -> Option<Timer> {
+        (!self.is_over() && self.absent.is_none()).then_some(self.quiet)
     }
 
     /// Turns the timers of a stored row into timers of this process.

@@ -31,14 +31,14 @@ pub use change::{Changed, Changes, Hindsight, Names};
 pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey};
 pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, State, TokenGate, TurnNo};
 pub use ecma48::{is_introducer, without_controls};
-pub use file::{Gap, GapKind, Head, Identity, Position};
+pub use file::{Gap, GapKind, Head, Identity, Mark, Position};
 pub use found::{
     Context, Found, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KEPT_TEXT, KeptLine, Origin, QUEUE_BYTES, Resolve,
     Row, SAMPLE_CHARS, ShapeCount, ShapeId,
 };
 pub use habit::{Habit, Records};
 pub use id::{AttemptId, FileKey, IncidentId, StoreId};
-pub use incident::{By, Ended, Incident, Phase, Values};
+pub use incident::{Absence, By, Ended, Incident, Phase, Values};
 pub use ledger::{Account, AccountKey, ChatState, FoundCount, LedgerRow, Parked, Slowed};
 pub use level::Level;
 pub use line_end::LineEnd;

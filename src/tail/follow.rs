@@ -25,9 +25,10 @@ use rustix::fs::SeekFrom;
 
 use super::buffer::{self, Piece};
 use super::identity::{self, FileId, Seen};
+use super::trail::{self, Original, Trail};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
 use crate::model::{
-    FileKey, Head, Identity, Joints, LineEnd, LogName, Manner, Moment, Now, Position, Timestamp,
+    FileKey, Head, Identity, Joints, LineEnd, LogName, Manner, Mark, Moment, Now, Position, Timestamp,
 };
 
 /// How much of a file is read in one turn, at least; also the longest stretch of NULs looked at.
@@ -73,6 +74,8 @@ pub(super) struct Follower {
     pub(super) before: Head,
     /// The same without the NULs at its end.
     solid: Head,
+    /// What stood before some of the offsets that were passed.
+    trail: Trail,
     /// The first byte that was not handed out: what the position says.
     pub(super) at: u64,
     /// How much of the line that holds `at` was handed out or cut away; 0 at the start of a line.
@@ -89,6 +92,10 @@ pub(super) struct Follower {
     zeros_to: u64,
     /// The stamp at which nothing but NULs stood behind `at`.
     hollow: Option<(u64, i128)>,
+    /// Nothing was handed out of it at the last look, and it was written to since: perhaps copied and cut, too.
+    regrown: bool,
+    /// It was never read.
+    unread: bool,
     /// Nothing was handed out yet, not even an empty chunk.
     unseen: bool,
     /// When new bytes were last seen.
@@ -136,6 +143,7 @@ impl Follower {
             head,
             before,
             solid,
+            trail: Trail::default(),
             at,
             taken,
             half: 0,
@@ -144,6 +152,8 @@ impl Follower {
             stamp: None,
             zeros_to: 0,
             hollow: None,
+            regrown: false,
+            unread: true,
             unseen: true,
             grew: now.moment,
             unlinked: None,
@@ -176,7 +186,7 @@ impl Follower {
             0
         };
         let mut follower = Self::new(file, source, at, taken, now)?;
-        follower.moved = stored.at;
+        (follower.moved, follower.trail) = (stored.at, Trail::of(&stored.trail));
         Ok(follower)
     }
 
@@ -202,6 +212,7 @@ impl Follower {
         if self.stamp.is_none_or(|(size, _)| seen.size != size) {
             self.grew = now.moment;
         }
+        self.regrown = self.at == 0 && self.stamp.is_some();
         (self.stamp, self.hot) = (Some(stamp), true);
         Ok(true)
     }
@@ -209,6 +220,11 @@ impl Follower {
     /// Whether all that the file has (or, for a single pass, had) was handed out, but for half a line.
     pub(super) fn at_end(&self) -> bool {
         !self.hot
+    }
+
+    /// Whether it was at its end when it was looked at last, and that look went well.
+    pub(super) fn is_read(&self) -> bool {
+        self.at_end() && self.stamp.is_some()
     }
 
     /// Whether no name leads to the file any more.
@@ -219,6 +235,16 @@ impl Follower {
     /// Whether it waits for another file to be read first.
     pub(super) fn waits(&self) -> bool {
         self.after.is_some() || self.copy_of.is_some()
+    }
+
+    /// Whether it was never read.
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread
+    }
+
+    /// Whether a glob reaches it, nothing was read of it yet, and it waits for nobody.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.unlinked.is_none() && self.unread && !self.waits()
     }
 
     /// Whether half a line waits, or an event that goes on.
@@ -249,7 +275,12 @@ impl Follower {
 
     /// Reads at most one buffer.
     pub(super) fn read(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
+        self.unread = false;
         let size = self.file.metadata()?.len();
+        if std::mem::take(&mut self.regrown) && with.unit == Unit::Lines && self.at == 0 {
+            self.hot = true;
+            return Ok(Progress::Truncated { lost: 0 });
+        }
         if size < self.at || !self.starts_as_before()? {
             return Ok(self.truncated());
         }
@@ -367,7 +398,9 @@ impl Follower {
 
     /// The file begins again: another generation, in the same inode.
     pub(super) fn restart(&mut self, key: FileKey, now: Now) -> io::Result<()> {
-        self.source.key = key;
+        // What can fail comes first: a life that ended by half would be nobody's.
+        self.head = Head::of(&identity::first_bytes(&self.file)?);
+        (self.source.key, self.trail) = (key, Trail::default());
         (self.at, self.taken, self.half, self.proven, self.zeros_to) = (0, 0, 0, 0, 0);
         self.open = 0;
         self.source.manner = Manner {
@@ -376,7 +409,6 @@ impl Follower {
         };
         (self.before, self.solid) = (Head::of(&[]), Head::of(&[]));
         (self.copy_of, self.after) = (None, None);
-        self.head = Head::of(&identity::first_bytes(&self.file)?);
         (self.hot, self.dirty, self.moved, self.grew) = (true, true, now.wall, now.moment);
         Ok(())
     }
@@ -386,10 +418,10 @@ impl Follower {
         let at = at.min(self.file.metadata()?.len());
         let at = self.line_end().floor_offset(at);
         if at != self.at {
-            self.before = identity::before(&self.file, at)?;
-            self.solid = identity::solid_before(&self.file, at)?;
+            let before = identity::before(&self.file, at)?;
+            let solid = identity::solid_before(&self.file, at)?;
             self.taken = identity::line_before(&self.file, at, max_line, self.line_end())?;
-            (self.at, self.half, self.open) = (at, 0, 0);
+            (self.at, self.before, self.solid, self.half, self.open) = (at, before, solid, 0, 0);
         }
         Ok(())
     }
@@ -412,10 +444,47 @@ impl Follower {
             log: log.clone(),
             offset: self.at,
             before: self.before,
+            trail: self.trail.marks(),
             finished,
             inside_line: self.taken > 0,
             at: self.moved,
         }
+    }
+
+    /// What stood before some of the offsets that were passed.
+    pub(super) fn marks(&self) -> Vec<Mark> {
+        self.trail.marks()
+    }
+
+    /// If `file` is a copy of this one: how far it was read already, together with this one.
+    pub(super) fn copied_to(&self, file: &File) -> io::Result<Option<u64>> {
+        let marks = self.trail.marks();
+        let known = Original {
+            head: self.head,
+            before: self.before,
+            at: self.at,
+            trail: &marks,
+            since: self.moved,
+        };
+        if let Some(at) = known.copied_to(file)? {
+            return Ok(Some(at));
+        }
+        // While the original lies there uncut, its own bytes say more than any hash.
+        let size = file.metadata()?.len();
+        if !trail::agree(&self.file, file, size)? {
+            return Ok(None);
+        }
+        // In this order: an original that is whole now was so then. A cut that was not noticed yet is, soon.
+        if self.is_whole()? {
+            Ok(Some(size.min(self.at)))
+        } else {
+            Err(io::ErrorKind::Interrupted.into())
+        }
+    }
+
+    /// Whether the bytes before `at` are still what they were when they were read.
+    pub(super) fn is_whole(&self) -> io::Result<bool> {
+        identity::fits(&self.file, self.head, self.before, self.at)
     }
 
     /// How its lines end.
@@ -627,6 +696,7 @@ impl Follower {
         let done = self.before.len as usize + used;
         let half = self.line_end().written(&read[done..]) as u64;
         if used > 0 {
+            self.trail.pass(self.at, read, self.before.len as usize, used);
             self.at += used as u64;
             let before = &read[done.saturating_sub(Head::FULL as usize)..done];
             self.before = Head::of(before);

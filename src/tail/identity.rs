@@ -217,7 +217,10 @@ pub(super) fn is_generation(name: &str, base: &str) -> bool {
                 .all(|byte| byte.is_ascii_digit() || b".-_T:".contains(&byte))
     };
     if let Some(rest) = name.strip_prefix(base) {
-        return numbered(rest) || [".old", ".bak", "~"].contains(&rest);
+        // `app.log.10` is no generation of `app.log.1`.
+        let longer = base.ends_with(|last: char| last.is_ascii_digit())
+            && rest.starts_with(|next: char| next.is_ascii_digit());
+        return (numbered(rest) && !longer) || [".old", ".bak", "~"].contains(&rest);
     }
     let Some((stem, extension)) = base.rsplit_once('.') else {
         return false;
@@ -254,6 +257,7 @@ mod tests {
         ] {
             assert!(!is_generation(name, "app.log"), "{name}");
         }
+        assert!(is_generation("app.log.1.1", "app.log.1") && !is_generation("app.log.10", "app.log.1"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod survey;
 mod tailer;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod watch;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::identity::{self, Seen};
-use crate::model::{Head, Position};
+use crate::model::Position;
 
 /// A file in the folder of a followed path.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Sibling {
     pub(super) path: PathBuf,
     pub(super) seen: Seen,
     /// Its name is one that a rotator would give.
-    generation: bool,
+    pub(super) generation: bool,
 }
 
 /// All regular files beside `path`, itself included; compressed ones are left out.
@@ -69,7 +69,7 @@ pub(super) fn find<'a>(
         match open_fitting(&sibling.path, position) {
             Ok(Some(file)) => return Ok(Some(file)),
             // Old generations may stay closed for ever, and are not what a missing file is waited for.
-            Err(error) if is_same(&sibling) || identity::is_out_of_descriptors(&error) => {
+            Err(error) if is_same(&sibling) || is_for_now(&error) => {
                 closed.get_or_insert((sibling, error));
             }
             Ok(None) | Err(_) => {}
@@ -97,13 +97,16 @@ pub(super) fn newer(siblings: &[Sibling], since: i128) -> Vec<&Sibling> {
     newer
 }
 
-/// Whether `file` begins with what a file with this head and this KiB before `offset` began with.
-pub(super) fn is_copy(file: &File, head: Head, before: Head, offset: u64) -> bool {
-    offset > 0 && identity::fits(file, head, before, offset).unwrap_or(false)
+/// Whether the system failed in a way that says nothing about the file.
+pub(super) fn is_for_now(error: &io::Error) -> bool {
+    identity::is_out_of_descriptors(error) || identity::may_pass(error)
 }
 
-/// Opens what is a regular file, and nothing else.
-pub(super) fn open_regular(path: &Path) -> Option<File> {
-    let file = identity::open(path).ok()?;
-    file.metadata().ok()?.is_file().then_some(file)
+/// Opens what is a regular file and may be read, and nothing else. An error says that it cannot be known now.
+pub(super) fn open_regular(path: &Path) -> io::Result<Option<File>> {
+    let opened = identity::open(path).and_then(|file| Ok(file.metadata()?.is_file().then_some(file)));
+    match opened {
+        Err(error) if !is_for_now(&error) => Ok(None),
+        other => other,
+    }
 }

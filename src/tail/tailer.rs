@@ -65,6 +65,8 @@ pub struct Tailer {
     seen: HashSet<LogName>,
     /// The newest note about each subject.
     said: HashMap<String, Note>,
+    /// Logs of which not everything could be looked at in the last sweep.
+    blind: HashSet<usize>,
     /// When the last sweep was; absent before the first.
     swept: Option<Now>,
     next_sweep: Moment,
@@ -112,6 +114,7 @@ impl Tailer {
                 .collect(),
             seen: seen.iter().cloned().collect(),
             said: HashMap::new(),
+            blind: HashSet::new(),
             swept: None,
             next_sweep: Moment(0),
             first: 0,
@@ -152,6 +155,24 @@ impl Tailer {
     /// Makes the next turn look at everything, hints or not.
     pub fn look_again(&mut self) {
         self.next_sweep = Moment(0);
+    }
+
+    /// Which of these logs, given by their places in [`Settings::logs`], had been read to their ends at the last sweep,
+    /// and when that was; absent before the first. A log without a file, or with one that cannot be looked at or read,
+    /// is not among them: nobody knows what would stand there. Half a line, or an event that goes on, is no rest.
+    pub fn read_to_end(&self, logs: &[usize]) -> Option<(Moment, Vec<usize>)> {
+        let swept = self.swept?;
+        let is_read = |log: &&usize| {
+            let mut own = self
+                .followers
+                .iter()
+                .filter(|follower| follower.source.logs.contains(log));
+            let sighted =
+                !self.blind.contains(log) && self.unreadable.values().all(|(_, other)| other != *log);
+            let followed = own.clone().next().is_some();
+            sighted && followed && own.all(|follower| follower.is_read() && !follower.waits())
+        };
+        Some((swept.moment, logs.iter().filter(is_read).copied().collect()))
     }
 
     /// Blocks until a hint, [`Waker::wake`], or the next deadline of its own.
@@ -276,11 +297,13 @@ impl Tailer {
     /// Reads of every file that has something, in turns. Whether the turn ended before all were served.
     fn read(&mut self, now: Now, turn: &mut Turn, visit: &mut dyn FnMut(&Source, Chunk<'_>)) -> bool {
         let count = self.followers.len();
-        let mut full = 0;
-        for step in 0..count {
+        let (mut full, known) = (0, self.cuts.len());
+        // What was just met comes last: it may be what a rotator made of a file that was cut, which is noticed by reading
+        // that.
+        for step in 0..2 * count {
             let index = (self.first + step) % count;
             let follower = &self.followers[index];
-            if !follower.hot || follower.waits() {
+            if !follower.hot || follower.waits() || follower.is_unread() != (step >= count) {
                 continue;
             }
             if full == MOST_READS {
@@ -293,6 +316,10 @@ impl Tailer {
                 .is_ok_and(|progress| *progress == Progress::More);
             full += usize::from(more);
             self.note_progress(index, progress, now, turn);
+            if self.cuts.len() > known {
+                self.first = index + 1;
+                return true;
+            }
             if more && self.one_by_one {
                 self.first = index;
                 return true;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod copies;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
@@ -448,7 +450,8 @@ fn a_copy_that_a_glob_reaches_is_read_only_where_the_original_was_not() {
         .kill()
         .after(1)
         .expect(&["1\n", "2\n", "3\n", "4\n"]);
-    assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+    // As below, nobody can know what was written between the copying and the cut.
+    assert_eq!(rig.gaps.iter().map(|gap| gap.bytes).collect::<Vec<_>>(), [0]);
 }
 
 #[test]

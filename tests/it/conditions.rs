@@ -149,3 +149,54 @@ fn what_stays_below_its_threshold_is_counted_and_told_to_nobody() {
     assert_eq!(sandbox.api.journal().messages(ME).len(), 0);
     running.terminate();
 }
+
+/// A log that is there, and one that has no file.
+fn two_logs(rules: &str) -> Sandbox {
+    let sandbox = Sandbox::unlimited();
+    let logs = sandbox.path("logs");
+    sandbox.rules_toml(&format!(
+        "host = \"web-1\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n\
+         [[logs]]\nname = \"app\"\nfiles = [\"{0}/*.log\"]\nstart = \"beginning\"\n\
+         [[logs]]\nname = \"dark\"\nfiles = [\"{0}/*.none\"]\n{rules}",
+        logs.display()
+    ));
+    sandbox
+}
+
+#[test]
+fn what_must_keep_appearing_rings_when_it_does_not_and_says_when_it_is_back() {
+    let rule = |name: &str, log: &str, absent: &str| {
+        format!(
+            "[[rules]]\nname = \"{name}\"\nmatch = 'backup finished'\nlogs = [\"{log}\"]\nabsent = \"{absent}\"\n\
+             wait = \"0s\"\nevery = \"100ms\"\n"
+        )
+    };
+    let rules = [rule("backup-missing", "app", "3s"), rule("blind", "dark", "1s")];
+    let sandbox = two_logs(&rules.concat());
+    sandbox.append("a.log", "backup finished\n");
+    let running = sandbox.start(&[]);
+    let messages = told(&sandbox, ME, "nothing found for 3 s");
+    assert_eq!(messages.len(), 1, "{messages:#?}");
+    assert!(messages[0].text.contains("last found"), "{messages:#?}");
+    assert!(!messages[0].silent, "it rings");
+    until("the find is counted", || found(&sandbox) == Some((1, 0, 0)));
+    running.kill_nine();
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "backup finished\n");
+    let messages = told(&sandbox, ME, "resolved by:");
+    let reply = messages
+        .iter()
+        .find(|message| message.reply_to.is_some())
+        .unwrap();
+    assert_eq!(reply.reply_to, Some(messages[0].message_id));
+    assert!(reply.text.contains("resolved: over after"), "{messages:#?}");
+    assert!(reply.text.contains("backup finished"), "{messages:#?}");
+    running.terminate();
+    let messages = sandbox.api.journal().messages(ME);
+    assert!(
+        messages
+            .iter()
+            .all(|message| message.text.contains("backup-missing")),
+        "nobody knows what a log without files would say: {messages:#?}"
+    );
+}

@@ -121,6 +121,8 @@ fn a_message_whose_links_are_refused_is_sent_without_them_and_that_is_told_once(
             .iter()
             .find(|message| message.text.contains(&format!("ERROR {n}")));
         assert_eq!(urls(message.unwrap()), Vec::<String>::new());
+        // The notice is a message too: the next refusal is not meant for it.
+        told(&sandbox, "refused the buttons");
     }
     // Its edits go without as well, and are not refused.
     sandbox.append("a.log", "ERROR 1\n");
@@ -243,8 +245,8 @@ fn explain_says_for_each_line_which_rule_matches_and_where_or_why_not() {
       - no rule sees it: `ignore` 'health' finds it
     app:6: nothing
       - no rule speaks of it
-    app:7: ␛[2J한글 KeyError
-                  ^^^^^^^^
+    app:7: 한글 KeyError
+              ^^^^^^^^
       + oops: matches: '(?P<kind>\w+Error)' finds it; kind="KeyError"
     "#);
     let said = said(&sandbox, &["explain", "--rule", "both", "-"]);
@@ -264,7 +266,7 @@ fn explain_says_which_field_a_condition_misses() {
     app:1: {"level":"info"}
       - oops: `where` does not hold: the field "level" is "info"
     app:2: {"lvl":1}
-      - oops: `where` does not hold: there is no field "level"
+      - oops: `where` does not hold: the field "level" is "1"
     app:3: {"level":"error","http":{"status":502}}
       + oops: matches; http.status="502"
     "#);

@@ -12,7 +12,7 @@ use crate::config::problem::Report;
 use crate::config::raw::{self, Shared};
 use crate::config::table::{Spot, Word, Words};
 use crate::event::Format;
-use crate::incident::{self, Around, AtLeast, Ring};
+use crate::incident::{self, Absent, Around, AtLeast, Ring};
 use crate::message::{self, Button, Link, Template};
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 use crate::scan::{self, Pattern};
@@ -22,6 +22,9 @@ const EVERY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24
 const QUIET: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
 
 const REMIND: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(30 * 24);
+
+/// Up to more than a year, for what comes once a year.
+const ABSENT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(400 * 24);
 
 /// As many as an incident keeps lines: all that wait belong to the opening.
 const COUNT: RangeInclusive<i64> = 2..=200;
@@ -153,7 +156,12 @@ fn check_one(
     if let Some(name) = &rule.name {
         word::name(name, report);
     }
-    let values = Values::read(&rule.shared, file, report).or(defaults);
+    let mut values = Values::read(&rule.shared, file, report).or(defaults);
+    let absent = absent(rule, &values, file, report);
+    if absent.is_some() {
+        // What others say of their matches says nothing of signs of life.
+        (values.by, values.at_least, values.ring) = (None, None, None);
+    }
     let matches = pattern::compile(rule.matches.as_ref(), Role::Match, report);
     let all = pattern::compile(rule.all.as_ref(), Role::All, report);
     let resolve = pattern::compile(rule.resolve.as_ref(), Role::Resolve, report);
@@ -200,6 +208,7 @@ fn check_one(
         chats: shown_in(chats, severity, rule, all_chats, report),
         by: by.clone(),
         at_least: values.at_least,
+        absent,
         wait: values.wait.unwrap_or(incident::RuleSettings::WAIT),
         every: values.every.unwrap_or(incident::RuleSettings::EVERY),
         quiet: values.quiet.unwrap_or(incident::RuleSettings::QUIET),
@@ -374,6 +383,43 @@ fn at_least(raw: &raw::AtLeast, report: &mut Report<'_>) -> Option<AtLeast> {
         count: count.value.unsigned_abs(),
         within: within?,
     })
+}
+
+/// What must keep appearing. There is one absence at a time, and it has no lines.
+fn absent(rule: &raw::Rule, values: &Values, file: &raw::File, report: &mut Report<'_>) -> Option<Absent> {
+    let after = word::duration(rule.absent.as_ref(), "absent", &ABSENT, report)?;
+    let shared = &rule.shared;
+    let never = |what: &str| format!("`{what}` is not allowed with `absent`");
+    if let Some(by) = shared.by.as_ref().filter(|by| !by.value.is_empty()) {
+        let help = "take it out: what is absent has no values; write one rule for each that must appear";
+        report.problem(&by.at, never("by"), help);
+    }
+    if let Some(at_least) = &shared.at_least {
+        let help = "take it out: a single find is a sign of life";
+        report.problem(&at_least.at, never("at_least"), help);
+    }
+    if let Some(resolve) = &rule.resolve {
+        let help = "take it out: the next find ends what is absent";
+        report.problem(&resolve.at, never("resolve"), help);
+    }
+    if let Some(ring) = shared.ring.as_ref().filter(|ring| ring.value == "all") {
+        let help = "take it out: there are no lines to forward";
+        report.problem(&ring.at, never("ring = \"all\""), help);
+    }
+    if let Some(quiet) = &shared.quiet {
+        let what = "`quiet` does nothing beside `absent`".to_owned();
+        report.warn(
+            Some(&quiet.at),
+            what,
+            "take it out: only the next find ends what is absent",
+        );
+    }
+    let all = || {
+        let names = file.logs.iter().filter_map(|log| log.name.as_ref());
+        names.map(|name| LogName::new(&name.value)).collect()
+    };
+    let logs = values.logs.clone().unwrap_or_else(all);
+    Some(Absent { after, logs })
 }
 
 fn around(raw: &raw::Context, report: &mut Report<'_>) -> Option<Around> {
@@ -569,7 +615,7 @@ fn stray_resolve(rule: &raw::Rule, resolve: &[Pattern], by: &[String], report: &
 }
 
 fn short_quiet(rule: &raw::Rule, settings: &incident::RuleSettings, report: &mut Report<'_>) {
-    if settings.quiet < settings.wait {
+    if settings.quiet < settings.wait && settings.absent.is_none() {
         let what = "`quiet` is shorter than `wait`, so incidents are over before anybody is told".to_owned();
         let at = rule
             .shared

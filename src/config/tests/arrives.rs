@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{BASE, Environment, parse, plain, right};
 
-use crate::incident::{AtLeast, Ring, RuleSettings};
+use crate::incident::{Absent, AtLeast, Ring, RuleSettings};
 use crate::model::{ChatName, ChatTarget, LogName, Rate, Severity};
 use crate::scan::Pattern;
 use crate::tail::{Glob, Start, Watch};
@@ -250,6 +250,21 @@ fn the_keys_of_a_rule_arrive() {
         (scan.name.as_str(), &scan.by),
         ("panic", &vec!["user".to_owned(), "file".into()])
     );
+}
+
+#[test]
+fn what_must_keep_appearing_arrives_without_what_defaults_say_of_matches() {
+    let keys = "absent = \"26h\"\n[defaults]\nby = [\"file\"]\nat_least = { count = 5, within = \"1m\" }\nring = \"all\"\n";
+    let settings = right(&format!("{}{keys}", plain()));
+    let expected = RuleSettings {
+        absent: Some(Absent {
+            after: Duration::from_hours(26),
+            logs: vec![LogName::new("app")],
+        }),
+        ..RuleSettings::new("panic", "me")
+    };
+    assert_eq!(settings.incident.rules, [expected]);
+    assert!(settings.logs[0].scan.rules[0].by.is_empty());
 }
 
 #[test]

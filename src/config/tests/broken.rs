@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, wait, every, quiet, remind, ring, resolve, limit, context, template, buttons, redact, tests
+      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, absent, wait, every, quiet, remind, ring, resolve, limit, context, template, buttons, redact, tests
 
     1 problem
     ");
@@ -1963,24 +1963,24 @@ template = "¦<a href='https://a.example/{{{{ text }}}}'>x</a>"
 fn an_unknown_name_in_a_template_offers_the_near_one() {
     let told = wrong_rule(
         r#"match = '(?P<service>x)'
-template = "{{ ¦sevrice }} {% if ¦totl > 5 %}many{% endif %} {{ ¦zebra }} {{ fields.level }} {{ level }}""#,
+template = "{{ ¦sevrice }} {% if ¦totl > 5 %}many{% endif %} {{ ¦zebra }} {{ fields.level }}""#,
     );
     insta::assert_snapshot!(told, @r#"
     rules.toml:9:16: there is no value named "sevrice"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
       |                ^^^^^^^
       = help: did you mean "service"? A field of that name is written fields.sevrice
 
     rules.toml:9:33: there is no value named "totl"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
       |                                 ^^^^
       = help: did you mean "total"? A field of that name is written fields.totl
 
     rules.toml:9:63: there is no value named "zebra"
       |
-    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }} {{ level }}"
+    9 | template = "{{ sevrice }} {% if totl > 5 %}many{% endif %} {{ zebra }} {{ fields.level }}"
       |                                                               ^^^^^
       = help: capture it: (?P<zebra>…) in `match`; if it is a field, write fields.zebra, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, mark, state, first, last, before, after, over, service
 
@@ -2070,5 +2070,53 @@ template = "{{ level }} {{ ¦fields.user }} {{ ¦zebra }}"
        = help: capture it: (?P<zebra>…) in `match`, or take one of these: rule, severity, host, text, total, first_ms, last_ms, file, log, level, mark, state, first, last, before, after, over
 
     2 problems
+    "#);
+}
+
+#[test]
+fn what_is_absent_has_no_values_no_threshold_and_no_lines() {
+    let told = wrong_rule(
+        "match = '(?P<user>x)'\nabsent = '26h'\nby = ¦['user']\nat_least = ¦{ count = 5, within = '1m' }\nresolve = ¦'y'\nring = ¦'all'",
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:6: `by` is not allowed with `absent`
+       |
+    10 | by = ['user']
+       |      ^^^^^^^^
+       = help: take it out: what is absent has no values; write one rule for each that must appear
+
+    rules.toml:11:12: `at_least` is not allowed with `absent`
+       |
+    11 | at_least = { count = 5, within = '1m' }
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: take it out: a single find is a sign of life
+
+    rules.toml:12:11: `resolve` is not allowed with `absent`
+       |
+    12 | resolve = 'y'
+       |           ^^^
+       = help: take it out: the next find ends what is absent
+
+    rules.toml:13:8: `ring = "all"` is not allowed with `absent`
+       |
+    13 | ring = 'all'
+       |        ^^^^^
+       = help: take it out: there are no lines to forward
+
+    4 problems
+    "#);
+}
+
+#[test]
+fn an_absence_of_no_time_is_refused() {
+    let told = wrong_rule("match = 'x'\nabsent = ¦'0s'");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:10: "0s" is out of bounds for `absent`
+      |
+    9 | absent = '0s'
+      |          ^^^^
+      = help: write a value between "1s" and "400d"
+
+    1 problem
     "#);
 }

@@ -125,6 +125,17 @@ fn quiet_below_wait_is_warned_about() {
 }
 
 #[test]
+fn quiet_beside_absent_is_warned_about() {
+    insta::assert_snapshot!(warned(&format!("{}absent = \"26h\"\nquiet = \"1h\"\n", plain())), @r#"
+    warning: rules.toml:10:9: `quiet` does nothing beside `absent`
+       |
+    10 | quiet = "1h"
+       |         ^^^^
+       = help: take it out: only the next find ends what is absent
+    "#);
+}
+
+#[test]
 fn a_capture_of_resolve_that_is_not_in_by_is_warned_about() {
     let rule = "[[rules]]\nname = \"a\"\nmatch = 'down: (?P<service>\\w+)'\nresolve = 'up: (?P<svc>\\w+)'\nby = \"service\"\n";
     insta::assert_snapshot!(warned(&format!("{BASE}{rule}")), @r#"

@@ -27,7 +27,7 @@ use crate::model::Values;
 use crate::model::{
     Account, AccountKey, Attempt, AttemptId, AttemptKind, BelowCount, By, Carried, ChatName, ChatState,
     Delivery, DeliveryKey, Delta, Ended, FileKey, Form, Found, FoundCount, Gap, GapKind, Head, HostDelta,
-    Identity, Incident, IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Moment, Notice,
+    Identity, Incident, IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Mark, Moment, Notice,
     NoticeAttempt, NoticeKey, NoticeKind, NoticeRow, Now, Origin, Parked, Phase, Position, RuleName,
     Severity, ShapeCount, ShapeId, State, StoreId, Timer, Timestamp, TokenGate, TurnNo, Waiting, WaitingKey,
 };
@@ -55,6 +55,7 @@ fn position(key: u128, offset: u64) -> Position {
         log: LogName::new("app"),
         offset,
         before: Head::of(b"last line\n"),
+        trail: vec![Mark::new(offset / 2, Head::of(b"a line\n"))],
         finished: offset % 2 == 1,
         inside_line: true,
         at: Timestamp(-1),
@@ -105,6 +106,10 @@ fn incident(id: u128, total: u64, text: &str) -> Incident {
         other: 0,
         lines: [kept(1, text)].into(),
         files: vec!["/logs/a.log".into()],
+        absent: Some(crate::model::Absence {
+            after: std::time::Duration::from_hours(26),
+            last: Some(Timestamp(8)),
+        }),
         saved: now(),
     }
 }

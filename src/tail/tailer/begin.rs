@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
-use super::super::{Mode, Note, Source, Start, Turn, Unit, lines, recover};
+use super::super::trail::Original;
+use super::super::{Mode, Note, Source, Start, Turn, Unit, lines};
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
 use crate::failpoint::{self, Point};
@@ -26,6 +27,9 @@ impl Tailer {
         queue: &HashMap<PathBuf, FileKey>,
     ) {
         let path = &group.paths[0];
+        if self.followers.iter().any(|follower| follower.id == group.seen.id) {
+            return;
+        }
         if self.refused.contains(&group.seen.id) || (self.mode == Mode::Once && self.swept.is_some()) {
             return;
         }
@@ -89,7 +93,7 @@ impl Tailer {
         let logs: Vec<usize> = group.logs.iter().copied().collect();
         let (log, max_line) = (logs[0], self.settings.logs[logs[0]].max_line);
         let manner = self.manner(&file, log)?;
-        if let Some(key) = self.shelved(&file, seen.id)
+        if let Some(key) = self.shelved(&file, seen.id)?
             && let Some(stored) = self.shelf.remove(&key)
         {
             let source = Source {
@@ -106,7 +110,7 @@ impl Tailer {
             logs,
             manner,
         };
-        if let Some((of, at, tied)) = self.original(&file, path) {
+        if let Some((of, at, tied)) = self.original(&file, path)? {
             let at = manner.line_end.floor_offset(at);
             let taken = identity::line_before(&file, at, max_line, manner.line_end)?;
             let mut follower = Follower::new(file, source, at, taken, now)?;
@@ -153,6 +157,7 @@ impl Tailer {
             log: self.settings.logs[log].name.clone(),
             offset: group.seen.size,
             before: none,
+            trail: Vec::new(),
             finished: false,
             inside_line: false,
             at: now.wall,
@@ -162,39 +167,58 @@ impl Tailer {
     }
 
     /// The stored position of this very file. The device number is a hint only: it changes with a remount.
-    pub(super) fn shelved(&self, file: &File, id: FileId) -> Option<FileKey> {
+    ///
+    /// An error says that it cannot be known now; a file that is taken for a new one then is read twice.
+    pub(super) fn shelved(&self, file: &File, id: FileId) -> io::Result<Option<FileKey>> {
         let mut same: Vec<&Position> = self
             .shelf
             .values()
             .filter(|stored| stored.identity.ino == id.ino)
             .collect();
         same.sort_by_key(|stored| (stored.identity.dev != id.dev, std::cmp::Reverse(stored.at)));
-        let fitting = same
-            .into_iter()
-            .find(|stored| identity::fits_position(file, stored).unwrap_or(false));
-        fitting.map(|stored| stored.key)
+        for stored in same {
+            if identity::fits_position(file, stored)? {
+                return Ok(Some(stored.key));
+            }
+        }
+        Ok(None)
     }
 
-    /// The file that `path` is a rotator's copy of, how far that was read, and whether it
-    /// still reads the same bytes itself.
-    pub(super) fn original(&self, file: &File, path: &Path) -> Option<(FileKey, u64, bool)> {
-        let path = path.to_string_lossy();
-        let cut = self.cuts.iter().find(|cut| {
-            path.len() > cut.path.len()
-                && path.starts_with(&*cut.path)
-                && recover::is_copy(file, cut.head, cut.before, cut.at)
-        });
-        if let Some(cut) = cut {
-            return Some((cut.old, cut.at, false));
+    /// The file that `path` is a rotator's copy of, how far that was read, and whether it still reads the same bytes
+    /// itself.
+    ///
+    /// An error says that it cannot be known now.
+    pub(super) fn original(&self, file: &File, path: &Path) -> io::Result<Option<(FileKey, u64, bool)>> {
+        for cut in self.cuts.iter().filter(|cut| is_named_after(path, &cut.path)) {
+            if let Some(at) = cut.original().copied_to(file)? {
+                return Ok(Some((cut.old, at, false)));
+            }
         }
-        let live = self.followers.iter().find(|follower| {
-            let name = &*follower.source.path;
-            let copied = path.len() > name.len() && path.starts_with(name);
+        let full = u64::from(Head::FULL);
+        for live in &self.followers {
+            let deleted = || live.unlinked.is_some() && live.is_deleted();
+            // Who renames a log does not copy it.
+            let copied = is_named_after(path, &live.source.path) && (live.unlinked.is_none() || deleted());
             // A whole KiB that agrees, of a file that was deleted: it was written anew under its old name.
-            let rewritten = path == name && follower.at >= u64::from(Head::FULL) && follower.is_deleted();
-            (copied || rewritten) && recover::is_copy(file, follower.head, follower.before, follower.at)
-        })?;
-        Some((live.source.key, live.at, live.unlinked.is_none()))
+            let rewritten = || path == live.path() && live.at >= full && live.is_deleted();
+            if !copied && !rewritten() {
+                continue;
+            }
+            let empty = file.metadata()?.len() == 0;
+            if empty && !is_numbered_after(path, &live.source.path) {
+                continue;
+            }
+            if let Some(at) = live.copied_to(file)? {
+                return Ok(Some((live.source.key, at, live.unlinked.is_none())));
+            }
+        }
+        let owed = self.shelf.values();
+        for stored in owed.filter(|stored| !stored.finished && is_named_after(path, &stored.path)) {
+            if let Some(at) = Original::stored(stored).copied_to(file)? {
+                return Ok(Some((stored.key, at, false)));
+            }
+        }
+        Ok(None)
     }
 
     /// What has to be read to its end before a new file under this path.
@@ -209,4 +233,21 @@ impl Tailer {
             .copied()
             .or_else(|| replaced.map(|follower| follower.source.key))
     }
+}
+
+/// Whether a copy of the file at `original` may lie at `path`: the name of one begins with that of the other.
+fn is_named_after(path: &Path, original: &str) -> bool {
+    let path = path.to_string_lossy();
+    path.len() > original.len() && path.starts_with(original)
+}
+
+/// Whether a rotator makes the name of `path` of the other one.
+fn is_numbered_after(path: &Path, original: &str) -> bool {
+    let name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    identity::is_generation(&name(path), &name(Path::new(original)))
 }

@@ -5,17 +5,24 @@
 //! 3. Where no glob reaches a copy, one may lie beside the file; it is followed like a rotated generation.
 //! 4. What no copy has is a gap.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::super::follow::Follower;
+use super::super::trail::{self, Original};
 use super::super::{Mode, Note, Source, Turn, identity, recover};
+use super::lost::Beside;
 use super::{Tailer, text};
-use crate::model::{FileKey, Gap, GapKind, Head, Now, Timestamp};
+use crate::model::{FileKey, Gap, GapKind, Head, Mark, Now, Timestamp};
+
+/// So often copies are looked at again that could not be looked at.
+const MOST_TRIES: u8 = 10;
 
 /// A file that was cut.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Cut {
     pub(super) old: FileKey,
     pub(super) new: FileKey,
@@ -23,20 +30,50 @@ pub(super) struct Cut {
     pub(super) at: u64,
     pub(super) head: Head,
     pub(super) before: Head,
+    pub(super) trail: Vec<Mark>,
     pub(super) lost: u64,
     /// When the position in it last moved.
     pub(super) since: Timestamp,
     /// The copy that has what was not read.
     pub(super) copy: Option<FileKey>,
+    /// How often nothing could be learned about its copies, because the system failed.
+    tries: u8,
+}
+
+impl Cut {
+    /// Nothing had been read of it, and copies of what it is now go on as its copies.
+    fn is_hollow(&self) -> bool {
+        self.old == self.new
+    }
+
+    /// The file as it was.
+    pub(super) fn original(&self) -> Original<'_> {
+        Original {
+            head: self.head,
+            before: self.before,
+            at: self.at,
+            trail: &self.trail,
+            since: self.since,
+        }
+    }
 }
 
 impl Tailer {
     /// The file begins again under a new key. The rest of the old generation may stand in a copy.
     pub(super) fn cut(&mut self, index: usize, lost: u64, now: Now, turn: &mut Turn) {
-        let new = FileKey::draw(&mut self.random);
+        let folder = self.followers[index].path().parent();
+        let hollow = self.followers[index].at == 0 && lost == 0;
+        if hollow && !self.changed_since_the_last_sweep(folder) {
+            // Nothing was read of it, and nobody made a copy of what it may have been meanwhile.
+            return;
+        }
+        let drawn = FileKey::draw(&mut self.random);
         let follower = &mut self.followers[index];
+        // Nothing was handed out under this key.
+        let new = if hollow { follower.source.key } else { drawn };
         let (old, path, at) = (follower.source.key, follower.source.path.clone(), follower.at);
         let (head, before, since) = (follower.head, follower.before, follower.moved);
+        let trail = follower.marks();
         if let Err(error) = follower.restart(new, now) {
             follower.cool_down();
             let note = Note::Failed {
@@ -45,7 +82,9 @@ impl Tailer {
             };
             return self.say(note, turn);
         }
-        turn.forgotten.push(old);
+        if !hollow {
+            turn.forgotten.push(old);
+        }
         self.cuts.push(Cut {
             old,
             new,
@@ -53,9 +92,11 @@ impl Tailer {
             at,
             head,
             before,
+            trail,
             lost,
             since,
             copy: None,
+            tries: 0,
         });
     }
 
@@ -65,7 +106,7 @@ impl Tailer {
             return;
         }
         let mut cuts = std::mem::take(&mut self.cuts);
-        for cut in &mut cuts {
+        for cut in cuts.iter_mut().filter(|cut| !cut.is_hollow()) {
             self.hand_on(cut);
         }
         self.cuts = cuts;
@@ -73,41 +114,81 @@ impl Tailer {
             // The copy may be younger than the last sweep.
             self.sweep(now, turn);
         }
-        for mut cut in std::mem::take(&mut self.cuts) {
-            let reached = cut.copy.is_some();
-            if !reached && self.mode == Mode::Forever {
-                cut.copy = self.copy_beside(&cut, now);
-            }
-            let has = |key: &FileKey| self.followers.iter().find(|follower| follower.source.key == *key);
-            let copied = cut
-                .copy
-                .as_ref()
-                .and_then(has)
-                .map_or(0, |copy| copy.size().saturating_sub(cut.at));
-            let bytes = cut.lost.saturating_sub(copied);
-            // A copy that was found only now was not read alongside: between the copying and the cut there was
-            // time to write what nobody saw.
-            if bytes > 0 || !reached {
-                turn.gaps.push(Gap {
-                    path: cut.path.to_string(),
-                    at: now.wall,
-                    kind: GapKind::Truncated,
-                    bytes,
-                });
-            }
-            if let Some(follower) = self
-                .followers
-                .iter_mut()
-                .find(|follower| follower.source.key == cut.new)
-            {
-                follower.after = cut.copy;
+        for index in (0..self.cuts.len()).rev() {
+            let Some(mut cut) = self.cuts.get(index).cloned() else {
+                continue;
+            };
+            let tied = self.followers.iter().any(|copy| copy.copy_of == Some(cut.old));
+            let known = !tied || cut.is_hollow();
+            let settled = known && self.settle(&mut cut, now, turn).is_ok();
+            cut.tries += 1;
+            if settled || cut.tries == MOST_TRIES {
+                if !settled {
+                    Self::tell_gap(&cut, cut.lost, now, turn);
+                }
+                self.cuts.remove(index);
+            } else {
+                self.wait_for_copies(&cut);
+                self.cuts[index] = cut;
             }
         }
     }
 
+    /// An error says that the place of the copy could not be looked at.
+    fn settle(&mut self, cut: &mut Cut, now: Now, turn: &mut Turn) -> io::Result<()> {
+        let mut before = cut.copy;
+        if self.mode == Mode::Forever {
+            let siblings = recover::siblings(Path::new(&*cut.path))?;
+            if before.is_none() {
+                cut.copy = self.copy_beside(cut, &siblings, now)?;
+            }
+            before = self.cut_again(cut, &siblings, now, turn)?.or(cut.copy);
+        }
+        let has = |key: &FileKey| self.followers.iter().find(|follower| follower.source.key == *key);
+        let copied = cut
+            .copy
+            .as_ref()
+            .and_then(has)
+            .map_or(0, |copy| copy.size().saturating_sub(cut.at));
+        let bytes = cut.lost.saturating_sub(copied);
+        // There was time to write what nobody saw: between the copying and the cut, or since the last look. An empty
+        // file that was touched is told of only if there was something in between.
+        if bytes > 0 || cut.at > 0 || before.is_some() {
+            Self::tell_gap(cut, bytes, now, turn);
+        }
+        self.make_wait(cut.new, before);
+        Ok(())
+    }
+
+    fn tell_gap(cut: &Cut, bytes: u64, now: Now, turn: &mut Turn) {
+        turn.gaps.push(Gap {
+            path: cut.path.to_string(),
+            at: now.wall,
+            kind: GapKind::Truncated,
+            bytes,
+        });
+    }
+
+    fn make_wait(&mut self, file: FileKey, after: Option<FileKey>) {
+        let mut followers = self.followers.iter_mut();
+        if let Some(follower) = followers.find(|follower| follower.source.key == file) {
+            follower.after = after;
+        }
+    }
+
+    /// What was written after the cut comes after what a copy may still have.
+    fn wait_for_copies(&mut self, cut: &Cut) {
+        let tied = self.followers.iter().find(|copy| copy.copy_of == Some(cut.old));
+        self.make_wait(cut.new, tied.map(|copy| copy.source.key));
+    }
+
     /// Follows the copy that lies beside a cut file where no glob reaches it, from where the file was not read.
-    fn copy_beside(&mut self, cut: &Cut, now: Now) -> Option<FileKey> {
-        let siblings = recover::siblings(Path::new(&*cut.path)).ok()?;
+    fn copy_beside(
+        &mut self,
+        cut: &Cut,
+        siblings: &[recover::Sibling],
+        now: Now,
+    ) -> io::Result<Option<FileKey>> {
         // A copy of which nothing was read is known by its beginning, which older generations may share.
         let since = if cut.at > 0 {
             i128::MIN / 2
@@ -115,48 +196,101 @@ impl Tailer {
             i128::from(cut.since.0) * 1_000_000
         };
         let fits = |file: &File| match cut.at {
-            0 => cut.head.len > 0 && identity::fits(file, cut.head, cut.before, 0).unwrap_or(false),
-            at => recover::is_copy(file, cut.head, cut.before, at),
+            0 if cut.head.len == 0 => Ok(false),
+            at => identity::fits(file, cut.head, cut.before, at),
         };
-        let held = |sibling: &recover::Sibling| self.followers.iter().any(|f| f.id == sibling.seen.id);
-        let newer = recover::newer(&siblings, since);
-        let (path, file) = newer
-            .into_iter()
-            .rev()
-            .filter(|sibling| !held(sibling))
-            .find_map(|sibling| {
-                let file = recover::open_regular(&sibling.path).filter(|file| fits(file))?;
-                Some((&sibling.path, file))
-            })?;
-        let original = self
-            .followers
-            .iter()
-            .find(|follower| follower.source.key == cut.new)?;
+        let mut copy = None;
+        for sibling in recover::newer(siblings, since).into_iter().rev() {
+            if self.followers.iter().any(|f| f.id == sibling.seen.id) {
+                continue;
+            }
+            if let Some(file) = recover::open_regular(&sibling.path)?
+                && fits(&file)?
+            {
+                copy = Some((&sibling.path, file));
+                break;
+            }
+        }
+        let mut followers = self.followers.iter();
+        let original = followers.find(|follower| follower.source.key == cut.new);
+        let (Some((path, file)), Some(original)) = (copy, original) else {
+            return Ok(None);
+        };
         let source = Source {
             key: FileKey::draw(&mut self.random),
             path: text(path),
             logs: original.source.logs.clone(),
-            manner: self.manner(&file, original.source.logs[0]).ok()?,
+            manner: self.manner(&file, original.source.logs[0])?,
         };
+        let key = source.key;
         let max_line = self.settings.logs[source.logs[0]].max_line;
         let line_end = source.manner.line_end;
         let at = line_end.floor_offset(cut.at);
-        let taken = identity::line_before(&file, at, max_line, line_end).ok()?;
-        let mut follower = Follower::new(file, source, at, taken, now).ok()?;
+        let taken = identity::line_before(&file, at, max_line, line_end)?;
+        let mut follower = Follower::new(file, source, at, taken, now)?;
         follower.unlinked = Some(now.moment);
         self.followers.push(follower);
-        self.followers.last().map(|follower| follower.source.key)
+        Ok(Some(key))
     }
 
-    /// A copy made before the cut goes on where the cut file stopped.
-    pub(super) fn hand_on(&mut self, cut: &mut Cut) {
+    /// Between two looks a file may have been cut, written to, copied and cut again: what was written meanwhile stands
+    /// in copies alone. Follows them in their order; the newest, if there is one.
+    fn cut_again(
+        &mut self,
+        cut: &Cut,
+        siblings: &[recover::Sibling],
+        now: Now,
+        turn: &mut Turn,
+    ) -> io::Result<Option<FileKey>> {
+        let mut followers = self.followers.iter();
+        let Some(current) = followers.find(|follower| follower.source.key == cut.new) else {
+            return Ok(None);
+        };
+        let log = self.settings.logs[current.source.logs[0]].name.clone();
+        let source = current.source.clone();
+        let current = current.file.try_clone()?;
+        self.put_aside_copies(&cut.original(), siblings, &log, &source, now, turn)
+            .map_err(|(_, error)| error)?;
+        // Nobody is behind a key that was just drawn: the first of them waits for no one.
+        let first = cut.copy.unwrap_or_else(|| FileKey::draw(&mut self.random));
+        let mut last = Source { key: first, ..source };
+        let beside = Beside {
+            siblings,
+            since: cut.since,
+            current: Some(current),
+        };
+        // Those that a glob reaches were taken up by the sweep.
+        let (reached, mut queue) = (BTreeMap::new(), HashMap::new());
+        if !self.follow_newer(&beside, &reached, &mut last, now, turn, &mut queue) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        for sibling in recover::newer(siblings, i128::from(cut.since.0) * 1_000_000) {
+            let mut followers = self.followers.iter_mut();
+            let taken_up =
+                followers.find(|follower| follower.id == sibling.seen.id && follower.is_untouched());
+            let key = |follower: &&mut Follower| ![cut.new, last.key].contains(&follower.source.key);
+            if let Some(follower) = taken_up.filter(key) {
+                follower.after = Some(std::mem::replace(&mut last.key, follower.source.key));
+            }
+        }
+        Ok((last.key != first).then_some(last.key))
+    }
+
+    /// A copy made before the cut goes on where the cut file stopped. One that cannot be looked at stays tied.
+    fn hand_on(&mut self, cut: &mut Cut) {
         for follower in self
             .followers
             .iter_mut()
             .filter(|follower| follower.copy_of == Some(cut.old))
         {
             let max_line = self.settings.logs[follower.source.logs[0]].max_line;
-            if follower.skip_to(cut.at, max_line).is_ok() {
+            let skipped = match cut.original().copied_to(&follower.file) {
+                Ok(Some(at)) => follower.skip_to(at, max_line),
+                // It goes on where it was last found to be a copy.
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if skipped.is_ok() {
                 (follower.copy_of, follower.hot) = (None, true);
                 cut.copy = cut.copy.or(Some(follower.source.key));
             }
@@ -169,27 +303,52 @@ impl Tailer {
             let Some(of) = self.followers[index].copy_of else {
                 continue;
             };
-            // In this order: a copy that is longer than its original is none any more, and the original may
-            // only grow in between.
-            let size = self.followers[index].size();
+            if self.cuts.iter().any(|cut| cut.old == of && !cut.is_hollow()) {
+                continue;
+            }
+            let copy = &self.followers[index];
             let original = self.followers.iter().find(|follower| follower.source.key == of);
             if original.is_some_and(|original| original.hot) {
                 // It is about to be read, and then known not to be cut.
                 continue;
             }
-            let original = original
-                .filter(|o| o.unlinked.is_none())
-                .map(|o| (o.at, o.size()));
+            // In this order: a copy that is longer than its original is none any more, and the original may
+            // only grow in between.
+            let size = copy.size();
+            let original = original.filter(|o| o.unlinked.is_none() && size <= o.size());
+            let followed = original.map(|original| Self::same_up_to(original, copy));
             let copy = &mut self.followers[index];
             let max_line = self.settings.logs[copy.source.logs[0]].max_line;
-            match original {
-                Some((at, longest)) if size <= longest => {
+            let ended = match followed {
+                Some(Ok(Some(at))) => {
                     if copy.skip_to(at, max_line).is_err() {
                         copy.cool_down();
                     }
+                    false
                 }
-                _ => (copy.copy_of, copy.hot) = (None, true),
+                Some(Err(_)) => false,
+                Some(Ok(None)) | None => true,
+            };
+            if ended {
+                (copy.copy_of, copy.hot) = (None, true);
             }
+        }
+    }
+
+    /// How far a tied copy needs not be read; none if it is no copy after all. It may have been tied to its original
+    /// when it was still empty, and whoever went on writing it may be no rotator.
+    ///
+    /// An error says that it cannot be known now.
+    fn same_up_to(original: &Follower, copy: &Follower) -> io::Result<Option<u64>> {
+        let at = original.at.min(copy.size());
+        if at == copy.at || trail::agree(&original.file, &copy.file, at)? {
+            return Ok(Some(at));
+        }
+        // In this order: an original that is whole now was so then.
+        if original.is_whole()? {
+            Ok(None)
+        } else {
+            Err(io::ErrorKind::Interrupted.into())
         }
     }
 }

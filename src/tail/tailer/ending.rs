@@ -5,7 +5,7 @@
 use super::super::follow::Follower;
 use super::super::{Chunk, Mode, Source, Turn};
 use super::Tailer;
-use crate::model::Now;
+use crate::model::{FileKey, Now};
 
 /// Positions of files that ended which are kept, so that a later glob does not read them again.
 const MOST_FINISHED: usize = 10_000;
@@ -20,9 +20,24 @@ impl Tailer {
             .followers
             .iter()
             .find(|follower| follower.source.key == after);
-        if before.is_none_or(|before| before.at_end() && !before.waits()) {
+        if before.is_none_or(|before| before.at_end() && !before.waits()) || self.waits_for_itself(after) {
             self.followers[index].after = None;
         }
+    }
+
+    /// Whether a chain of waiting files leads back to this one: then nobody would ever be read.
+    fn waits_for_itself(&self, key: FileKey) -> bool {
+        let mut at = key;
+        for _ in 0..self.followers.len() {
+            let mut followers = self.followers.iter();
+            let next = followers.find(|follower| follower.source.key == at);
+            match next.and_then(|follower| follower.after) {
+                Some(next) if next == key => return true,
+                Some(next) => at = next,
+                None => return false,
+            }
+        }
+        true
     }
 
     /// Hands over half lines, and events that go on, that waited long enough.

@@ -4,16 +4,28 @@
 //! The trap: what cannot be looked at is not gone. Only a folder that was read without finding the file
 //! makes a gap; a file in it that cannot be opened is tried again at every sweep.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
+use super::super::trail::{self, Original};
 use super::super::{Note, Source, Turn, recover};
 use super::sweep::{Group, Vacant};
 use super::{Tailer, text, unreadable};
-use crate::model::{FileKey, Gap, GapKind, Manner, Now, Position, Timestamp};
+use crate::model::{FileKey, Gap, GapKind, LogName, Manner, Now, Position, Timestamp};
+
+/// Where successors of a generation are looked for.
+pub(super) struct Beside<'a> {
+    pub(super) siblings: &'a [recover::Sibling],
+    /// They were born, and written to, after this.
+    pub(super) since: Timestamp,
+    /// What lies at the path, if something was read of it before: copies of it are no generations. A file that was
+    /// read and cut in place is the same.
+    pub(super) current: Option<File>,
+}
 
 impl Tailer {
     pub(super) fn recovery_is_owed(&self) -> bool {
@@ -39,14 +51,29 @@ impl Tailer {
         for (id, group) in groups {
             by_inode.entry(id.ino).or_default().push(group);
         }
+        let inodes: HashSet<u64> = owed.iter().map(|position| position.identity.ino).collect();
         for position in owed {
+            if !self.shelf.contains_key(&position.key) {
+                // Taken up as a successor of one before.
+                continue;
+            }
             let Some(log) = self.settings.logs.iter().position(|log| log.name == position.log) else {
                 continue;
             };
-            if Self::is_reached(&position, by_inode.get(&position.identity.ino)) {
-                continue;
-            }
             let path = PathBuf::from(&position.path);
+            let mut resumable = true;
+            if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
+                let in_place = group.paths.contains(&path);
+                if in_place && position.offset > 0 {
+                    continue;
+                }
+                if !in_place {
+                    // It was renamed to where a glob reaches it, and what is at its path now comes after it.
+                    self.begin(group, now, turn, queue);
+                }
+                // Any file begins as an empty one did, or as half a line; it may have been written to, copied and cut since.
+                resumable = !in_place;
+            }
             // A folder that is away may come back with the file in it.
             let Ok(siblings) = recover::siblings(&path) else {
                 continue;
@@ -58,32 +85,120 @@ impl Tailer {
                 manner: Manner::default(),
             };
             // Under its old path, beside which its successors are looked for again after the next crash.
-            match self.reopen(&position, &siblings, source(&path), now) {
-                Ok(Some(mut follower)) => {
-                    self.shelf.remove(&position.key);
-                    follower.unlinked = Some(now.moment);
-                    self.followers.push(follower);
-                }
-                Ok(None) => {
-                    self.shelf.remove(&position.key);
-                    Self::give_up(&position, groups, now, turn);
-                }
-                Err(note) => {
-                    self.say(note, turn);
-                    if self.is_watched(&position.path) {
-                        continue;
-                    }
+            let resumed = if resumable && self.shelf.contains_key(&position.key) {
+                self.take_up(&position, &siblings, &source(&path), groups, now, turn)
+            } else {
+                Ok(())
+            };
+            if let Err(note) = resumed {
+                self.say(note, turn);
+                if self.is_watched(&position.path) {
+                    continue;
                 }
             }
             let mut last = source(&path);
-            last.key = self.follow_newer(&siblings, position.at, groups, &last, now);
+            let ahead = queue.get(&path).copied();
+            let mut held = self.followers.iter_mut();
+            match held.find(|follower| follower.source.key == position.key) {
+                Some(held) => held.after = ahead,
+                // What it waits for is nobody, or what another position at this path has before it.
+                None => last.key = ahead.unwrap_or_else(|| FileKey::draw(&mut self.random)),
+            }
+            let ino = position.identity.ino;
+            let beside = self.beside(&path, &siblings, position.at, &inodes);
+            let looked =
+                beside.is_ok_and(|beside| self.follow_newer(&beside, groups, &mut last, now, turn, queue));
             queue.insert(path, last.key);
+            if !resumable && looked {
+                continue;
+            }
             self.vacant.push(Vacant {
                 last,
                 since: position.at,
-                looked: true,
+                ino,
+                looked,
             });
         }
+    }
+
+    /// Opens again what a position speaks of, or gives it up. The note says why it is to be tried again.
+    fn take_up(
+        &mut self,
+        position: &Position,
+        siblings: &[recover::Sibling],
+        source: &Source,
+        groups: &BTreeMap<FileId, Group>,
+        now: Now,
+        turn: &mut Turn,
+    ) -> Result<(), Note> {
+        if let Some(mut follower) = self.reopen(position, siblings, source.clone(), now)? {
+            follower.unlinked = Some(now.moment);
+            if follower.id.ino != position.identity.ino {
+                // Between the copying and the cut there was time to write what nobody saw.
+                Self::tell_lost(position, GapKind::Truncated, now, turn);
+            }
+            self.followers.push(follower);
+        } else {
+            let known = Original::stored(position);
+            self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
+                .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
+            Self::give_up(position, groups, now, turn);
+        }
+        self.shelf.remove(&position.key);
+        Ok(())
+    }
+
+    /// Copies that end before the place up to which their original was read hold nothing new. The original is gone, so
+    /// this is the last moment to know them by it.
+    ///
+    /// The error is that of one that may be a copy, and could not be looked into.
+    pub(super) fn put_aside_copies<'s>(
+        &mut self,
+        original: &Original<'_>,
+        siblings: &'s [recover::Sibling],
+        log: &LogName,
+        source: &Source,
+        now: Now,
+        turn: &mut Turn,
+    ) -> Result<(), (&'s recover::Sibling, io::Error)> {
+        for sibling in siblings.iter().filter(|sibling| sibling.generation) {
+            let copy = self.shorter_copy(original, sibling, source, now);
+            let Some(copy) = copy.map_err(|error| (sibling, error))? else {
+                continue;
+            };
+            let copy = copy.position(log, true);
+            turn.positions.push(copy.clone());
+            self.shelf.insert(copy.key, copy);
+        }
+        Ok(())
+    }
+
+    fn shorter_copy(
+        &mut self,
+        original: &Original<'_>,
+        sibling: &recover::Sibling,
+        source: &Source,
+        now: Now,
+    ) -> io::Result<Option<Follower>> {
+        let Some(file) = recover::open_regular(&sibling.path)? else {
+            return Ok(None);
+        };
+        let known = self.is_held(&file)? || self.shelved(&file, sibling.seen.id)?.is_some();
+        let at = if known { None } else { original.copied_to(&file)? };
+        let Some(at) = at.filter(|at| *at < original.at) else {
+            return Ok(None);
+        };
+        let max_line = self.settings.logs[source.logs[0]].max_line;
+        let source = Source {
+            key: FileKey::draw(&mut self.random),
+            path: text(&sibling.path),
+            logs: source.logs.clone(),
+            manner: self.manner(&file, source.logs[0])?,
+        };
+        let line_end = source.manner.line_end;
+        let at = line_end.floor_offset(at);
+        let taken = identity::line_before(&file, at, max_line, line_end)?;
+        Follower::new(file, source, at, taken, now).map(Some)
     }
 
     /// Opens the file that a position speaks of. The note says why it is to be tried again.
@@ -96,10 +211,17 @@ impl Tailer {
     ) -> Result<Option<Follower>, Note> {
         let found = recover::find(position, siblings)
             .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
-        let Some(file) = found.filter(|file| !self.is_held(file)) else {
-            return Ok(None);
-        };
         let path = PathBuf::from(&*source.path);
+        let failed = |error: io::Error| Note::Failed {
+            path,
+            error: error.to_string(),
+        };
+        let Some(file) = found else { return Ok(None) };
+        match self.is_held(&file) {
+            Ok(false) => {}
+            Ok(true) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        }
         let manner = self.manner(&file, source.logs[0]);
         let source = Source {
             manner: manner.unwrap_or(source.manner),
@@ -107,10 +229,7 @@ impl Tailer {
         };
         let max_line = self.settings.logs[source.logs[0]].max_line;
         let resumed = Follower::resume(file, source, position, max_line, now);
-        resumed.map(Some).map_err(|error| Note::Failed {
-            path,
-            error: error.to_string(),
-        })
+        resumed.map(Some).map_err(failed)
     }
 
     /// Whether successors of a file at this path are found by other means: through the file that is there
@@ -121,9 +240,10 @@ impl Tailer {
         vacant.chain(held).any(|source| *source.path == *path)
     }
 
-    /// Whether a glob reaches the very file, so that `begin` will resume it.
-    fn is_reached(position: &Position, same_inode: Option<&Vec<&Group>>) -> bool {
-        same_inode.into_iter().flatten().any(|group| {
+    /// The very file, where a glob reaches it, so that `begin` will resume it.
+    fn reached<'g>(position: &Position, same_inode: Option<&Vec<&'g Group>>) -> Option<&'g Group> {
+        let mut same_inode = same_inode.into_iter().flatten().copied();
+        same_inode.find(|group| {
             match identity::open(&group.paths[0]) {
                 Ok(file) => identity::fits_position(&file, position).unwrap_or(true),
                 // Not to be read right now; that is no reason to give it up.
@@ -132,19 +252,21 @@ impl Tailer {
         })
     }
 
-    fn is_held(&self, file: &File) -> bool {
-        file.metadata().is_ok_and(|meta| {
-            let id = Seen::of(&meta).id;
-            self.followers.iter().any(|follower| follower.id == id)
-        })
+    fn is_held(&self, file: &File) -> io::Result<bool> {
+        let id = Seen::of(&file.metadata()?).id;
+        Ok(self.followers.iter().any(|follower| follower.id == id))
     }
 
     /// Whether a stored position goes on in this file, which is then a copy of the file it speaks of: that position
     /// says where reading begins.
-    fn is_owed(&self, file: &File) -> bool {
+    fn is_owed(&self, file: &File) -> io::Result<bool> {
         let owed = self.shelf.values();
-        let mut owed = owed.filter(|position| !position.finished && position.offset > 0);
-        owed.any(|position| identity::fits_position(file, position).unwrap_or(false))
+        for position in owed.filter(|position| !position.finished && position.offset > 0) {
+            if identity::fits_position(file, position)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn give_up(position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
@@ -162,6 +284,10 @@ impl Tailer {
         } else {
             GapKind::Vanished
         };
+        Self::tell_lost(position, kind, now, turn);
+    }
+
+    fn tell_lost(position: &Position, kind: GapKind, now: Now, turn: &mut Turn) {
         turn.gaps.push(Gap {
             path: position.path.clone(),
             at: now.wall,
@@ -170,52 +296,112 @@ impl Tailer {
         });
     }
 
-    /// Follows generations that no glob reaches and that were born since; each waits for the one before.
-    /// Returns the newest.
+    /// Beside `path`, where something was read of files with these inodes. An error says that the path cannot be looked at now.
+    pub(super) fn beside<'s>(
+        &self,
+        path: &Path,
+        siblings: &'s [recover::Sibling],
+        since: Timestamp,
+        inodes: &HashSet<u64>,
+    ) -> io::Result<Beside<'s>> {
+        let Some(file) = recover::open_regular(path)? else {
+            return Ok(Beside {
+                siblings,
+                since,
+                current: None,
+            });
+        };
+        let id = Seen::of(&file.metadata()?).id;
+        let known = inodes.contains(&id.ino) || self.followers.iter().any(|follower| follower.id == id);
+        Ok(Beside {
+            siblings,
+            since,
+            current: Some(file).filter(|_| known),
+        })
+    }
+
+    /// Follows generations that were born since, oldest first; each waits for the one before. `last` becomes the newest.
+    /// Whether all of them could be looked at.
     pub(super) fn follow_newer(
         &mut self,
-        siblings: &[recover::Sibling],
-        since: Timestamp,
+        beside: &Beside<'_>,
         groups: &BTreeMap<FileId, Group>,
-        old: &Source,
+        last: &mut Source,
         now: Now,
-    ) -> FileKey {
-        let mut last = old.key;
-        for sibling in recover::newer(siblings, i128::from(since.0) * 1_000_000) {
-            let known = groups.contains_key(&sibling.seen.id)
-                || self
-                    .followers
-                    .iter()
-                    .any(|follower| follower.id == sibling.seen.id);
-            let Some(file) = recover::open_regular(&sibling.path).filter(|_| !known) else {
-                continue;
-            };
-            let first = identity::first_bytes(&file).unwrap_or_default();
-            let copied = self
-                .followers
-                .iter()
-                .any(|f| recover::is_copy(&file, f.head, f.before, f.at));
-            let owed = copied || self.shelved(&file, sibling.seen.id).is_some() || self.is_owed(&file);
-            if identity::is_compressed(&first) || owed {
+        turn: &mut Turn,
+        queue: &mut HashMap<PathBuf, FileKey>,
+    ) -> bool {
+        let mut complete = true;
+        for sibling in recover::newer(beside.siblings, i128::from(beside.since.0) * 1_000_000) {
+            let mut held = self.followers.iter();
+            if held.any(|follower| follower.id == sibling.seen.id) {
                 continue;
             }
-            let key = FileKey::draw(&mut self.random);
-            let source = Source {
-                key,
-                path: old.path.clone(),
-                logs: old.logs.clone(),
-                manner: Manner {
-                    open: true,
-                    ..Manner::default()
-                },
-            };
-            if let Ok(mut follower) = Follower::new(file, source, 0, 0, now) {
-                follower.unlinked = Some(now.moment);
-                follower.after = Some(last);
-                self.followers.push(follower);
-                last = key;
+            match beside.has_copy(sibling) {
+                Ok(false) => {}
+                // Where a glob reaches it, it is taken up after its original.
+                Ok(true) => continue,
+                Err(_) => {
+                    complete = false;
+                    continue;
+                }
+            }
+            if let Some(group) = groups.get(&sibling.seen.id) {
+                // A glob reaches it: it keeps its own name.
+                let held = self.followers.len();
+                queue.insert(group.paths[0].clone(), last.key);
+                self.begin(group, now, turn, queue);
+                if let Some(begun) = self.followers.get(held) {
+                    last.key = begun.source.key;
+                }
+                continue;
+            }
+            match self.newer(sibling, last, now) {
+                Ok(None) => {}
+                Ok(Some(follower)) => {
+                    last.key = follower.source.key;
+                    self.followers.push(follower);
+                }
+                Err(_) => complete = false,
             }
         }
-        last
+        complete
+    }
+
+    /// A generation that no glob reaches, from its beginning, if it is none that is read in another way.
+    fn newer(&mut self, sibling: &recover::Sibling, last: &Source, now: Now) -> io::Result<Option<Follower>> {
+        let Some(file) = recover::open_regular(&sibling.path)? else {
+            return Ok(None);
+        };
+        if identity::is_compressed(&identity::first_bytes(&file)?)
+            || self.shelved(&file, sibling.seen.id)?.is_some()
+            || self.is_owed(&file)?
+            || self.original(&file, &sibling.path)?.is_some()
+        {
+            return Ok(None);
+        }
+        let source = Source {
+            key: FileKey::draw(&mut self.random),
+            path: last.path.clone(),
+            logs: last.logs.clone(),
+            manner: Manner {
+                open: true,
+                ..Manner::default()
+            },
+        };
+        let mut follower = Follower::new(file, source, 0, 0, now)?;
+        (follower.unlinked, follower.after) = (Some(now.moment), Some(last.key));
+        Ok(Some(follower))
+    }
+}
+
+impl Beside<'_> {
+    /// Whether it is a copy of what lies at the path now, which is read there.
+    fn has_copy(&self, sibling: &recover::Sibling) -> io::Result<bool> {
+        let copy = self.current.as_ref().zip(recover::open_regular(&sibling.path)?);
+        copy.map_or(Ok(false), |(current, file)| {
+            let size = file.metadata()?.len();
+            Ok(size > 0 && trail::agree(current, &file, size)?)
+        })
     }
 }

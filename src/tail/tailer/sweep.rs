@@ -28,6 +28,8 @@ pub(super) struct Vacant {
     pub(super) last: Source,
     /// The last sweep that saw a file there: what is missed was born later.
     pub(super) since: Timestamp,
+    /// The inode of the file that lay there.
+    pub(super) ino: u64,
     /// Its folder was listed at least once since then.
     pub(super) looked: bool,
 }
@@ -38,12 +40,12 @@ impl Tailer {
         let reached = self.globs.walk();
         let groups = self.group(&reached, turn);
         let mut queue = HashMap::new();
+        self.recognise(&groups);
+        self.miss(&groups, &reached, now);
+        self.look_beside_vacant_paths(&groups, now, turn, &mut queue);
         if self.recovery_is_owed() {
             self.recover(&groups, now, turn, &mut queue);
         }
-        self.recognise(&groups);
-        self.miss(&groups, &reached, now);
-        self.look_beside_vacant_paths(&groups, now, &mut queue);
         let held: HashSet<FileId> = self.followers.iter().map(|follower| follower.id).collect();
         let mut new: Vec<&Group> = groups
             .iter()
@@ -61,6 +63,7 @@ impl Tailer {
         self.watch(&reached, turn);
         self.unreadable.retain(|id, _| groups.contains_key(id));
         self.refused.retain(|id| groups.contains_key(id));
+        self.blind = reached.blind;
         self.swept = Some(now);
         self.next_sweep = now.moment + self.settings.sweep;
     }
@@ -126,6 +129,7 @@ impl Tailer {
                 self.vacant.push(Vacant {
                     last: follower.source.clone(),
                     since,
+                    ino: follower.id.ino,
                     looked: false,
                 });
             }
@@ -138,18 +142,29 @@ impl Tailer {
         &mut self,
         groups: &BTreeMap<FileId, Group>,
         now: Now,
+        turn: &mut Turn,
         queue: &mut HashMap<PathBuf, FileKey>,
     ) {
         if self.mode == Mode::Once {
             return;
         }
         let mut vacant = std::mem::take(&mut self.vacant);
-        for Vacant { last, since, looked } in &mut vacant {
+        for Vacant {
+            last,
+            since,
+            ino,
+            looked,
+        } in &mut vacant
+        {
             let path = PathBuf::from(&*last.path);
             if !*looked || self.changed_since_the_last_sweep(path.parent()) {
-                let siblings = recover::siblings(&path).unwrap_or_default();
-                last.key = self.follow_newer(&siblings, *since, groups, last, now);
-                *looked = true;
+                // A folder that is gone has nothing to tell; one that cannot be listed now is listed again.
+                *looked = match recover::siblings(&path) {
+                    Ok(siblings) => self
+                        .beside(&path, &siblings, *since, &HashSet::from([*ino]))
+                        .is_ok_and(|beside| self.follow_newer(&beside, groups, last, now, turn, queue)),
+                    Err(error) => !recover::is_for_now(&error),
+                };
             }
             queue.insert(path, last.key);
         }
@@ -157,7 +172,7 @@ impl Tailer {
     }
 
     /// Whether names may have come or gone in a folder since it was last listed: listing is not cheap.
-    fn changed_since_the_last_sweep(&self, folder: Option<&Path>) -> bool {
+    pub(super) fn changed_since_the_last_sweep(&self, folder: Option<&Path>) -> bool {
         let changed = folder
             .and_then(|folder| Seen::at(folder).ok())
             .map(|seen| seen.written);
@@ -175,7 +190,7 @@ impl Tailer {
         self.vacant.retain(|vacant| {
             let taken = |f: &Follower| f.unlinked.is_none() && f.source.path == vacant.last.path;
             let held = |f: &Follower| f.source.key == vacant.last.key;
-            followers.iter().any(held) && !followers.iter().any(taken)
+            !vacant.looked || (followers.iter().any(held) && !followers.iter().any(taken))
         });
     }
 

@@ -121,7 +121,7 @@ pub const POINTS: [(&str, u64); 15] = [
     ("retry-after-commit", 2),
 ];
 /// Calls that fail, and how.
-const ERRORS: [(&str, &str); 11] = [
+const ERRORS: [(&str, &str); 12] = [
     ("fdatasync", "EIO"),
     ("pwrite64", "ENOSPC"),
     ("pwrite64", "EIO"),
@@ -130,6 +130,7 @@ const ERRORS: [(&str, &str); 11] = [
     ("openat", "EACCES"),
     ("read", "EIO"),
     ("getdents64", "EIO"),
+    ("statx", "ESTALE"),
     ("rename", "EIO"),
     ("connect", "ENETUNREACH"),
     ("sendto", "ECONNRESET"),
@@ -176,7 +177,7 @@ fn pace(theme: Theme) -> Pace {
         pause: Duration::from_millis(if theme == Theme::Load { 4_000 } else { 120 }),
         burst: 6,
         rotate,
-        // Beside restarts, lines around a cut may come twice or out of order; docs/chaos.md says when.
+        // Beside restarts, what is written around two cuts may come out of order; docs/chaos.md says when.
         cuts: theme == Theme::Network,
     }
 }
