@@ -94,8 +94,8 @@ impl Reader {
             surroundings.fill(&mut rows, spots, &tailer, now);
             let mut batch = batch(&mut turn, rows, found);
             batch.read = ends.news(&tailer);
-            batch.caught_up = behind && !more;
-            behind &= more;
+            batch.caught_up = behind && !more && tailer.is_settled(now);
+            behind &= !batch.caught_up;
             if !batch.rows.is_empty() {
                 failpoint::reach(Point::AfterMatch);
             }

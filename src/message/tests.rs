@@ -453,7 +453,7 @@ fn more_files_than_are_named_and_matches_without_a_shape() {
 
 #[test]
 fn what_the_records_say_of_the_time_stands_beside_ours_where_it_is_another() {
-    let mut incident = one();
+    let mut incident = storm();
     let logged = |first, last| {
         Some(crate::model::Logged {
             first: at(first),

@@ -175,6 +175,12 @@ impl Tailer {
         Some((swept.moment, logs.iter().filter(is_read).copied().collect()))
     }
 
+    /// Whether nothing that was seen waits for what may follow it any longer: half a line, or the last event of a file.
+    pub fn is_settled(&self, now: Now) -> bool {
+        let mut halves = self.followers.iter().filter(|follower| follower.has_half());
+        halves.all(|follower| follower.grew() + self.patience(follower) <= now.moment)
+    }
+
     /// Blocks until a hint, [`Waker::wake`], or the next deadline of its own.
     pub fn wait(&mut self, now: Now) {
         let partials = self.followers.iter().filter(|follower| follower.has_half());

@@ -16,6 +16,8 @@ use crate::model::{Outcome, Refusal, RefusalKind};
 
 /// No 429 holds a chat for longer than this before Telegram is asked again.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// And none for less.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// An answer as it came over the wire.
 #[derive(Debug)]
@@ -227,12 +229,10 @@ impl Said<'_> {
     fn retry_after(&self, header: Option<&str>) -> Option<Duration> {
         let body = self.parameter("retry_after").and_then(seconds);
         let seconds = body.or_else(|| header?.trim().parse().ok().filter(|&s: &f64| s > 0.0))?;
-        // What does not fit into a duration is infinite or close to it.
-        Some(
-            Duration::try_from_secs_f64(seconds)
-                .unwrap_or(LONGEST_WAIT)
-                .min(LONGEST_WAIT),
-        )
+        // What does not fit into a duration is infinite or close to it, and what is none at all would be asked again at
+        // once.
+        let wait = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT);
+        Some(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
     }
 }
 

@@ -13,7 +13,7 @@ const RULES: &str =
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::unlimited();
-    sandbox.rules(RULES).append("app.log", "all is well\n");
+    sandbox.rules_of_lines(RULES).append("app.log", "all is well\n");
     sandbox
 }
 

@@ -15,7 +15,7 @@ const RULES: &str = "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"0s\"\
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::unlimited();
-    sandbox.rules(RULES).append("app.log", "all is well\n");
+    sandbox.rules_of_lines(RULES).append("app.log", "all is well\n");
     sandbox
 }
 

@@ -221,7 +221,7 @@ const WRONG: &str = "4242424242:AAwrong-token_that-nobody-was-ever-given";
 #[test]
 fn a_wrong_token_stops_neither_reading_nor_counting() {
     let sandbox = Sandbox::new();
-    sandbox.rules("[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\nevery = \"1s\"\n");
+    sandbox.rules_of_lines("[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\nevery = \"1s\"\n");
     let mut command = sandbox.command(&["run"]);
     command.env("TELEGRAM_BOT_TOKEN", WRONG);
     let running = sandbox.spawn(command);
@@ -264,7 +264,7 @@ fn a_wrong_token_stops_neither_reading_nor_counting() {
 #[test]
 fn a_chat_that_refused_is_asked_again_after_a_restart() {
     let sandbox = Sandbox::new();
-    sandbox.rules("[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\n");
+    sandbox.rules_of_lines("[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\n");
     sandbox.api.chats().state(ME, ChatState::NotStarted);
     let running = sandbox.start(&[]);
     sandbox.append("app.log", "ERROR first\nERROR second\n");

@@ -108,6 +108,8 @@ fn a_message_whose_links_are_refused_is_sent_without_them_and_that_is_told_once(
         code: 400,
         description: "Bad Request: BUTTON_URL_INVALID".into(),
     };
+    // A log without a file would be told in a notice of its own, which the first refusal would hit.
+    sandbox.append("a.log", "all is well\n");
     let running = sandbox.start(&[]);
     told(&sandbox, "started");
     for n in 1..=2 {

@@ -49,10 +49,20 @@ impl Sandbox {
 
     /// Writes rules.toml: the chat `me` without notices, a log `app` over `logs/*.log` from the beginning, then `rules`.
     pub fn rules(&self, rules: &str) -> &Self {
+        self.rules_of("", rules)
+    }
+
+    /// The same where each line is an event of its own: none waits for the next one, and once a log is read to its
+    /// end nothing more is to be stored.
+    pub fn rules_of_lines(&self, rules: &str) -> &Self {
+        self.rules_of("multiline = \"off\"\n", rules)
+    }
+
+    fn rules_of(&self, log: &str, rules: &str) -> &Self {
         let logs = self.path("logs");
         let text = format!(
             "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n\
-             [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{rules}",
+             [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{log}{rules}",
             logs.display()
         );
         self.rules_toml(&text)
