@@ -13,7 +13,7 @@
 //! them into places in the chunk. A program's line may come in several pieces; `Settings`, as
 //! [`Joints`](crate::model::Joints), tells `tail` up to where nothing is open, and `tail` holds the rest back.
 //!
-//! What a file is, where rules.toml leaves that open, its path and its first lines tell ([`recognise`]); `tail` asks
+//! What a file is, where rules.toml leaves that open, its path and its first lines tell (`recognise.rs`); `tail` asks
 //! for it through [`Joints`](crate::model::Joints) and carries the answer, a [`Manner`](crate::model::Manner), along.
 //! Lines in other encodings than UTF-8 are decoded like wrapped ones.
 //!

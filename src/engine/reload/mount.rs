@@ -126,18 +126,18 @@ mod tests {
             stale: Vec::new(),
         };
         assert_eq!(
-            look(&mut mounts, &table("/home/a/rules.toml", "/l/app.log")),
+            look(&mut mounts, &table("/data/a/rules.toml", "/l/app.log")),
             expected
         );
-        let again = look(&mut mounts, &table("/home/a/rules.toml", "/l/app.log"));
+        let again = look(&mut mounts, &table("/data/a/rules.toml", "/l/app.log"));
         assert_eq!(again, Found::default());
     }
 
     #[test]
     fn a_mount_whose_file_was_renamed_or_deleted_outside_is_stale_once() {
         let mut mounts = Mounts::default();
-        look(&mut mounts, &table("/home/a/rules.toml", "/l/app.log"));
-        let replaced = table("/home/a/rules.toml//deleted", "/l/app.log.1");
+        look(&mut mounts, &table("/data/a/rules.toml", "/l/app.log"));
+        let replaced = table("/data/a/rules.toml//deleted", "/l/app.log.1");
         let found = look(&mut mounts, &replaced);
         let stale: Vec<PathBuf> = vec!["/etc/tailgram/rules.toml".into(), "/logs/my app.log".into()];
         assert_eq!(found.stale, stale);
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_mount_that_is_stale_from_the_start_is_told() {
         let mut mounts = Mounts::default();
-        let found = look(&mut mounts, &table("/home/a/rules.toml//deleted", "/l/app.log"));
+        let found = look(&mut mounts, &table("/data/a/rules.toml//deleted", "/l/app.log"));
         assert_eq!(found.stale, [PathBuf::from("/etc/tailgram/rules.toml")]);
     }
 
