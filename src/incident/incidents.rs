@@ -76,8 +76,10 @@ pub trait Render {
     fn notices(&mut self, card: &NoticeCard<'_>) -> Text;
 }
 
-/// Of all that a chat is owed, the least goes first: the more urgent, then the older.
-type Rank = (Class, Option<Moment>, Option<IncidentId>);
+/// Of all that a chat is owed, the least goes first: the more urgent, then the older. A reminder (`true`) goes after what
+/// is as urgent: it says nothing new, and as long as its incident goes on it would take every place of the `limit` that
+/// something untold waits for.
+type Rank = (Class, bool, Option<Moment>, Option<IncidentId>);
 
 /// The most urgent thing that a chat is owed.
 struct Best {
@@ -492,7 +494,12 @@ impl Incidents {
                     sounds,
                     reason,
                 }) => offer(Best {
-                    rank: (class, delivery.owed_since, Some(key.incident)),
+                    rank: (
+                        class,
+                        kind == AttemptKind::Remind,
+                        delivery.owed_since,
+                        Some(key.incident),
+                    ),
                     reason,
                     what: What::Incident { key, kind, sounds },
                 }),
@@ -503,7 +510,7 @@ impl Incidents {
         for row in self.rows.notices(chat) {
             match notices::decide(row, now.moment) {
                 Ok(()) => offer(Best {
-                    rank: (Class::Notice, row.owed_since, None),
+                    rank: (Class::Notice, false, row.owed_since, None),
                     reason: SendReason::Notice,
                     what: What::Notices(row.key.clone()),
                 }),

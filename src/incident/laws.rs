@@ -43,9 +43,12 @@ struct World {
     seed: u64,
 }
 
-/// What a crash while the disk takes nothing leaves of what was sent since: nothing but a label.
+/// What a crash while the disk takes nothing leaves of what was sent since: nothing but a label. Nor does it leave
+/// anything of another rules.toml that ended what is absent.
 #[derive(Clone, Debug)]
 struct Remembered {
+    /// Whether something is absent, and the chats that were told.
+    absent: (bool, Option<Vec<ChatName>>),
     claims: BTreeMap<(ChatName, IncidentId), u64>,
     maybe_arrived: BTreeSet<Owed>,
     notices: Noticed,
@@ -587,7 +590,9 @@ impl World {
 
     fn disk_is_full(&mut self) {
         self.commit();
+        let absent = (self.alive.is_absent(), self.chats_of_alive());
         self.full.get_or_insert_with(|| Remembered {
+            absent,
             claims: self.claims.clone(),
             maybe_arrived: self.maybe_arrived.clone(),
             notices: self.notices.clone(),
@@ -858,11 +863,13 @@ impl World {
 
     fn reload(&mut self, wall_jump: i32) {
         if let Some(Remembered {
+            absent: (absent, chats),
             claims,
             maybe_arrived,
             notices,
         }) = self.full.take()
         {
+            self.alive.remember(absent && chats == self.chats_of_alive());
             (self.claims, self.maybe_arrived, self.notices) = (claims, maybe_arrived, notices);
         }
         self.lanes = self.settings.chats.iter().cloned().collect();
@@ -1922,6 +1929,30 @@ fn a_reminder_is_a_ring_of_the_limit_and_makes_no_sound_in_silent_hours() {
     world.pass(3_600_000);
     let order = world.take(0).unwrap();
     assert_eq!((kind(&order), order.silent), (Some(AttemptKind::Remind), true));
+}
+
+#[test]
+fn what_nobody_was_told_of_takes_a_place_of_the_limit_before_a_reminder() {
+    let limit = Some(Rate {
+        count: 1,
+        per: Duration::from_mins(10),
+    });
+    let mut world = world_with(RuleSettings {
+        by: vec!["k".into()],
+        limit,
+        remind: Some(Duration::from_mins(1)),
+        ..reminding()
+    });
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(kinds(&mut world, 2), [(2, AttemptKind::Open)]);
+    world.matches(0, 1, &[1], 1);
+    // Reminders of the first are due all the time.
+    assert_eq!(
+        kinds(&mut world, 1_210),
+        [(600, AttemptKind::Open), (1_200, AttemptKind::Remind)]
+    );
+    let line = &world.incidents.ledger()[0];
+    assert_eq!((line.account.matched, line.pending), (2, 0));
 }
 
 #[test]

@@ -25,6 +25,11 @@ impl Alive {
         self.absent = false;
     }
 
+    /// After a crash it is as the disk has it.
+    pub(super) fn remember(&mut self, absent: bool) {
+        self.absent = absent;
+    }
+
     pub(super) fn is_absent(&self) -> bool {
         self.absent
     }
@@ -93,6 +98,13 @@ impl World {
         };
         self.incidents.apply(vec![Row::Found(found)], self.now);
         self.alive.sign(self.now.moment);
+    }
+
+    /// Whom the rule tells by rules.toml.
+    pub(super) fn chats_of_alive(&self) -> Option<Vec<ChatName>> {
+        let mut rules = self.settings.rules.iter();
+        let alive = rules.find(|rule| rule.name.as_str() == "alive")?;
+        Some(alive.chats.clone())
     }
 
     pub(super) fn is_absent(&self) -> bool {
