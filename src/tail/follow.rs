@@ -108,6 +108,8 @@ pub(super) struct Follower {
     pub(super) after: Option<FileKey>,
     /// It is a rotator's copy of this one, which is not cut yet and reads the same bytes itself.
     pub(super) copy_of: Option<FileKey>,
+    /// It is a copy of a file that was cut since: nobody writes to it, and what is there is all of it.
+    pub(super) over: bool,
     /// It is not text after all, and is to be let go.
     pub(super) refused: bool,
     /// There is, or may be, something to read.
@@ -160,6 +162,7 @@ impl Follower {
             stop: None,
             after: None,
             copy_of: None,
+            over: false,
             refused: false,
             hot: true,
             dirty: true,
@@ -212,6 +215,8 @@ impl Follower {
         if self.stamp.is_none_or(|(size, _)| seen.size != size) {
             self.grew = now.moment;
         }
+        // Whoever goes on writing it is no rotator.
+        self.over &= self.stamp.is_none_or(|(size, _)| seen.size == size);
         self.regrown = self.at == 0 && self.stamp.is_some();
         (self.stamp, self.hot) = (Some(stamp), true);
         Ok(true)
@@ -235,6 +240,12 @@ impl Follower {
     /// Whether it waits for another file to be read first.
     pub(super) fn waits(&self) -> bool {
         self.after.is_some() || self.copy_of.is_some()
+    }
+
+    /// Whether nobody who waits for it has to wait any longer: what was handed out is all it has, or all that will be.
+    /// The end of a file that others still write to is not waited for; one that cannot be read has none.
+    pub(super) fn lets_go(&self) -> bool {
+        self.at_end() && !self.waits() && !(self.over && self.has_half() && self.is_read())
     }
 
     /// Whether it was never read.
@@ -408,7 +419,7 @@ impl Follower {
             ..self.source.manner
         };
         (self.before, self.solid) = (Head::of(&[]), Head::of(&[]));
-        (self.copy_of, self.after) = (None, None);
+        (self.copy_of, self.after, self.over) = (None, None, false);
         (self.hot, self.dirty, self.moved, self.grew) = (true, true, now.wall, now.moment);
         Ok(())
     }

@@ -114,6 +114,8 @@ impl Tailer {
             let at = manner.line_end.floor_offset(at);
             let taken = identity::line_before(&file, at, max_line, manner.line_end)?;
             let mut follower = Follower::new(file, source, at, taken, now)?;
+            // One that was written anew under its old name goes on; a copy of what is cut or gone does not.
+            follower.over = !tied && !self.is_held_at(of, path);
             match self.cuts.iter_mut().find(|cut| cut.old == of) {
                 Some(cut) => cut.copy = Some(follower.source.key),
                 None => follower.copy_of = tied.then_some(of),
@@ -219,6 +221,11 @@ impl Tailer {
             }
         }
         Ok(None)
+    }
+
+    /// Whether that file is held, and was last seen under this path.
+    fn is_held_at(&self, file: FileKey, path: &Path) -> bool {
+        self.held(file).is_some_and(|follower| follower.path() == path)
     }
 
     /// What has to be read to its end before a new file under this path.

@@ -157,6 +157,7 @@ impl Tailer {
             Self::tell_gap(cut, bytes, now, turn);
         }
         self.make_wait(cut.new, before);
+        self.close_copies(before);
         Ok(())
     }
 
@@ -167,6 +168,18 @@ impl Tailer {
             kind: GapKind::Truncated,
             bytes,
         });
+    }
+
+    /// What was put aside before a cut is not written to any more, nor is what that waits for.
+    fn close_copies(&mut self, newest: Option<FileKey>) {
+        let mut next = newest;
+        for _ in 0..self.followers.len() {
+            let mut followers = self.followers.iter_mut();
+            let Some(copy) = followers.find(|follower| Some(follower.source.key) == next) else {
+                return;
+            };
+            (copy.over, next) = (true, copy.after);
+        }
     }
 
     fn make_wait(&mut self, file: FileKey, after: Option<FileKey>) {

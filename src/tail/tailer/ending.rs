@@ -20,7 +20,7 @@ impl Tailer {
             .followers
             .iter()
             .find(|follower| follower.source.key == after);
-        if before.is_none_or(|before| before.at_end() && !before.waits()) || self.waits_for_itself(after) {
+        if before.is_none_or(Follower::lets_go) || self.waits_for_itself(after) {
             self.followers[index].after = None;
         }
     }
@@ -60,13 +60,15 @@ impl Tailer {
     ) -> bool {
         let patience = self.patience(&self.followers[index]);
         let follower = &mut self.followers[index];
-        let waited = now.moment - follower.grew() >= patience || follower.held_out(now, self.settings.hold);
+        // What the rest of a copy waits for was destroyed with its original, and what came after that comes after it.
+        let no_more = follower.over || follower.held_out(now, self.settings.hold);
+        let waited = no_more || now.moment - follower.grew() >= patience;
         let due = follower.has_half() && !follower.waits() && (waited || self.mode == Mode::Once);
         // A last look: its rest may have come just now.
         if !due || (self.mode == Mode::Forever && follower.changed(now).is_err()) || follower.hot {
             return false;
         }
-        let last = self.mode == Mode::Once || follower.held_out(now, self.settings.hold);
+        let last = self.mode == Mode::Once || follower.over || follower.held_out(now, self.settings.hold);
         let act = if last {
             Follower::flush_all
         } else {

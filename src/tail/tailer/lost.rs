@@ -134,6 +134,7 @@ impl Tailer {
         if let Some(mut follower) = self.reopen(position, siblings, source.clone(), now)? {
             follower.unlinked = Some(now.moment);
             if follower.id.ino != position.identity.ino {
+                follower.over = true;
                 // Between the copying and the cut there was time to write what nobody saw.
                 Self::tell_lost(position, GapKind::Truncated, now, turn);
             }

@@ -57,6 +57,28 @@ impl Log {
     }
 }
 
+/// Each line is an event that only the next line ends, as those of most logs are.
+#[derive(Debug)]
+struct Next;
+
+impl Joints for Next {
+    fn manner(&self, _: &str, _: &[u8]) -> Manner {
+        Manner::default()
+    }
+
+    fn whole(&self, _: Manner, lines: &[u8], _: u64, upto: usize) -> usize {
+        let ends = |lines: &[u8]| {
+            lines
+                .iter()
+                .rposition(|&byte| byte == b'\n')
+                .map_or(0, |at| at + 1)
+        };
+        // Where the last line begins no event ends yet but the one before it.
+        let last = ends(&lines[..lines.len().saturating_sub(1)]);
+        ends(&lines[..upto]).min(last)
+    }
+}
+
 /// What was told and what is remembered, for the reader of a failure.
 fn stand(rig: &Rig) -> String {
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -210,4 +232,37 @@ fn a_renamed_log_that_repeats_itself_is_not_taken_for_the_original_of_what_came_
     rig.append("app.log", "tock\n");
     rig.after(1).after(1);
     assert_eq!(rig.got.len(), 901);
+}
+
+/// The last event of a log waits for its rest when the log is copied and cut; then the log goes on.
+#[track_caller]
+fn last_event_of_a_copy(globs: &[&str], copied_unseen: bool, killed: bool) {
+    let mut rig = Rig::new(globs).set(|log| log.joints = Some(Arc::new(Next)));
+    rig.append("app.log", "one\ntwo\n");
+    rig.turn().expect(&["one\n"]);
+    fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+    if !copied_unseen {
+        rig.tailer.as_mut().unwrap().look_again();
+        rig.turn().expect(&["one\n"]);
+    }
+    rig.append("app.log", "").set_len(0).unwrap();
+    rig.append("app.log", "3\n4\n");
+    if killed {
+        rig.kill();
+    }
+    if let Some(tailer) = &mut rig.tailer {
+        tailer.look_again();
+    }
+    rig.turn().expect(&["one\n", "two\n", "3\n"]);
+    rig.after(1).expect(&["one\n", "two\n", "3\n", "4\n"]);
+}
+
+#[test]
+fn the_last_event_of_a_copy_comes_before_what_was_written_after_the_cut() {
+    for copied_unseen in [true, false] {
+        for killed in [true, false] {
+            last_event_of_a_copy(&["app.log"], copied_unseen, killed);
+            last_event_of_a_copy(&["app.log*"], copied_unseen, killed);
+        }
+    }
 }
