@@ -106,7 +106,7 @@ fn stand(rig: &Rig) -> String {
 
 proptest! {
     #[test]
-    fn no_line_comes_twice_or_out_of_order_whenever_a_rotator_copies_and_cuts(
+    fn no_line_comes_twice_whenever_a_rotator_copies_and_cuts_and_none_out_of_order_without_a_restart(
         steps in prop::collection::vec(step(), 1..60), reached in any::<bool>(),
     ) {
         let mut rig = Rig::new(if reached { &["app.log*"] } else { &["app.log"] });
@@ -114,6 +114,7 @@ proptest! {
         log.write(&rig, 9);
         rig.turn();
         let (mut history, mut told) = (stand(&rig), 1);
+        let restarted = steps.iter().any(|step| matches!(step, Step::Kill));
         for step in steps {
             history = format!("{history}{step:?} ");
             match step {
@@ -132,7 +133,10 @@ proptest! {
         let number = |got: &Got| got.text.split(':').next().and_then(|number| number.parse::<usize>().ok());
         prop_assert!(rig.got.iter().all(|got| number(got).is_some()), "{:?}", rig.got);
         let got: Vec<usize> = rig.got.iter().filter_map(number).collect();
-        prop_assert!(got.is_sorted_by(|one, next| one < next), "{got:?}\n{history}{}", stand(&rig));
+        let once: std::collections::BTreeSet<_> = got.iter().collect();
+        prop_assert_eq!(once.len(), got.len(), "{:?}\n{}{}", got, history, stand(&rig));
+        // Of several copies that were made while nobody looked, an older one may be known only when it is read.
+        prop_assert!(restarted || got.is_sorted(), "{got:?}\n{history}{}", stand(&rig));
         let lost: Vec<usize> = (0..log.lines.len()).filter(|line| !got.contains(line)).collect();
         let owed: Vec<&usize> = lost.iter().filter(|line| !log.destroyed.contains(line)).collect();
         prop_assert!(owed.is_empty(), "{owed:?} stand in a file\n{history}{}", stand(&rig));
