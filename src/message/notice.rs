@@ -303,7 +303,7 @@ impl Page {
             }
         } else if rolled_back {
             self.out
-                .say("\nthe state is older than it was left; what happened since may be told again");
+                .say("\nthe state is older than it was left; some is told again");
         }
     }
 
