@@ -180,17 +180,6 @@ fn matches(count: u64) -> String {
 fn settings(options: &Options, env: &Environment) -> Result<config::Settings, Failure> {
     let path = config::find(options.config.as_deref(), env).map_err(Failure::usage)?;
     let settings = config::load(&path, env)?;
-    say_warnings(&settings);
+    settings.log_warnings();
     Ok(settings)
-}
-
-fn say_warnings(settings: &config::Settings) {
-    for warning in &settings.warnings {
-        tracing::warn!(
-            line = warning.line(),
-            "rules.toml: {}; {}",
-            warning.what(),
-            warning.help()
-        );
-    }
 }

@@ -88,7 +88,7 @@ fn rules(
     };
     let problems = match texts.check(env) {
         Ok(settings) => {
-            super::say_warnings(&settings);
+            settings.log_warnings();
             return Ok((settings, watched(texts, None)));
         }
         Err(problems) => problems,

@@ -123,6 +123,20 @@ pub fn load(path: &Path, env: &Environment) -> Result<Settings, Problems> {
     Texts::read(path, env).check(env)
 }
 
+impl Settings {
+    /// Says in the log what is allowed and probably not meant.
+    pub fn log_warnings(&self) {
+        for warning in &self.warnings {
+            tracing::warn!(
+                line = warning.line(),
+                "rules.toml: {}; {}",
+                warning.what(),
+                warning.help()
+            );
+        }
+    }
+}
+
 /// Checks the text of a rules.toml that includes nothing. `path` is only for messages.
 pub fn parse(path: &Path, text: &str, env: &Environment) -> Result<Settings, Problems> {
     Texts::of(path, text).check(env)

@@ -274,9 +274,7 @@ fn reloaded(one: &str, two: &str, count: u64) -> Notice {
 }
 
 fn notice() -> impl Strategy<Value = Notice> {
-    // Counts of what one machine holds; all else is as long as it may be.
-    let count = || any::<u32>().prop_map(u64::from);
-    let start = (count(), count(), prop::option::of(count()), count());
+    let start = (any::<u64>(), any::<u64>(), any::<Option<u64>>(), any::<u64>());
     let start = start.prop_map(|(files, rules, fresh, set_aside)| Notice::Started {
         files,
         rules,

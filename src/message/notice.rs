@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::Settings;
 use super::clock::{Clock, between};
 use super::fit;
-use super::layout::SHORT;
 use super::sanitise::Clean;
 use super::text::TextBuilder;
 use super::words::{counted, matches, thousands};
@@ -22,6 +21,12 @@ const LISTED: usize = 24;
 const LISTING: usize = 3 * LISTED;
 /// Every notice is shorter than this; where there is less room, the rest is counted.
 const LONGEST: usize = 400;
+/// A start has more to say than all others.
+const LONGEST_START: usize = 450;
+/// What may stand below them: how many more there are, and the command that helps.
+const FOOT: usize = 100;
+/// Below its headline a page that Telegram refused is sent once more as short as this: the first notice finds room.
+const SHORT: usize = LONGEST_START + FOOT;
 /// What was noticed longer ago than this says when.
 const LATE: Duration = Duration::from_mins(1);
 
@@ -60,7 +65,11 @@ impl Page {
         }
         let mut more = card.dropped;
         for (nth, (at, notice)) in card.notices.iter().enumerate() {
-            if self.out.room() < LONGEST {
+            let most = match notice {
+                Notice::Started { .. } => LONGEST_START,
+                _ => LONGEST,
+            };
+            if self.out.room() < most + FOOT {
                 more += 1;
                 continue;
             }
@@ -303,7 +312,7 @@ impl Page {
             }
         } else if rolled_back {
             self.out
-                .say("\nthe state is older than it was left; some is told again");
+                .say("\nthe state is older than it was left; some may be told again");
         }
     }
 

@@ -635,7 +635,7 @@ fn a_start_says_that_commits_were_lost() {
     insta::assert_snapshot!(told(&[started(None, 1, 0)], 0, false), @r"
     ℹ started on ⟪web-1⟫, following 14 files, 6 rules
     1 piece of the state is damaged and was set aside; the log says which
-    the state is older than it was left; some is told again
+    the state is older than it was left; some may be told again
     ");
 }
 

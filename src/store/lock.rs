@@ -55,7 +55,8 @@ impl Lock {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a file of the state folder, or makes one that is its owner's alone.
+pub(super) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)

@@ -8,14 +8,14 @@
 //! may be older than the store, and then it accuses nobody. It is written after the commit, so it is never ahead of a
 //! store that is sound. What cannot be read, or names another store, says nothing.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::lock::no_follow;
+use super::lock;
 use crate::model::{StoreId, TurnNo};
 
 /// The name of the file.
@@ -32,14 +32,7 @@ impl Mark {
     /// Opens the mark of a folder, or makes one. Fails never: a store without a mark is as good as before.
     pub(super) fn open(dir: &Path) -> Self {
         let open = || -> io::Result<File> {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .custom_flags(no_follow())
-                .open(dir.join(MARK))?;
+            let file = lock::open(&dir.join(MARK))?;
             // A pipe or a device in its place is nothing to write to.
             if file.metadata()?.is_file() {
                 Ok(file)

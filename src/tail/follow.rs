@@ -288,7 +288,9 @@ impl Follower {
     pub(super) fn read(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
         self.unread = false;
         let size = self.file.metadata()?.len();
-        if std::mem::take(&mut self.regrown) && with.unit == Unit::Lines && self.at == 0 {
+        // Bytes that were seen and wait for their rest tell a file that grew from one that began again.
+        let unknown = self.at == 0 && self.half == 0;
+        if std::mem::take(&mut self.regrown) && with.unit == Unit::Lines && unknown {
             self.hot = true;
             return Ok(Progress::Truncated { lost: 0 });
         }

@@ -170,7 +170,14 @@ pub(super) fn fits_position(file: &File, position: &Position) -> io::Result<bool
             && seen.size >= position.offset
             && seen.born.is_none_or(|born| born <= stored));
     }
-    fits(file, position.identity.head, position.before, position.offset)
+    if fits(file, position.identity.head, position.before, position.offset)? {
+        return Ok(true);
+    }
+    // The head may reach beyond the position, over bytes that waited for their rest, and a copy may end before those:
+    // then what stands before the position reaches back to the first byte.
+    let len = file.metadata()?.len();
+    let short = len < u64::from(position.identity.head.len) && (1..=len).contains(&position.offset);
+    Ok(short && before(file, position.offset)? == position.before)
 }
 
 /// Whether the position was made of what `stat` says, because the file could not be opened: nothing else has

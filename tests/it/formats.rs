@@ -5,36 +5,14 @@ use std::fs;
 
 use crate::support::{ME, Sandbox, until};
 
-/// A log `app` of this format over `logs/*.log`, with more keys of the log and of the rule `oops`.
-fn sandbox(log: &str, rule: &str) -> Sandbox {
-    let sandbox = Sandbox::unlimited();
-    let files = sandbox.path("logs");
-    sandbox.rules_toml(&format!(
-        "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n\
-         [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{log}\n\
-         [[rules]]\nname = \"oops\"\nring = \"all\"\nwait = \"0s\"\nevery = \"50ms\"\nlimit = \"1000/s\"\n{rule}\n",
-        files.display()
-    ));
-    sandbox
-}
-
 /// One entry of the json-file driver; `text` is written as JSON has it.
 fn docker(stream: &str, text: &str) -> String {
     format!("{{\"log\":\"{text}\",\"stream\":\"{stream}\",\"time\":\"2026-01-02T03:04:05.678901234Z\"}}\n")
 }
 
-/// All that the chat was told, in one text.
-fn told(sandbox: &Sandbox) -> String {
-    let messages = sandbox.api.journal().messages(ME);
-    messages.iter().fold(String::new(), |mut all, message| {
-        let _ = writeln!(all, "{}", message.text);
-        all
-    })
-}
-
 #[test]
 fn rules_see_what_the_program_in_the_container_wrote() {
-    let sandbox = sandbox("format = \"docker\"", "match = '^ERROR \"disk\" <full>$'");
+    let sandbox = Sandbox::forwarding("format = \"docker\"", "match = '^ERROR \"disk\" <full>$'");
     sandbox.append(
         "a.log",
         &docker("stdout", r#"ERROR \"disk\" \u003cfull\u003e\r\n"#),
@@ -47,7 +25,7 @@ fn rules_see_what_the_program_in_the_container_wrote() {
 
 #[test]
 fn pieces_of_a_docker_line_are_one_event_across_reads_a_restart_and_a_rotation() {
-    let sandbox = sandbox(
+    let sandbox = Sandbox::forwarding(
         "format = \"docker\"\nmultiline = \"off\"\nflush = \"10m\"",
         "match = ['ERROR.*the end', 'MARK']",
     );
@@ -58,12 +36,16 @@ fn pieces_of_a_docker_line_are_one_event_across_reads_a_restart_and_a_rotation()
     sandbox.append("a.log", &docker("stdout", &long));
     // Another file was read after these pieces were there, so they were most likely met.
     sandbox.append("b.log", &docker("stdout", "MARK two\\n"));
-    until("the other file is read", || told(&sandbox).contains("MARK two"));
+    until("the other file is read", || {
+        sandbox.all_texts().contains("MARK two")
+    });
     running.kill_nine();
     fs::rename(sandbox.log("a.log"), sandbox.log("a.log.1")).unwrap();
     let running = sandbox.start(&[]);
     sandbox.append("a.log", &docker("stdout", "MARK three\\n"));
-    until("the new file is read", || told(&sandbox).contains("MARK three"));
+    until("the new file is read", || {
+        sandbox.all_texts().contains("MARK three")
+    });
     let rest = docker("stdout", "the end\\n");
     let mut old = fs::File::options()
         .append(true)
@@ -71,28 +53,28 @@ fn pieces_of_a_docker_line_are_one_event_across_reads_a_restart_and_a_rotation()
         .unwrap();
     std::io::Write::write_all(&mut old, rest.as_bytes()).unwrap();
     until("the pieces are one event", || {
-        told(&sandbox).contains("ERROR xxxx")
+        sandbox.all_texts().contains("ERROR xxxx")
     });
     until("what stood between them came too", || {
-        told(&sandbox).contains("MARK one")
+        sandbox.all_texts().contains("MARK one")
     });
     assert!(running.terminate().success());
-    assert_eq!(told(&sandbox).matches("MARK one").count(), 1);
-    assert_eq!(told(&sandbox).matches("ERROR xxxx").count(), 1);
+    assert_eq!(sandbox.all_texts().matches("MARK one").count(), 1);
+    assert_eq!(sandbox.all_texts().matches("ERROR xxxx").count(), 1);
 }
 
 #[test]
 fn a_piece_whose_rest_never_comes_is_told_as_it_stands() {
-    let sandbox = sandbox("format = \"cri\"\nflush = \"100ms\"", "match = '^ERROR half'");
+    let sandbox = Sandbox::forwarding("format = \"cri\"\nflush = \"100ms\"", "match = '^ERROR half'");
     let running = sandbox.start(&[]);
     sandbox.append("pod.log", "2026-01-02T03:04:05.6Z stderr P ERROR half of it\n");
-    until("it is told", || told(&sandbox).contains("ERROR half of it"));
+    until("it is told", || sandbox.all_texts().contains("ERROR half of it"));
     assert!(running.terminate().success());
 }
 
 #[test]
 fn pieces_of_a_cri_line_are_joined_per_stream_and_what_is_no_cri_line_is_text() {
-    let sandbox = sandbox("format = \"cri\"", "match = '^(?:ERROR .* disk|kubelet: ERROR)$'");
+    let sandbox = Sandbox::forwarding("format = \"cri\"", "match = '^(?:ERROR .* disk|kubelet: ERROR)$'");
     let time = "2026-01-02T03:04:05.678901234+09:00";
     sandbox.append(
         "pod.log",
@@ -101,7 +83,7 @@ fn pieces_of_a_cri_line_are_joined_per_stream_and_what_is_no_cri_line_is_text() 
         ),
     );
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     assert!(told.contains("ERROR on the disk"), "{told}");
     assert!(told.contains("kubelet: ERROR"), "{told}");
     assert!(!told.contains("WARN"), "{told}");
@@ -109,7 +91,7 @@ fn pieces_of_a_cri_line_are_joined_per_stream_and_what_is_no_cri_line_is_text() 
 
 #[test]
 fn fields_of_json_narrow_a_rule_down_and_tell_incidents_apart() {
-    let sandbox = sandbox(
+    let sandbox = Sandbox::forwarding(
         "format = \"json\"",
         "where = { level = [\"error\", \"fatal\"], \"http.status\" = \">=500\", user = \"!=root\" }\nby = [\"service\"]",
     );
@@ -129,22 +111,33 @@ fn fields_of_json_narrow_a_rule_down_and_tell_incidents_apart() {
     sandbox.append("app.log", &lines.concat());
     sandbox.once();
     let messages = sandbox.api.journal().messages(ME);
-    assert_eq!(messages.len(), 2, "{}", told(&sandbox));
+    assert_eq!(messages.len(), 2, "{}", sandbox.all_texts());
     let of = |word: &str| {
         messages
             .iter()
             .find(|message| message.text.contains(word))
             .unwrap()
     };
-    assert!(of("the till is gone").text.contains("shop"), "{}", told(&sandbox));
-    assert!(of("no stamps left").text.contains("mail"), "{}", told(&sandbox));
-    assert!(!told(&sandbox).contains("NOISE"), "{}", told(&sandbox));
-    assert!(!told(&sandbox).contains("\"msg\""), "the message is shown alone");
+    assert!(
+        of("the till is gone").text.contains("shop"),
+        "{}",
+        sandbox.all_texts()
+    );
+    assert!(
+        of("no stamps left").text.contains("mail"),
+        "{}",
+        sandbox.all_texts()
+    );
+    assert!(!sandbox.all_texts().contains("NOISE"), "{}", sandbox.all_texts());
+    assert!(
+        !sandbox.all_texts().contains("\"msg\""),
+        "the message is shown alone"
+    );
 }
 
 #[test]
 fn what_is_shown_of_an_event_with_fields_holds_no_secret() {
-    let sandbox = sandbox(
+    let sandbox = Sandbox::forwarding(
         "format = \"logfmt\"",
         "where = { level = \"error\" }\nby = [\"password\"]",
     );
@@ -153,7 +146,7 @@ fn what_is_shown_of_an_event_with_fields_holds_no_secret() {
         "level=error password=hunter2 msg=\"login with token=abcdef123456 failed\"\n",
     );
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     assert!(told.contains("login with"), "{told}");
     assert!(
         !told.contains("hunter2") && !told.contains("abcdef123456"),
@@ -163,7 +156,7 @@ fn what_is_shown_of_an_event_with_fields_holds_no_secret() {
 
 #[test]
 fn a_container_that_writes_json_has_the_fields_of_both() {
-    let sandbox = sandbox(
+    let sandbox = Sandbox::forwarding(
         "format = \"docker\"",
         "where = { stream = \"stderr\", level = \"error\" }\nmatch = '\"code\":7'",
     );
@@ -174,12 +167,12 @@ fn a_container_that_writes_json_has_the_fields_of_both() {
     sandbox.append("a.log", &docker("stderr", &text(8)));
     sandbox.once();
     assert_eq!(
-        told(&sandbox).matches("code 7 it is").count(),
+        sandbox.all_texts().matches("code 7 it is").count(),
         1,
         "{}",
-        told(&sandbox)
+        sandbox.all_texts()
     );
-    assert!(!told(&sandbox).contains("code 8"), "{}", told(&sandbox));
+    assert!(!sandbox.all_texts().contains("code 8"), "{}", sandbox.all_texts());
 }
 
 /// A log over whatever lies below the folder of the sandbox, with the keys of a rule.
@@ -226,7 +219,7 @@ fn a_container_of_docker_is_called_by_its_name() {
     }
     sandbox.once();
     let messages = sandbox.api.journal().messages(ME);
-    assert_eq!(messages.len(), 1, "{}", told(&sandbox));
+    assert_eq!(messages.len(), 1, "{}", sandbox.all_texts());
     let text = &messages[0].text;
     assert!(text.contains("container=shop-web-1"), "{text}");
     assert!(
@@ -272,7 +265,7 @@ fn a_pod_is_known_by_the_path_of_its_logs() {
     }
     sandbox.once();
     let messages = sandbox.api.journal().messages(ME);
-    assert_eq!(messages.len(), 1, "{}", told(&sandbox));
+    assert_eq!(messages.len(), 1, "{}", sandbox.all_texts());
     let text = &messages[0].text;
     assert!(text.contains("namespace=shop pod=web-7d9f"), "{text}");
     assert!(text.contains("pod shop/web-7d9f, container app"), "{text}");
@@ -280,7 +273,7 @@ fn a_pod_is_known_by_the_path_of_its_logs() {
 
 #[test]
 fn a_level_is_found_in_the_text_and_under_every_name() {
-    let sandbox = sandbox("", "where = { level = [\"error\", \"fatal\"] }");
+    let sandbox = Sandbox::forwarding("", "where = { level = [\"error\", \"fatal\"] }");
     let lines = [
         "2026-01-02 03:04:05,678 ERROR FOUND one",
         "2026-01-02 03:04:05,678 INFO no ERROR here",
@@ -294,7 +287,7 @@ fn a_level_is_found_in_the_text_and_under_every_name() {
     ];
     sandbox.append("app.log", &(lines.join("\n") + "\n"));
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     for word in ["one", "two", "three", "four", "five", "six"] {
         assert!(told.contains(&format!("FOUND {word}")), "{word}: {told}");
     }
@@ -303,14 +296,14 @@ fn a_level_is_found_in_the_text_and_under_every_name() {
 
 #[test]
 fn what_a_terminal_would_swallow_is_neither_shown_nor_told_apart() {
-    let sandbox = sandbox("", "match = 'ERROR'\nby = [\"user\"]");
+    let sandbox = Sandbox::forwarding("", "match = 'ERROR'\nby = [\"user\"]");
     let lines = [
         "\u{1b}[31mERROR\u{1b}[0m disk \u{1b}]8;;http://x\u{1b}\\full\u{1b}]8;;\u{7} \u{1b}(B",
         "ERROR disk full \u{9b}0m",
     ];
     sandbox.append("app.log", &(lines.join("\n") + "\n"));
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     assert!(told.contains("ERROR disk full"), "{told}");
     for left in ["␛", "[31m", "http", "\u{fffd}", "U+009B"] {
         assert!(!told.contains(left), "{left}: {told}");
@@ -319,7 +312,7 @@ fn what_a_terminal_would_swallow_is_neither_shown_nor_told_apart() {
 
 #[test]
 fn the_records_own_time_is_shown_where_it_is_another() {
-    let sandbox = sandbox("", "match = 'ERROR'");
+    let sandbox = Sandbox::forwarding("", "match = 'ERROR'");
     let lines = [
         "2026-01-02T03:04:05Z ERROR one",
         r#"{"ts":1767323105.5,"msg":"ERROR two"}"#,
@@ -328,7 +321,7 @@ fn the_records_own_time_is_shown_where_it_is_another() {
     ];
     sandbox.append("app.log", &(lines.join("\n") + "\n"));
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     assert!(told.contains("in the log "), "{told}");
     assert!(
         told.contains("03:04:05 – ") && told.contains("03:05:05"),
@@ -336,14 +329,10 @@ fn the_records_own_time_is_shown_where_it_is_another() {
     );
     assert!(told.contains("4 matches"), "{told}");
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    let fresh = self::sandbox("", "match = 'ERROR'");
+    let fresh = Sandbox::forwarding("", "match = 'ERROR'");
     fresh.append("app.log", &format!("{now} ERROR right now\n"));
     fresh.once();
-    assert!(
-        !self::told(&fresh).contains("in the log"),
-        "{}",
-        self::told(&fresh)
-    );
+    assert!(!fresh.all_texts().contains("in the log"), "{}", fresh.all_texts());
 }
 
 #[test]
@@ -386,13 +375,13 @@ fn what_is_broken_in_a_format_is_text_as_it_stands_and_hides_nothing_beside_it()
             _ => "msg=\"ERROR good\"\n".to_owned(),
         };
         for format in [format, "auto"] {
-            let sandbox = sandbox(
+            let sandbox = Sandbox::forwarding(
                 &format!("format = \"{format}\""),
                 "match = 'ERROR'\nwhere = { nothing = false }",
             );
             sandbox.append("a.log", &format!("{good}{bad}\n{good}"));
             sandbox.once();
-            let told = told(&sandbox);
+            let told = sandbox.all_texts();
             assert_eq!(
                 told.matches("ERROR good").count(),
                 2,
@@ -409,7 +398,7 @@ fn what_is_broken_in_a_format_is_text_as_it_stands_and_hides_nothing_beside_it()
 
 #[test]
 fn without_a_word_about_it_each_file_tells_what_it_is() {
-    let sandbox = sandbox("", "match = ['^ERROR', '\"level\":\"ERROR\"', 'level=ERROR']");
+    let sandbox = Sandbox::forwarding("", "match = ['^ERROR', '\"level\":\"ERROR\"', 'level=ERROR']");
     let files = [
         ("docker.log", docker("stdout", r#"ERROR in \"docker\"\n"#)),
         (
@@ -435,7 +424,7 @@ fn without_a_word_about_it_each_file_tells_what_it_is() {
         sandbox.append(name, text);
     }
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     for line in [
         "ERROR in \"docker\"",
         "ERROR in cri",
@@ -469,30 +458,30 @@ fn without_a_word_about_it_each_file_tells_what_it_is() {
 
 #[test]
 fn what_a_file_is_holds_over_a_crash_and_is_asked_anew_of_its_next_generation() {
-    let sandbox = sandbox("", "match = '^(?:ERROR|MARK)'");
+    let sandbox = Sandbox::forwarding("", "match = '^(?:ERROR|MARK)'");
     let running = sandbox.start(&[]);
     sandbox.append("a.log", &docker("stdout", "MARK one\\n"));
     until("the first generation is read", || {
-        told(&sandbox).contains("MARK one")
+        sandbox.all_texts().contains("MARK one")
     });
     running.kill_nine();
     sandbox.append("a.log", &docker("stdout", "ERROR after a crash\\n"));
     let running = sandbox.start(&[]);
     until("what came meanwhile is decoded", || {
-        told(&sandbox).contains("ERROR after a crash")
+        sandbox.all_texts().contains("ERROR after a crash")
     });
     fs::rename(sandbox.log("a.log"), sandbox.log("a.log.1")).unwrap();
     sandbox.append("a.log", "ERROR {\"log\":\"as it stands\\n\"}\n");
     until("the next generation is text", || {
-        told(&sandbox).contains(r#"ERROR {"log":"as it stands\n"}"#)
+        sandbox.all_texts().contains(r#"ERROR {"log":"as it stands\n"}"#)
     });
     fs::write(sandbox.log("a.log"), "").unwrap();
     until("the cut is seen", || {
         sandbox.append("a.log", "2026-01-02T03:04:05.6Z stderr F MARK two\n");
-        told(&sandbox).contains("MARK two")
+        sandbox.all_texts().contains("MARK two")
     });
     assert!(running.terminate().success());
-    assert!(!told(&sandbox).contains("stderr"), "{}", told(&sandbox));
+    assert!(!sandbox.all_texts().contains("stderr"), "{}", sandbox.all_texts());
 }
 
 #[test]
@@ -504,7 +493,7 @@ fn rules_and_messages_see_the_letters_of_every_encoding() {
         ("windows-1252", "Fehler: Größe „voll“"),
     ] {
         let word = text.split(':').next().unwrap();
-        let sandbox = sandbox(
+        let sandbox = Sandbox::forwarding(
             &format!("encoding = \"{encoding}\""),
             &format!("match = '^{word}: (?P<what>.*)$'"),
         );
@@ -516,7 +505,7 @@ fn rules_and_messages_see_the_letters_of_every_encoding() {
         fs::create_dir_all(sandbox.path("logs")).unwrap();
         fs::write(sandbox.log("a.log"), bytes).unwrap();
         sandbox.once();
-        let told = told(&sandbox);
+        let told = sandbox.all_texts();
         assert!(told.contains(text), "{encoding}: {told}");
         assert!(told.contains("ok"), "{encoding}: {told}");
     }
@@ -524,7 +513,7 @@ fn rules_and_messages_see_the_letters_of_every_encoding() {
 
 #[test]
 fn utf_16_is_read_as_it_comes_byte_by_byte_and_over_a_crash() {
-    let sandbox = sandbox("", "match = '^ERROR 오류 .* end$'");
+    let sandbox = Sandbox::forwarding("", "match = '^ERROR 오류 .* end$'");
     fs::create_dir_all(sandbox.path("logs")).unwrap();
     let line = |nth: u8| format!("ERROR 오류 🦀 {nth} \u{a0a} end\r\n");
     let units = |text: &str| {
@@ -544,15 +533,19 @@ fn utf_16_is_read_as_it_comes_byte_by_byte_and_over_a_crash() {
     };
     let running = sandbox.start(&[]);
     write(&units(&format!("\u{feff}{}", line(1))));
-    until("the first line is read", || told(&sandbox).contains("🦀 1"));
+    until("the first line is read", || sandbox.all_texts().contains("🦀 1"));
     let second = units(&line(2));
     write(&second[..21]);
     running.kill_nine();
     let running = sandbox.start(&[]);
     write(&second[21..]);
     until("the second line is read", || {
-        told(&sandbox).contains("ERROR 오류 🦀 2")
+        sandbox.all_texts().contains("ERROR 오류 🦀 2")
     });
     assert!(running.terminate().success());
-    assert!(told(&sandbox).contains("2 matches"), "{}", told(&sandbox));
+    assert!(
+        sandbox.all_texts().contains("2 matches"),
+        "{}",
+        sandbox.all_texts()
+    );
 }

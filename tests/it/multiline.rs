@@ -6,30 +6,9 @@ use std::time::Duration;
 
 use crate::support::{ME, Sandbox, until};
 
-/// A log `app` over `logs/*.log` with more keys, and a rule `oops` that forwards every event it finds.
-fn sandbox(log: &str, rule: &str) -> Sandbox {
-    let sandbox = Sandbox::unlimited();
-    let files = sandbox.path("logs");
-    sandbox.rules_toml(&format!(
-        "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n\
-         [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{log}\n\
-         [[rules]]\nname = \"oops\"\nring = \"all\"\nwait = \"0s\"\nevery = \"50ms\"\nlimit = \"1000/s\"\n{rule}\n",
-        files.display()
-    ));
-    sandbox
-}
-
-fn told(sandbox: &Sandbox) -> String {
-    let messages = sandbox.api.journal().messages(ME);
-    messages.iter().fold(String::new(), |mut all, message| {
-        let _ = writeln!(all, "{}", message.text);
-        all
-    })
-}
-
 /// How many events the rule found, as the messages say.
 fn found(sandbox: &Sandbox) -> u64 {
-    let told = told(sandbox);
+    let told = sandbox.all_texts();
     let totals = told
         .lines()
         .filter_map(|line| line.strip_suffix("es").unwrap_or(line).strip_suffix(" match"));
@@ -43,13 +22,13 @@ const CAUSE: &str = "KeyError: 'tea'\n";
 
 #[test]
 fn a_stack_trace_below_its_record_is_one_match_with_all_its_lines() {
-    let sandbox = sandbox("", "match = ['^KeyError', 'ERROR', 'Traceback']");
+    let sandbox = Sandbox::forwarding("", "match = ['^KeyError', 'ERROR', 'Traceback']");
     sandbox.append(
         "a.log",
         &format!("{RECORD}{TRACE}{CAUSE}2026-01-02 12:00:01,123 INFO next\n"),
     );
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     for line in [RECORD, TRACE, CAUSE] {
         assert!(told.contains(line.trim()), "{told}");
     }
@@ -59,7 +38,7 @@ fn a_stack_trace_below_its_record_is_one_match_with_all_its_lines() {
 
 #[test]
 fn an_event_may_begin_before_the_hit_and_every_word_of_it_counts() {
-    let sandbox = sandbox(
+    let sandbox = Sandbox::forwarding(
         "multiline = { start = '^\\d{4}-' }\nignore = ['DEBUG']",
         "match = '^KeyError'\nall = ['ERROR']\nunless = ['milk']",
     );
@@ -72,21 +51,23 @@ fn an_event_may_begin_before_the_hit_and_every_word_of_it_counts() {
     ];
     sandbox.append("a.log", &events.concat());
     sandbox.once();
-    assert_eq!(found(&sandbox), 1, "{}", told(&sandbox));
+    assert_eq!(found(&sandbox), 1, "{}", sandbox.all_texts());
     assert!(
-        told(&sandbox).contains("ERROR sold tea\nand more\nKeyError: x"),
+        sandbox
+            .all_texts()
+            .contains("ERROR sold tea\nand more\nKeyError: x"),
         "{}",
-        told(&sandbox)
+        sandbox.all_texts()
     );
 }
 
 #[test]
 fn an_open_event_is_read_again_after_a_kill_and_is_told_once() {
-    let sandbox = sandbox("flush = \"10m\"", "match = ['ERROR', 'MARK']");
+    let sandbox = Sandbox::forwarding("flush = \"10m\"", "match = ['ERROR', 'MARK']");
     let running = sandbox.start(&[]);
     sandbox.append("a.log", &format!("2026-01-02 12:00:00 MARK one\n{RECORD}{TRACE}"));
     until("what stands before it is told", || {
-        told(&sandbox).contains("MARK one")
+        sandbox.all_texts().contains("MARK one")
     });
     running.kill_nine();
     let running = sandbox.start(&[]);
@@ -94,8 +75,8 @@ fn an_open_event_is_read_again_after_a_kill_and_is_told_once() {
         "a.log",
         &format!("{CAUSE}2026-01-02 12:00:01 MARK two\n2026-01-02 12:00:02 end\n"),
     );
-    until("the event is told", || told(&sandbox).contains("MARK two"));
-    let told = told(&sandbox);
+    until("the event is told", || sandbox.all_texts().contains("MARK two"));
+    let told = sandbox.all_texts();
     assert_eq!(told.matches("cannot sell").count(), 1, "{told}");
     assert!(
         told.contains(&format!("{RECORD}{TRACE}{}", CAUSE.trim())),
@@ -106,43 +87,47 @@ fn an_open_event_is_read_again_after_a_kill_and_is_told_once() {
 
 #[test]
 fn an_event_whose_rest_does_not_come_is_told_after_flush_and_the_rest_is_a_continuation() {
-    let sandbox = sandbox("flush = \"100ms\"", "match = ['ERROR', 'KeyError']");
+    let sandbox = Sandbox::forwarding("flush = \"100ms\"", "match = ['ERROR', 'KeyError']");
     let running = sandbox.start(&[]);
     sandbox.append("a.log", &format!("{RECORD}{TRACE}"));
     until("it is told as it stands", || {
-        told(&sandbox).contains("stock[item]")
+        sandbox.all_texts().contains("stock[item]")
     });
     sandbox.append("a.log", &format!("    {CAUSE}"));
     until("so is its rest", || {
-        told(&sandbox).contains("(continued)     KeyError")
+        sandbox.all_texts().contains("(continued)     KeyError")
     });
     assert!(running.terminate().success());
 }
 
 #[test]
 fn a_last_line_without_its_newline_belongs_to_the_event_when_nothing_more_comes() {
-    let sandbox = sandbox("", "match = 'ERROR'");
+    let sandbox = Sandbox::forwarding("", "match = 'ERROR'");
     sandbox.append("a.log", &format!("{RECORD}{TRACE}{}", CAUSE.trim_end()));
     sandbox.once();
     assert!(
-        told(&sandbox).contains(&format!("{TRACE}{}", CAUSE.trim_end())),
+        sandbox
+            .all_texts()
+            .contains(&format!("{TRACE}{}", CAUSE.trim_end())),
         "{}",
-        told(&sandbox)
+        sandbox.all_texts()
     );
     assert_eq!(found(&sandbox), 1);
 }
 
 #[test]
 fn a_rotation_in_the_middle_of_an_event_loses_none_of_its_lines() {
-    let sandbox = sandbox("flush = \"1s\"", "match = ['ERROR', 'KeyError']");
+    let sandbox = Sandbox::forwarding("flush = \"1s\"", "match = ['ERROR', 'KeyError']");
     let running = sandbox.start(&[]);
     sandbox.append("a.log", "2026-01-02 12:00:00,001 ERROR first\n");
-    until("the file is followed", || told(&sandbox).contains("ERROR first"));
+    until("the file is followed", || {
+        sandbox.all_texts().contains("ERROR first")
+    });
     sandbox.append("a.log", &format!("{RECORD}{TRACE}"));
     fs::rename(sandbox.log("a.log"), sandbox.log("a.log.1")).unwrap();
     sandbox.append("a.log", CAUSE);
     until("both halves are told", || {
-        let told = told(&sandbox);
+        let told = sandbox.all_texts();
         told.contains("stock[item]") && told.contains("KeyError")
     });
     assert!(running.terminate().success());
@@ -150,21 +135,21 @@ fn a_rotation_in_the_middle_of_an_event_loses_none_of_its_lines() {
 
 #[test]
 fn an_event_of_a_hundred_thousand_lines_is_cut_and_marked_and_nothing_behind_it_is_lost() {
-    let sandbox = sandbox("", "match = ['ERROR', 'MARK']");
+    let sandbox = Sandbox::forwarding("", "match = ['ERROR', 'MARK']");
     let text = format!(
         "{RECORD}{}2026-01-02 12:00:01 MARK\n",
         "  more and more of it\n".repeat(100_000)
     );
     sandbox.append("a.log", &text);
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     assert!(told.contains("… cut here") && told.contains("MARK"), "{told}");
     assert_eq!(found(&sandbox), 2, "the pieces that follow hold neither word");
 }
 
 #[test]
 fn traces_of_both_streams_of_a_container_are_told_apart() {
-    let sandbox = sandbox("format = \"docker\"", "match = ['KeyError', 'panic']");
+    let sandbox = Sandbox::forwarding("format = \"docker\"", "match = ['KeyError', 'panic']");
     let mut python = TRACE.lines().chain(CAUSE.lines());
     let mut go = ["panic: x", "", "goroutine 1 [running]:", "main.main()"].into_iter();
     let mut text = String::new();
@@ -188,7 +173,7 @@ fn traces_of_both_streams_of_a_container_are_told_apart() {
     }
     sandbox.append("a.log", &text);
     sandbox.once();
-    let told = told(&sandbox);
+    let told = sandbox.all_texts();
     assert!(told.contains(&format!("{TRACE}{}", CAUSE.trim())), "{told}");
     assert!(
         told.contains("panic: x\n\ngoroutine 1 [running]:\nmain.main()"),
@@ -199,7 +184,7 @@ fn traces_of_both_streams_of_a_container_are_told_apart() {
 
 #[test]
 fn what_auto_learned_holds_after_a_restart_too() {
-    let sandbox = sandbox("flush = \"100ms\"", "match = 'ERROR'");
+    let sandbox = Sandbox::forwarding("flush = \"100ms\"", "match = 'ERROR'");
     let records: Vec<_> = (0..60)
         .map(|n| format!("2026-01-02 12:00:{n:02} INFO words\n"))
         .collect();
@@ -209,7 +194,7 @@ fn what_auto_learned_holds_after_a_restart_too() {
     let event = "2026-01-02 12:01:00 ERROR select *\nfrom shop\nwhere x\n";
     sandbox.append("a.log", event);
     until("the whole event is told", || {
-        told(&sandbox).contains(event.trim())
+        sandbox.all_texts().contains(event.trim())
     });
     assert!(running.terminate().success());
     assert_eq!(found(&sandbox), 1);
@@ -217,7 +202,7 @@ fn what_auto_learned_holds_after_a_restart_too() {
 
 #[test]
 fn with_off_every_line_is_an_event() {
-    let sandbox = sandbox("multiline = \"off\"", "match = '.'");
+    let sandbox = Sandbox::forwarding("multiline = \"off\"", "match = '.'");
     sandbox.append("a.log", &format!("{RECORD}{TRACE}{CAUSE}"));
     sandbox.once();
     assert_eq!(found(&sandbox), 5);
@@ -225,7 +210,7 @@ fn with_off_every_line_is_an_event() {
     let running = sandbox.start(&[]);
     sandbox.append("a.log", "MARK\n");
     crate::support::until_within(Duration::from_mins(1), "it is told", || {
-        told(&sandbox).contains("MARK")
+        sandbox.all_texts().contains("MARK")
     });
     assert!(running.terminate().success());
 }

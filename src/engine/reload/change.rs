@@ -46,14 +46,7 @@ pub(super) fn refused(problems: &Problems, at_start: bool) -> Notice {
 
 /// Says it in the log, where more fits than into a message.
 pub(super) fn log(changes: &Changes, settings: &Settings, hindsight: &[Hindsight]) {
-    for warning in &settings.warnings {
-        tracing::warn!(
-            line = warning.line(),
-            "rules.toml: {}; {}",
-            warning.what(),
-            warning.help()
-        );
-    }
+    settings.log_warnings();
     tracing::info!(
         rules = settings.incident.rules.len(),
         logs = settings.logs.len(),

@@ -737,3 +737,27 @@ fn a_crash_of_bash_is_one_event() {
 fn a_crash_of_python_thread_is_one_event() {
     is_one_event("python-thread");
 }
+
+/// What it logged stands between its own records, so the event is known by where its trace begins and ends.
+#[test]
+fn an_exception_that_python_logs_between_other_records_is_one_event() {
+    for kind in ["plain.log", "dated.log"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/crashes");
+        let text = std::fs::read_to_string(folder.join(format!("python-logged.{kind}"))).unwrap();
+        let events = events(&Multiline::Auto, &text);
+        let traces: Vec<_> = events
+            .iter()
+            .filter(|event| event.contains("Traceback"))
+            .collect();
+        assert_eq!(traces.len(), 1, "{events:#?}");
+        assert!(
+            traces[0].contains("ERROR") && traces[0].contains("the till failed\nTraceback"),
+            "{traces:?}"
+        );
+        assert!(
+            traces[0].trim().ends_with("RuntimeError: cannot sell tea"),
+            "{traces:?}"
+        );
+        assert_eq!(events.len(), text.lines().count() - 6, "{events:#?}");
+    }
+}

@@ -210,7 +210,9 @@ impl Tailer {
         };
         let fits = |file: &File| match cut.at {
             0 if cut.head.len == 0 => Ok(false),
-            at => identity::fits(file, cut.head, cut.before, at),
+            0 => identity::fits(file, cut.head, cut.before, 0),
+            // It may end before bytes that the head was taken from, and that nobody was told of yet.
+            at => Ok(cut.original().copied_to(file)? == Some(at)),
         };
         let mut copy = None;
         for sibling in recover::newer(siblings, since).into_iter().rev() {

@@ -74,6 +74,28 @@ impl Sandbox {
         self
     }
 
+    /// A log `app` over `logs/*.log`, with more keys, and a rule `oops`, with more keys, that forwards every event it
+    /// finds.
+    pub fn forwarding(log: &str, rule: &str) -> Self {
+        let sandbox = Self::unlimited();
+        let files = sandbox.path("logs");
+        sandbox.rules_toml(&format!(
+            "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n\
+             [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{log}\n\
+             [[rules]]\nname = \"oops\"\nring = \"all\"\nwait = \"0s\"\nevery = \"50ms\"\nlimit = \"1000/s\"\n{rule}\n",
+            files.display()
+        ));
+        sandbox
+    }
+
+    /// All that the chat was told, in one text.
+    pub fn all_texts(&self) -> String {
+        let messages = self.api.journal().messages(ME);
+        messages
+            .iter()
+            .fold(String::new(), |all, message| all + &message.text + "\n")
+    }
+
     /// Appends lines to a log.
     pub fn append(&self, name: &str, lines: &str) -> &Self {
         self.open(name).write_all(lines.as_bytes()).unwrap();
