@@ -1,6 +1,5 @@
 //! Logs whose lines are not the text: what containers write.
 
-use std::fmt::Write as _;
 use std::fs;
 
 use crate::support::{ME, Sandbox, until};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use crate::support::{ME, Sandbox, until};
+use crate::support::{Sandbox, until};
 
 /// How many events the rule found, as the messages say.
 fn found(sandbox: &Sandbox) -> u64 {
