@@ -11,7 +11,7 @@ mod total;
 pub use nobody::as_nobody;
 pub use numbered::{Back, Series, first_text, labelled};
 pub use proxy::Proxy;
-pub use sandbox::{ME, Running, Sandbox, eventually, until, until_within};
+pub use sandbox::{ME, Running, Sandbox, eventually, is_released, until, until_within};
 pub use soak::{evidence, seed, soak};
 pub use terminal::Terminal;
 pub use total::total;
