@@ -1,5 +1,7 @@
 //! What tests are made of.
 
+mod delivered;
+mod namespace;
 mod nobody;
 mod numbered;
 mod proxy;
@@ -8,6 +10,7 @@ mod soak;
 mod terminal;
 mod total;
 
+pub use namespace::{Namespace, Served, ext4};
 pub use nobody::as_nobody;
 pub use numbered::{Back, Series, first_text, labelled};
 pub use proxy::Proxy;
