@@ -20,15 +20,16 @@ pub(super) struct Sibling {
     pub(super) generation: bool,
 }
 
+fn folder(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// All regular files beside `path`, itself included; compressed ones are left out.
 pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
     let base = path.file_name().unwrap_or_default().to_string_lossy();
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    for entry in std::fs::read_dir(folder(path))? {
         let entry = entry?;
         let path = entry.path();
         if identity::has_compressed_name(&path) {
@@ -50,6 +51,27 @@ pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
         }
     }
     Ok(found)
+}
+
+/// Archives beside `path` that may have been made of a generation of it, newest first.
+pub(super) fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let base = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder(path))? {
+        let entry = entry?;
+        let path = entry.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        if !identity::has_compressed_name(&path) || !(name == base || identity::is_generation(&name, &base)) {
+            continue;
+        }
+        if let Ok(seen) = Seen::at(&path)
+            && seen.regular
+        {
+            found.push((seen.born.unwrap_or(seen.written), path));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().rev().map(|(_, path)| path).collect())
 }
 
 /// The generation that `position` speaks of, among `siblings`: by inode and head, else a rotator's copy of
