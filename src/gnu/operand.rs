@@ -208,11 +208,10 @@ impl Operand {
     }
 
     fn untailable(&mut self, follow: Follow, screen: &mut Screen) {
-        if matches!(self.state, State::Away(Why::Untailable)) {
-            return;
-        }
         let given_up = !(follow.retry && follow.by == By::Name);
-        screen.say(&Note::Untailable(self.name.clone(), given_up));
+        if !matches!(self.state, State::Away(Why::Untailable)) {
+            screen.say(&Note::Untailable(self.name.clone(), given_up));
+        }
         self.away(Why::Untailable, given_up);
     }
 }

@@ -10,9 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 /// Always in quotes.
 pub(super) fn always(name: &OsStr) -> String {
     let bytes = name.as_bytes();
-    let plain = std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(char::is_control));
-    let in_double = bytes.contains(&b'\'') && !bytes.iter().any(|byte| b"\"$`\\!".contains(byte));
-    if plain && in_double {
+    if bytes.contains(&b'\'') && bytes.iter().enumerate().all(in_double) {
         return format!("\"{}\"", name.display());
     }
     let mut quoted = Quoted {
@@ -41,6 +39,11 @@ pub(super) fn where_needed(name: &OsStr) -> String {
         Some(text) if harmless(text) => text.to_owned(),
         _ => always(name),
     }
+}
+
+/// Whether a byte may stand between double quotes, which a single quote within the name is a reason for.
+fn in_double((place, byte): (usize, &u8)) -> bool {
+    byte.is_ascii_alphanumeric() || b" '%+,-./:@]_".contains(byte) || (place == 0 && b"#~".contains(byte))
 }
 
 /// What is in quotes so far.

@@ -97,6 +97,7 @@ fn long(word: &[u8], words: &mut VecDeque<OsString>) -> Result<(Opt, Option<OsSt
         None => (word, None),
     };
     let name = OsStr::from_bytes(name).to_string_lossy();
+    let typed = OsStr::from_bytes(word).display();
     let fitting: Vec<_> = match LONG.iter().find(|(whole, ..)| *whole == name) {
         Some(exactly) => vec![exactly],
         None => LONG
@@ -106,13 +107,13 @@ fn long(word: &[u8], words: &mut VecDeque<OsString>) -> Result<(Opt, Option<OsSt
     };
     let &(whole, option, takes) = match fitting[..] {
         [only] => only,
-        [] => return Err(Refused::Usage(format!("unrecognized option '--{name}'"))),
+        [] => return Err(Refused::Usage(format!("unrecognized option '--{typed}'"))),
         _ => {
             let names: String = fitting
                 .iter()
                 .map(|(whole, ..)| format!(" '--{whole}'"))
                 .collect();
-            let words = format!("option '--{name}' is ambiguous; possibilities:{names}");
+            let words = format!("option '--{typed}' is ambiguous; possibilities:{names}");
             return Err(Refused::Usage(words));
         }
     };
