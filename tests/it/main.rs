@@ -26,6 +26,7 @@ mod formats;
 mod health;
 mod init;
 mod kill;
+mod listen;
 mod multiline;
 mod notices;
 mod once;
