@@ -28,6 +28,7 @@ mod hazards;
 mod health;
 mod init;
 mod kill;
+mod listen;
 mod multiline;
 mod notices;
 mod once;
