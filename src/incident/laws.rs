@@ -11,6 +11,7 @@ use crate::model::*;
 
 mod absence;
 mod reload;
+mod turns;
 
 /// What a person's phone holds, and a store that holds what was committed: both know nothing of the code
 /// under test beyond the values it hands out.

@@ -34,6 +34,7 @@ mod notices;
 mod once;
 mod outage;
 mod proxy;
+mod refusals;
 mod reload;
 mod road;
 mod rotation;
