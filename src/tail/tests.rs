@@ -325,6 +325,24 @@ fn generations_between_two_looks_are_found_beside_the_path() {
 }
 
 #[test]
+fn generations_between_two_looks_are_read_in_the_order_in_which_they_were_begun() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", "app.log.3");
+    let mut late = rig.append("app.log", "2\n");
+    rig.rename("app.log", "app.log.2");
+    // Filesystems stamp with a coarse clock.
+    std::thread::sleep(Duration::from_millis(30));
+    rig.append("app.log", "3\n");
+    rig.rename("app.log", "app.log.1");
+    std::thread::sleep(Duration::from_millis(30));
+    late.write_all(b"late\n").unwrap();
+    rig.append("app.log", "4\n");
+    rig.after(1).expect(&["1\n", "2\n", "late\n", "3\n", "4\n"]);
+}
+
+#[test]
 fn a_generation_that_came_and_went_after_a_look_at_an_empty_path_is_found() {
     let mut rig = Rig::new(&["app.log"]);
     rig.append("app.log", "1\n");

@@ -34,6 +34,7 @@ mod proxy;
 mod reload;
 mod road;
 mod rotation;
+mod rotators;
 mod schema;
 mod secrecy;
 mod shutdown;

@@ -1,5 +1,6 @@
 //! What tests are made of.
 
+mod forwarded;
 mod nobody;
 mod numbered;
 mod proxy;
@@ -7,7 +8,9 @@ mod sandbox;
 mod soak;
 mod terminal;
 mod total;
+mod writers;
 
+pub use forwarded::is_there;
 pub use nobody::as_nobody;
 pub use numbered::{Back, Series, first_text, labelled};
 pub use proxy::Proxy;
@@ -15,3 +18,4 @@ pub use sandbox::{ME, Running, Sandbox, eventually, until, until_within};
 pub use soak::{evidence, seed, soak};
 pub use terminal::Terminal;
 pub use total::total;
+pub use writers::{Missing, Writers};
