@@ -116,7 +116,12 @@ pub(super) fn newer(siblings: &[Sibling], since: i128) -> Vec<&Sibling> {
         .filter(|sibling| sibling.seen.written >= since && sibling.seen.born.is_none_or(|born| born >= since))
         .collect();
     // Late writers write to older ones last; only where the filesystem knows no birth is that the best guess.
-    newer.sort_by_key(|sibling| (sibling.seen.born.unwrap_or(sibling.seen.written), sibling.seen.written));
+    newer.sort_by_key(|sibling| {
+        (
+            sibling.seen.born.unwrap_or(sibling.seen.written),
+            sibling.seen.written,
+        )
+    });
     newer
 }
 

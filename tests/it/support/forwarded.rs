@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use super::{Back, ME, Sandbox};
 
 impl Sandbox {
-    /// A log `app` over these files of `logs`, noticed this way, of which every line is forwarded; a line with CANARY
+    /// A log `app` over these files of `logs`, noticed this way and with more keys, of which every line is forwarded; a line with CANARY
     /// in it comes in a message of its own.
-    pub fn forwarding_all(files: &[&str], watch: &str) -> Self {
+    pub fn forwarding_all(files: &[&str], watch: &str, log: &str) -> Self {
         let sandbox = Self::unlimited();
         let files: Vec<_> = files.iter().map(|file| sandbox.log(file)).collect();
         sandbox.rules_toml(&format!(
             "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\nnotices = false\nlimit = \"100000/min\"\n\
-             [[logs]]\nname = \"app\"\nfiles = {files:?}\nstart = \"beginning\"\nwatch = \"{watch}\"\n\
+             [[logs]]\nname = \"app\"\nfiles = {files:?}\nstart = \"beginning\"\nwatch = \"{watch}\"\n{log}\n\
              [[rules]]\nname = \"lines\"\nmatch = 'ERROR'\nring = \"all\"\nwait = \"0s\"\nevery = \"50ms\"\n\
              quiet = \"1h\"\nlimit = \"100000/min\"\n\
              [[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"0s\"\n"
