@@ -197,6 +197,13 @@ impl Follower {
         Ok(follower)
     }
 
+    /// Goes on in the same file under another descriptor, which a path leads to again.
+    pub(super) fn reopen(&mut self, file: File, seen: &Seen) {
+        (self.file, self.id) = (file, seen.id);
+        (self.unlinked, self.stamp, self.hollow) = (None, None, None);
+        (self.hot, self.dirty) = (true, true);
+    }
+
     /// Asks the descriptor whether anything changed.
     pub(super) fn look(&mut self, now: Now) -> io::Result<()> {
         if !self.changed(now)? && self.size() > self.at + self.half {

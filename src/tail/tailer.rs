@@ -69,6 +69,8 @@ pub struct Tailer {
     seen: HashSet<LogName>,
     /// The newest note about each subject.
     said: HashMap<String, Note>,
+    /// The link through which a file is followed, by where the file lies; as of the last sweep.
+    links: HashMap<PathBuf, PathBuf>,
     /// Logs of which not everything could be looked at in the last sweep.
     blind: HashSet<usize>,
     /// When the last sweep was; absent before the first.
@@ -119,6 +121,7 @@ impl Tailer {
                 .collect(),
             seen: seen.iter().cloned().collect(),
             said: HashMap::new(),
+            links: HashMap::new(),
             blind: HashSet::new(),
             swept: None,
             next_sweep: Moment(0),
@@ -294,8 +297,13 @@ impl Tailer {
         if hints.paths.is_empty() {
             return;
         }
+        let linked: HashSet<&Path> = hints
+            .paths
+            .iter()
+            .filter_map(|path| self.links.get(path).map(PathBuf::as_path))
+            .collect();
         for follower in &mut self.followers {
-            if hints.paths.contains(&*as_kernel(follower.path())) {
+            if hints.paths.contains(&*as_kernel(follower.path())) || linked.contains(follower.path()) {
                 // What cannot be looked at now is told by the sweep.
                 let _ = follower.look(now);
             }

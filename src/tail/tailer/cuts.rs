@@ -66,9 +66,8 @@ impl Cut {
 impl Tailer {
     /// The file begins again under a new key. The rest of the old generation may stand in a copy.
     pub(super) fn cut(&mut self, index: usize, lost: u64, now: Now, turn: &mut Turn) {
-        let folder = self.followers[index].path().parent();
         let hollow = self.followers[index].at == 0 && lost == 0;
-        if hollow && !self.changed_since_the_last_sweep(folder) {
+        if hollow && !self.changed_beside(self.followers[index].path()) {
             // Nothing was read of it, and nobody made a copy of what it may have been meanwhile.
             return;
         }

@@ -66,6 +66,7 @@ impl Tailer {
             if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
                 let in_place = group.paths.contains(&path);
                 if in_place && position.offset > 0 {
+                    self.drop_contradiction(&position, group, turn);
                     continue;
                 }
                 if !in_place {
@@ -79,6 +80,10 @@ impl Tailer {
             let Ok(siblings) = recover::siblings(&path) else {
                 continue;
             };
+            if resumable && recover::was_rewritten(&position, &siblings).unwrap_or(true) {
+                // It is taken up where a glob reaches it, like any file there; or nothing can be known now.
+                continue;
+            }
             let source = |path: &Path| Source {
                 key: position.key,
                 path: text(path),
@@ -121,6 +126,14 @@ impl Tailer {
                 ino,
                 looked,
             });
+        }
+    }
+
+    /// A file that is held goes on from another position: this one, which speaks of the same file, said something else.
+    fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) {
+        if self.followers.iter().any(|follower| follower.id == group.seen.id) {
+            self.shelf.remove(&position.key);
+            turn.forgotten.push(position.key);
         }
     }
 
