@@ -5,11 +5,12 @@
 //! a file that cannot be opened and a folder that cannot be read are different things; only the first is a
 //! loss.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::identity::{self, Seen};
+use super::identity::{self, FileId, Seen};
 use crate::model::{Head, Position};
 
 /// A file in the folder of a followed path.
@@ -20,6 +21,9 @@ pub(super) struct Sibling {
     /// Its name is one that a rotator would give.
     pub(super) generation: bool,
 }
+
+/// How often a folder is listed again.
+const MOST_LISTS: usize = 5;
 
 /// The most links that the last name of a path is followed through.
 const MOST_LINKS: usize = 40;
@@ -46,7 +50,27 @@ pub(super) fn folders(path: &Path) -> [PathBuf; 2] {
 }
 
 /// All regular files beside `path`, itself included, and beside the file that it leads to; compressed ones are left out.
+///
+/// A file that is renamed while its folder is listed may not be in the list, so it is listed until it stays the same.
 pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
+    let ids = |found: &[Sibling]| {
+        found
+            .iter()
+            .map(|sibling| sibling.seen.id)
+            .collect::<HashSet<FileId>>()
+    };
+    let mut found = list(path)?;
+    for _ in 0..MOST_LISTS {
+        let before = ids(&found);
+        found = list(path)?;
+        if ids(&found) == before {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn list(path: &Path) -> io::Result<Vec<Sibling>> {
     let target = target(path);
     if target == path {
         return beside(&[path]);
@@ -194,6 +218,21 @@ pub(super) fn newer(siblings: &[Sibling], since: i128) -> Vec<&Sibling> {
 /// Whether the system failed in a way that says nothing about the file.
 pub(super) fn is_for_now(error: &io::Error) -> bool {
     identity::is_out_of_descriptors(error) || identity::may_pass(error)
+}
+
+/// Opens a file that was listed. An error says that it cannot be known now: also if its name leads elsewhere since then,
+/// as while a rotator counts its old files up.
+pub(super) fn open_listed(sibling: &Sibling) -> io::Result<Option<File>> {
+    let file = open_regular(&sibling.path)?;
+    let seen = match &file {
+        Some(file) => Ok(Seen::of(&file.metadata()?)),
+        None => Seen::at(&sibling.path),
+    };
+    if seen.is_ok_and(|seen| seen.id == sibling.seen.id) {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::Interrupted.into())
+    }
 }
 
 /// Opens what is a regular file and may be read, and nothing else. An error says that it cannot be known now.

@@ -4,6 +4,7 @@
 
 mod archives;
 mod copies;
+mod differential;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};

@@ -164,11 +164,13 @@ fn nothing_is_lost_or_doubled_where_a_log_is_rotated_twice_in_a_row() {
 }
 
 /// Writes down every call with which inotify begins. `-D` leaves our child to be the traced process.
-pub fn strace(to: &str) -> [&str; 7] {
+pub fn strace(to: &str) -> [&str; 8] {
     [
         "strace",
         "-D",
         "-f",
+        // Other calls are not stopped at.
+        "--seccomp-bpf",
         "-e",
         "trace=inotify_init,inotify_init1,inotify_add_watch",
         "-o",

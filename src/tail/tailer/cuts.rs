@@ -265,7 +265,7 @@ impl Tailer {
             if self.followers.iter().any(|f| f.id == sibling.seen.id) {
                 continue;
             }
-            if let Some(file) = recover::open_regular(&sibling.path)?
+            if let Some(file) = recover::open_listed(sibling)?
                 && fits(&file)?
             {
                 copy = Some((&sibling.path, file));

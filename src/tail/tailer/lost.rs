@@ -199,7 +199,7 @@ impl Tailer {
         source: &Source,
         now: Now,
     ) -> io::Result<Option<Follower>> {
-        let Some(file) = recover::open_regular(&sibling.path)? else {
+        let Some(file) = recover::open_listed(sibling)? else {
             return Ok(None);
         };
         let known = self.is_held(&file)? || self.shelved(&file, sibling.seen.id)?.is_some();
@@ -402,7 +402,7 @@ impl Tailer {
 
     /// A generation that no glob reaches, from its beginning, if it is none that is read in another way.
     fn newer(&mut self, sibling: &recover::Sibling, last: &Source, now: Now) -> io::Result<Option<Follower>> {
-        let Some(file) = recover::open_regular(&sibling.path)? else {
+        let Some(file) = recover::open_listed(sibling)? else {
             return Ok(None);
         };
         if identity::is_compressed(&identity::first_bytes(&file)?)
@@ -430,7 +430,7 @@ impl Tailer {
 impl Beside<'_> {
     /// Whether it is a copy of what lies at the path now, which is read there.
     fn has_copy(&self, sibling: &recover::Sibling) -> io::Result<bool> {
-        let copy = self.current.as_ref().zip(recover::open_regular(&sibling.path)?);
+        let copy = self.current.as_ref().zip(recover::open_listed(sibling)?);
         copy.map_or(Ok(false), |(current, file)| {
             let size = file.metadata()?.len();
             Ok(size > 0 && trail::agree(current, &file, size)?)
