@@ -206,6 +206,7 @@ impl Lane {
                 .map_or_else(|| self.chat.target.clone(), ChatTarget::Id),
             topic: self.chat.topic.filter(|_| !order.topic_gone),
             text: order.text.clone(),
+            document: order.document.clone(),
             plain: order.plain,
             silent: order.silent,
             call: match order.call {

@@ -73,6 +73,7 @@ at_least = { count = 5, within = "1m" }
 resolve = 'connection restored'
 limit = "12/h"
 context = { before = 2, after = 5 }
+attach = "lines"
 template = "<b>{{ rule }}</b>"
 buttons = [{ text = "Runbook", url = "https://wiki.example.com/{{ service }}" }]
 redact = ['(?i)password=\S+']
