@@ -199,7 +199,11 @@ fn notice(note: &Note) -> Option<Notice> {
 
 fn say(turn: &Turn) {
     for note in &turn.notes {
-        tracing::warn!("{note}");
+        match note {
+            // Whoever asked for events by name wants to hear that there are none.
+            Note::NoHints { asked: true, .. } => tracing::error!("{note}"),
+            note => tracing::warn!("{note}"),
+        }
     }
     for gap in &turn.gaps {
         tracing::warn!(path = %gap.path, bytes = gap.bytes, kind = ?gap.kind, "bytes were destroyed before they were read");

@@ -26,6 +26,7 @@ mod follow;
 mod formats;
 mod health;
 mod init;
+mod keys;
 mod kill;
 mod multiline;
 mod notices;
