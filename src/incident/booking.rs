@@ -208,7 +208,7 @@ impl Booking<'_> {
     fn advance(&mut self, message_id: i64) {
         let (every, now) = (self.rule.every, self.now.moment);
         let remind = self.rule.remind.map(|remind| Timer::start(now, remind));
-        let attaches = self.rule.attach && !self.attempt.whole;
+        let attaches = self.rule.attaches_for(&self.key.chat) && !self.attempt.whole;
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return;
         };
@@ -306,6 +306,7 @@ impl Booking<'_> {
     fn refused_text(&mut self) -> Settled {
         self.release();
         let account = self.account();
+        let attaches = self.rule.attaches_for(&self.key.chat);
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return Settled::Stale;
         };
@@ -327,7 +328,7 @@ impl Booking<'_> {
         }
         delivery.end_told |= self.attempt.kind == AttemptKind::End;
         // What the last edit could not say, its lines may.
-        delivery.document_owed |= self.attempt.kind == AttemptKind::End && self.rule.attach;
+        delivery.document_owed |= self.attempt.kind == AttemptKind::End && attaches;
         delivery.resolve_told |= self.attempt.kind == AttemptKind::Resolved;
         delivery.shown_ahead.retain(|nth| *nth > self.attempt.upto);
         for _ in 0..self.attempt.lines {

@@ -31,10 +31,12 @@ impl Incidents {
         }
     }
 
-    /// A rule that attaches nothing any more owes no document.
+    /// A rule that attaches nothing any more, or tells the chat no longer, owes no document.
     pub(super) fn fit_documents(&mut self) {
         for key in self.keys() {
-            let owed = |delivery: &&Delivery| delivery.document_owed && !self.rule(&delivery.rule).attach;
+            let owed = |delivery: &&Delivery| {
+                delivery.document_owed && !self.rule(&delivery.rule).attaches_for(&key.chat)
+            };
             let stray = self.rows.delivery(&key).filter(owed).is_some();
             if stray && let Some(delivery) = self.rows.delivery_mut(&key) {
                 delivery.document_owed = false;

@@ -88,6 +88,13 @@ impl RuleSettings {
     }
 }
 
+impl RuleSettings {
+    /// Whether this chat gets the lines of what is over; one that is told its last word does not.
+    pub(super) fn attaches_for(&self, chat: &ChatName) -> bool {
+        self.attach && self.chats.contains(chat)
+    }
+}
+
 /// How many lines around a match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Around {

@@ -166,3 +166,16 @@ fn what_is_removed_from_rules_toml_brings_no_lines() {
     assert_eq!(kinds(&mut world, 5), [(1, AttemptKind::End)]);
     assert!(is_told(&mut world));
 }
+
+#[test]
+fn a_chat_that_is_told_its_last_word_gets_no_lines() {
+    let mut world = world_with(attaching());
+    world.matches(0, 0, &[1, 2], 1);
+    assert_eq!(kinds(&mut world, 5), [(2, AttemptKind::Open)]);
+    let mut settings = world.settings.clone();
+    settings.chats = vec![ChatName::new("me")];
+    settings.rules[0].chats.clone_from(&settings.chats);
+    world.reconfigure(settings);
+    assert_eq!(kinds(&mut world, 5), [(1, AttemptKind::End)]);
+    assert!(is_told(&mut world));
+}
