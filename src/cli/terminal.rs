@@ -117,11 +117,9 @@ impl Terminal {
             page.push('\n');
         }
         if let Some(document) = &request.document {
-            page.push_str(&format!("   with {}:\n", document.name));
+            page.extend(["   with ", &document.name, ":\n"]);
             for line in document.content.lines() {
-                page.push_str("   | ");
-                page.push_str(line);
-                page.push('\n');
+                page.extend(["   | ", line, "\n"]);
             }
         }
         // A terminal that is gone must not stop the pipeline; and whoever held the lock and panicked left

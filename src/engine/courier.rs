@@ -54,8 +54,7 @@ impl Courier {
         let began = Instant::now();
         let outcome = self.messenger.deliver(chat, subject, request).await;
         let now = self.clock.now();
-        self.counts
-            .request(chat, request.call, &outcome, began.elapsed(), now);
+        self.counts.request(chat, request, &outcome, began.elapsed(), now);
         outcome
     }
 }

@@ -3,7 +3,7 @@
 //! A timer that rules.toml gave another length keeps the time that has passed: what was due under the new length
 //! already is due now. Rows are marked as changed only where something changed.
 
-use crate::model::{AccountKey, Delivery, DeliveryKey, Incident, IncidentId, LedgerRow, Now, Phase, Timer};
+use crate::model::{AccountKey, DeliveryKey, Incident, IncidentId, LedgerRow, Now, Phase, Timer};
 
 use super::booking::ring_pause;
 use super::incidents::Incidents;
@@ -34,10 +34,9 @@ impl Incidents {
     /// A rule that attaches nothing any more, or tells the chat no longer, owes no document.
     pub(super) fn fit_documents(&mut self) {
         for key in self.keys() {
-            let owed = |delivery: &&Delivery| {
+            let stray = self.rows.delivery(&key).is_some_and(|delivery| {
                 delivery.document_owed && !self.rule(&delivery.rule).attaches_for(&key.chat)
-            };
-            let stray = self.rows.delivery(&key).filter(owed).is_some();
+            });
             if stray && let Some(delivery) = self.rows.delivery_mut(&key) {
                 delivery.document_owed = false;
             }

@@ -229,7 +229,11 @@ fn check_document(document: &Document, rendered: &Rendered, incident: &Incident)
     assert!(document.content.len() <= 256 * 1_024 && document.name.len() <= 80);
     let safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     assert!(
-        document.name.chars().all(safe) && document.name.ends_with(".log"),
+        document.name.chars().all(safe)
+            && document
+                .name
+                .rsplit_once('.')
+                .is_some_and(|(_, end)| end == "log"),
         "{}",
         document.name
     );

@@ -153,12 +153,11 @@ impl Client {
     ///
     /// Dropping the future leaves it open whether Telegram has it.
     pub async fn deliver(&self, request: &Request) -> Outcome {
-        let verdict = match &request.document {
-            Some(document) => self.upload(request, document).await,
-            None => {
-                let (method, body) = Body::of(request);
-                self.call(method, &body).await
-            }
+        let verdict = if let Some(document) = &request.document {
+            self.upload(request, document).await
+        } else {
+            let (method, body) = Body::of(request);
+            self.call(method, &body).await
         };
         match (verdict, request.call) {
             (Verdict::Not(outcome), _) => outcome,

@@ -30,7 +30,7 @@ impl Form {
             quotable(&document.name)
         );
         form.part(&file, &document.content);
-        form.body.push_str(&format!("--{}--\r\n", form.boundary));
+        form.body.extend(["--", &form.boundary, "--\r\n"]);
         form
     }
 
@@ -45,10 +45,9 @@ impl Form {
     }
 
     fn part(&mut self, head: &str, value: &str) {
-        let boundary = &self.boundary;
-        self.body.push_str(&format!(
-            "--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n"
-        ));
+        let head = ["--", &self.boundary, "\r\nContent-Disposition: form-data; ", head];
+        self.body.extend(head);
+        self.body.extend(["\r\n\r\n", value, "\r\n"]);
     }
 }
 

@@ -257,11 +257,7 @@ fn a_storm_over_six_chats_draws_no_429_and_holds_back_nothing_critical() {
 
 /// As many incidents as ten rules may have open at once; fewer where figures do not bind.
 fn open_incidents() -> usize {
-    if cfg!(debug_assertions) && !soak() {
-        1_000
-    } else {
-        10_000
-    }
+    if is_released() || soak() { 10_000 } else { 1_000 }
 }
 
 /// Each of ten rules finds two shapes for each of its values.
