@@ -45,6 +45,7 @@ use crate::tail::{self, FileState, Waker};
 use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
+use super::counts::Counts;
 use super::herald::Pulse;
 use super::ledger::{Adoption, Ask};
 use super::tally::Lens;
@@ -103,6 +104,7 @@ pub(super) struct Reload {
     pub(super) waker: Waker,
     pub(super) asks: Sender<Ask>,
     pub(super) pulse: Pulse,
+    pub(super) counts: Counts,
     pub(super) clock: Clock,
 }
 
@@ -140,8 +142,14 @@ impl Reload {
                     tracing::info!("rules.toml says again what is in force");
                 }
                 Verdict::Load => match self.load(texts.clone()) {
-                    Ok(true) => debounce.taken(),
-                    Ok(false) => debounce.refuse(texts),
+                    Ok(true) => {
+                        self.counts.reload(true);
+                        debounce.taken();
+                    }
+                    Ok(false) => {
+                        self.counts.reload(false);
+                        debounce.refuse(texts);
+                    }
                     Err(Ending) => return,
                 },
             }

@@ -29,6 +29,7 @@ mod hazards;
 mod health;
 mod init;
 mod kill;
+mod listen;
 mod multiline;
 mod notices;
 mod once;

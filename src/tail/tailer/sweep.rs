@@ -188,11 +188,12 @@ impl Tailer {
     /// A path that has a held file again is looked at through that; one whose last generation was let go was
     /// given up on.
     pub(super) fn drop_taken_paths(&mut self) {
-        let followers = &self.followers;
+        let (followers, searches) = (&self.followers, &self.searches);
         self.vacant.retain(|vacant| {
             let taken = |f: &Follower| f.unlinked.is_none() && f.source.path == vacant.last.path;
             let held = |f: &Follower| f.source.key == vacant.last.key;
-            !vacant.looked || (followers.iter().any(held) && !followers.iter().any(taken))
+            let sought = searches.iter().any(|search| search.owed.key == vacant.last.key);
+            !vacant.looked || ((sought || followers.iter().any(held)) && !followers.iter().any(taken))
         });
     }
 
