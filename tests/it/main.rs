@@ -25,6 +25,7 @@ mod filesystems;
 mod floors;
 mod follow;
 mod formats;
+mod gaps;
 mod hazards;
 mod health;
 mod init;
