@@ -23,6 +23,7 @@ mod failpoints;
 mod floors;
 mod follow;
 mod formats;
+mod gnu;
 mod health;
 mod init;
 mod kill;
