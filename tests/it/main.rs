@@ -26,6 +26,7 @@ mod floors;
 mod follow;
 mod formats;
 mod gaps;
+mod gnu;
 mod hazards;
 mod health;
 mod init;
