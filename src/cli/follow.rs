@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::engine::{self, Follow};
 use crate::model::LogName;
-use crate::tail::{Glob, LogSettings, Settings, Start, Unit, Watch};
+use crate::tail::{self, Glob, LogSettings, Settings, Start, Unit, Watch};
 
 use self::printer::Printer;
 use super::Failure;
@@ -53,6 +53,7 @@ pub(super) struct Args {
 const SHORTEST: Duration = Duration::from_millis(1);
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
+    tail::raise_limit();
     let files = once_each(args.files);
     let logs = files.iter().map(|file| log(file, args.lines, args.poll));
     let tail = Settings {

@@ -33,6 +33,13 @@ pub(super) struct Reached {
     pub(super) blind: HashSet<usize>,
 }
 
+impl Reached {
+    /// Whether nothing can be known of this path, because of a folder or a file that could not be looked at.
+    pub(super) fn hides(&self, path: &Path) -> bool {
+        self.errors.iter().any(|(dark, _)| path.starts_with(dark))
+    }
+}
+
 /// All globs of all logs, ready to walk.
 #[derive(Debug)]
 pub(super) struct Globs {

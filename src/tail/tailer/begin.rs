@@ -27,7 +27,7 @@ impl Tailer {
         queue: &HashMap<PathBuf, FileKey>,
     ) {
         let path = &group.paths[0];
-        if self.followers.iter().any(|follower| follower.id == group.seen.id) {
+        if self.holds(group.seen.id) {
             return;
         }
         if self.refused.contains(&group.seen.id) || (self.mode == Mode::Once && self.swept.is_some()) {
@@ -46,7 +46,10 @@ impl Tailer {
                 if self.mode == Mode::Once {
                     follower.stop = Some(follower.size());
                 }
-                self.followers.push(follower);
+                // What was born while we looked has a writer.
+                follower.active = self.swept.map(|_| now.moment);
+                self.hold(follower);
+                self.close_idle_in_passing(now);
             }
             Ok(None) => {}
             Err(error) => {
@@ -55,6 +58,9 @@ impl Tailer {
                     self.store_end(group, log, now, turn);
                 }
                 self.unreadable.insert(group.seen.id, (path.clone(), log));
+                if identity::is_out_of_descriptors(&error) {
+                    return self.starve(turn);
+                }
                 self.say(unreadable(path, Some(&group.seen), &error), turn);
             }
         }
@@ -67,12 +73,13 @@ impl Tailer {
         turn: &mut Turn,
     ) -> io::Result<Option<Follower>> {
         let path = &group.paths[0];
-        let real = path.canonicalize()?;
+        let real = self.real_path(path)?;
         if self.globs.forbids(&real) {
             self.refused.insert(group.seen.id);
             self.say(Note::Forbidden { path: real }, turn);
             return Ok(None);
         }
+        self.make_room()?;
         let file = identity::open(path)?;
         let seen = Seen::of(&file.metadata()?);
         if seen.id != group.seen.id || !seen.regular {
@@ -85,6 +92,24 @@ impl Tailer {
             return Ok(None);
         }
         self.place(file, &seen, group, now).map(Some)
+    }
+
+    /// The path with its links resolved. Many files lie in few folders: those are resolved once per sweep.
+    fn real_path(&mut self, path: &Path) -> io::Result<PathBuf> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return path.canonicalize();
+        };
+        if path.symlink_metadata()?.is_symlink() {
+            return path.canonicalize();
+        }
+        if let Some(real) = self.real_folders.get(folder) {
+            return Ok(real.join(name));
+        }
+        let real = path.canonicalize()?;
+        if let Some(parent) = real.parent() {
+            self.real_folders.insert(folder.to_owned(), parent.to_owned());
+        }
+        Ok(real)
     }
 
     /// Decides where reading begins: known identity, rotator's copy, `start`, or the beginning.
@@ -115,7 +140,7 @@ impl Tailer {
             let taken = identity::line_before(&file, at, max_line, manner.line_end)?;
             let mut follower = Follower::new(file, source, at, taken, now)?;
             // One that was written anew under its old name goes on; a copy of what is cut or gone does not.
-            follower.over = !tied && !self.is_held_at(of, path);
+            follower.over = !tied && !self.is_held_at(of, path) && !self.is_gone_from(of, path);
             match self.cuts.iter_mut().find(|cut| cut.old == of) {
                 Some(cut) => cut.copy = Some(follower.source.key),
                 None => follower.copy_of = tied.then_some(of),
@@ -147,8 +172,8 @@ impl Tailer {
     /// right to read it (a group, a capability) often comes with a restart.
     fn store_end(&mut self, group: &Group, log: usize, now: Now, turn: &mut Turn) {
         let FileId { dev, ino } = group.seen.id;
-        let stored = |position: &Position| (position.identity.dev, position.identity.ino) == (dev, ino);
-        if group.seen.size == 0 || self.shelf.values().any(stored) {
+        let stored = |position: &Position| position.identity.dev == dev;
+        if group.seen.size == 0 || self.shelf.with_inode(ino).any(stored) {
             return;
         }
         let none = Head::of(&[]);
@@ -165,18 +190,14 @@ impl Tailer {
             at: now.wall,
         };
         turn.positions.push(position.clone());
-        self.shelf.insert(position.key, position);
+        self.shelf.insert(position);
     }
 
     /// The stored position of this very file. The device number is a hint only: it changes with a remount.
     ///
     /// An error says that it cannot be known now; a file that is taken for a new one then is read twice.
     pub(super) fn shelved(&self, file: &File, id: FileId) -> io::Result<Option<FileKey>> {
-        let mut same: Vec<&Position> = self
-            .shelf
-            .values()
-            .filter(|stored| stored.identity.ino == id.ino)
-            .collect();
+        let mut same: Vec<&Position> = self.shelf.with_inode(id.ino).collect();
         same.sort_by_key(|stored| (stored.identity.dev != id.dev, std::cmp::Reverse(stored.at)));
         for stored in same {
             if identity::fits_position(file, stored)? {
@@ -197,7 +218,8 @@ impl Tailer {
             }
         }
         let full = u64::from(Head::FULL);
-        for live in &self.followers {
+        for index in self.related(path) {
+            let live = &self.followers[index];
             let deleted = || live.unlinked.is_some() && live.is_deleted();
             // Who renames a log does not copy it.
             let copied = is_named_after(path, &live.source.path) && (live.unlinked.is_none() || deleted());
@@ -220,7 +242,34 @@ impl Tailer {
                 return Ok(Some((stored.key, at, false)));
             }
         }
+        // As above, of a file that was closed.
+        let gone = self.gone.iter();
+        for stored in gone.filter(|stored| Path::new(&stored.path) == path && stored.offset >= full) {
+            if let Some(at) = Original::stored(stored).copied_to(file)? {
+                return Ok(Some((stored.key, at, false)));
+            }
+        }
         Ok(None)
+    }
+
+    /// The places of those whose path this one's text begins with, at least.
+    fn related(&self, path: &Path) -> Vec<usize> {
+        let all = || (0..self.followers.len()).collect();
+        self.names.as_ref().map_or_else(all, |names| names.related(path))
+    }
+
+    /// Whether it is held.
+    pub(super) fn holds(&self, id: FileId) -> bool {
+        match &self.names {
+            Some(names) => names.has(id),
+            None => self.followers.iter().any(|follower| follower.id() == id),
+        }
+    }
+
+    /// Whether that file was closed, and cannot be found at this path any more.
+    fn is_gone_from(&self, file: FileKey, path: &Path) -> bool {
+        let mut gone = self.gone.iter();
+        gone.any(|stored| stored.key == file && Path::new(&stored.path) == path)
     }
 
     /// Whether that file is held, and was last seen under this path.
@@ -230,10 +279,9 @@ impl Tailer {
 
     /// What has to be read to its end before a new file under this path.
     pub(super) fn predecessor(&self, path: &Path, queue: &HashMap<PathBuf, FileKey>) -> Option<FileKey> {
-        let replaced = self
-            .followers
-            .iter()
-            .rev()
+        let related = self.related(path).into_iter().rev();
+        let replaced = related
+            .map(|index| &self.followers[index])
             .find(|f| f.unlinked.is_some() && f.path() == path);
         queue
             .get(path)

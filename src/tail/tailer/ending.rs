@@ -97,7 +97,7 @@ impl Tailer {
                 let log = &self.settings.logs[follower.source.logs[0]].name;
                 let position = follower.position(log, true);
                 turn.positions.push(position.clone());
-                self.shelf.insert(position.key, position);
+                self.shelf.insert(position);
             }
         }
         self.followers = kept;
