@@ -35,6 +35,7 @@ pub mod config;
 pub mod engine;
 pub mod event;
 pub mod failpoint;
+pub mod gnu;
 pub mod incident;
 pub mod message;
 pub mod model;

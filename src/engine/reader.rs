@@ -191,9 +191,12 @@ fn notice(note: &Note) -> Option<Notice> {
         }),
         Note::Readable { path: file } => Some(Notice::Readable { path: path(file) }),
         Note::TooManyOpen => Some(Notice::TooManyOpen),
-        Note::NotRegular { .. } | Note::Compressed { .. } | Note::Forbidden { .. } | Note::NoHints { .. } => {
-            None
-        }
+        // The gap that a damaged archive leaves is told by itself.
+        Note::NotRegular { .. }
+        | Note::Compressed { .. }
+        | Note::Forbidden { .. }
+        | Note::Damaged { .. }
+        | Note::NoHints { .. } => None,
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) use watching::{News, Sources, Watching, news};
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often mounts are looked at.
-const LOOK_AT_MOUNTS: Duration = Duration::from_secs(10);
+const LOOK_AT_MOUNTS: Duration = Duration::from_secs(5);
 
 /// What is watched, and what a run begins with.
 #[derive(Debug)]
@@ -127,7 +127,8 @@ impl Reload {
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if next_mounts <= Instant::now() {
+            // Before the first sweep nobody knows which files there are.
+            if next_mounts <= Instant::now() && self.pulse.read().at.is_some() {
                 self.look_at_mounts(&mut mounts);
                 next_mounts = Instant::now() + LOOK_AT_MOUNTS;
             }
@@ -222,9 +223,10 @@ impl Reload {
         }
         if found.logs.count > 0 {
             let paths = found.logs.clone();
-            tracing::warn!(
+            tracing::error!(
                 ?paths,
-                "log files are mounted one by one: their rotation outside cannot be seen from here"
+                "log files are mounted one by one: their rotation outside cannot be seen from here. Mount their folder \
+                 instead, and restart"
             );
             self.tell(Notice::SingleMounts { paths });
         }

@@ -126,7 +126,7 @@ impl Descriptor {
     }
 
     /// Holds it again.
-    pub(super) fn reopen(&mut self, path: &Path) -> io::Result<()> {
+    pub(super) fn open_again(&mut self, path: &Path) -> io::Result<()> {
         if self.file.is_none() {
             self.file = Some(self.open(path)?);
         }
@@ -137,7 +137,9 @@ impl Descriptor {
     pub(super) fn whereabouts(&self) -> Option<PathBuf> {
         let file = self.file.as_ref()?;
         let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
-        Seen::at(&path).is_ok_and(|seen| self.id == seen.id).then_some(path)
+        Seen::at(&path)
+            .is_ok_and(|seen| self.id == seen.id)
+            .then_some(path)
     }
 
     /// Its inode may be used again from now on.

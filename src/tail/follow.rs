@@ -27,6 +27,7 @@ use rustix::fs::SeekFrom;
 use super::buffer::{self, Piece};
 use super::descriptor::{Descriptor, Opened};
 use super::identity::{self, FileId, Seen};
+use super::packed::Packed;
 use super::trail::{self, Original, Trail};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
 use crate::model::{
@@ -117,6 +118,8 @@ pub(super) struct Follower {
     pub(super) copy_of: Option<FileKey>,
     /// It is a copy of a file that was cut since: nobody writes to it, and what is there is all of it.
     pub(super) over: bool,
+    /// Where its bytes come from, if not from a file in a folder.
+    pub(super) packed: Option<Box<Packed>>,
     /// It is not text after all, and is to be let go.
     pub(super) refused: bool,
     /// There is, or may be, something to read.
@@ -172,6 +175,7 @@ impl Follower {
             after: None,
             copy_of: None,
             over: false,
+            packed: None,
             refused: false,
             hot: true,
             dirty: true,
@@ -202,6 +206,13 @@ impl Follower {
         Ok(follower)
     }
 
+    /// Goes on in the same file under another descriptor, which a path leads to again.
+    pub(super) fn reopen(&mut self, file: File, seen: &Seen) {
+        (self.descriptor, self.hidden) = (Descriptor::new(file, seen), None);
+        (self.unlinked, self.stamp, self.hollow) = (None, None, None);
+        (self.hot, self.dirty) = (true, true);
+    }
+
     /// Device and inode.
     pub(super) fn id(&self) -> FileId {
         self.descriptor.id
@@ -218,9 +229,9 @@ impl Follower {
     }
 
     /// Holds the descriptor again. An error of the kind `NotFound` says that its path leads elsewhere.
-    pub(super) fn reopen(&mut self) -> io::Result<()> {
+    pub(super) fn open(&mut self) -> io::Result<()> {
         let path = self.hidden.as_deref().unwrap_or(Path::new(&*self.source.path));
-        self.descriptor.reopen(path)
+        self.descriptor.open_again(path)
     }
 
     /// Gives the descriptor back, until there is something to read. Whether it did: what no path leads to any more stays
@@ -336,7 +347,25 @@ impl Follower {
 
     /// Whether it was at its end when it was looked at last, and that look went well.
     pub(super) fn is_read(&self) -> bool {
-        self.at_end() && self.stamp.is_some()
+        self.at_end() && self.stamp.is_some() && !self.is_unpacking()
+    }
+
+    /// Whether more may come out of the archive that it is read from.
+    pub(super) fn is_unpacking(&self) -> bool {
+        self.packed.as_ref().is_some_and(|packed| packed.end().is_none())
+    }
+
+    /// Unpacks a little more, once what was unpacked before is read.
+    pub(super) fn unpack(&mut self, now: Now) -> io::Result<()> {
+        let at = self.at;
+        let Some(packed) = self.packed.as_mut().filter(|packed| packed.end().is_none()) else {
+            return Ok(());
+        };
+        packed.unpack(at)?;
+        let ended = packed.end().is_some();
+        self.changed(now)?;
+        self.over = ended;
+        Ok(())
     }
 
     /// Whether no name leads to the file any more.
@@ -354,7 +383,8 @@ impl Follower {
     /// Whether nobody who waits for it has to wait any longer: what was handed out is all it has, or all that will be.
     /// The end of a file that others still write to is not waited for; one that cannot be read has none.
     pub(super) fn lets_go(&self) -> bool {
-        self.at_end() && !self.waits() && !(self.over && self.has_half() && self.is_read())
+        let rest = self.is_unpacking() || (self.over && self.has_half() && self.is_read());
+        self.at_end() && !self.waits() && !rest
     }
 
     /// Whether it was never read.
@@ -555,11 +585,16 @@ impl Follower {
 
     /// What is to be stored.
     pub(super) fn position(&self, log: &LogName, finished: bool) -> Position {
+        // What is read from an archive is found again by what it was made of.
+        let (id, at) = self
+            .packed
+            .as_ref()
+            .map_or((self.id(), self.moved), |packed| packed.origin());
         Position {
             key: self.source.key,
             identity: Identity {
-                dev: self.id().dev,
-                ino: self.id().ino,
+                dev: id.dev,
+                ino: id.ino,
                 head: self.head,
             },
             path: self.source.path.to_string(),
@@ -568,9 +603,14 @@ impl Follower {
             before: self.before,
             trail: self.trail.marks(),
             finished,
-            inside_line: self.taken > 0,
-            at: self.moved,
+            inside_line: self.is_inside_line(),
+            at,
         }
+    }
+
+    /// Whether the line at its place was handed over in part.
+    pub(super) fn is_inside_line(&self) -> bool {
+        self.taken > 0
     }
 
     /// What stood before some of the offsets that were passed.

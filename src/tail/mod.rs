@@ -11,6 +11,7 @@
 //! are rumours; a path is only how a descriptor was come by. Where more files are followed than may be open, idle ones
 //! are closed, and known again by what was read of them.
 
+mod archive;
 mod buffer;
 mod descriptor;
 mod discover;
@@ -18,6 +19,7 @@ mod follow;
 mod identity;
 mod lines;
 mod note;
+mod packed;
 mod recover;
 mod settings;
 mod survey;

@@ -12,9 +12,11 @@ mod reconfigure;
 mod room;
 mod shelf;
 mod sweep;
+mod unpack;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,7 @@ use super::descriptor::Budget;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{self, FileId, Seen};
+use super::packed::Search;
 use super::watch::Watcher;
 use super::{Chunk, FileState, FileStatus, LogSettings, Mode, Note, Settings, Source, Turn, Unit, Waker};
 use crate::model::{FileKey, Head, LogName, Manner, Moment, Now, Position};
@@ -70,14 +73,14 @@ pub struct Tailer {
     waiting: usize,
     /// Of the positions on the shelf, those that were held until now, and closed.
     strays: HashMap<FileKey, Stray>,
-    /// Strays that this sweep could not find.
-    gone: Vec<Position>,
     /// Files that could not be opened, by id, with the log they belong to.
     unreadable: HashMap<FileId, (PathBuf, usize)>,
     /// Files that are left alone although a glob reaches them.
     refused: HashSet<FileId>,
     /// Cuts noticed in this turn, whose rest may stand in a copy.
     cuts: Vec<Cut>,
+    /// What is looked for in archives, oldest first. A key that is here is neither held nor shelved.
+    searches: VecDeque<Search>,
     /// Paths that lost their file and have none again; bounded by the held files.
     vacant: Vec<Vacant>,
     /// Per log: its name was never read with this store, up to the last sweep.
@@ -86,6 +89,8 @@ pub struct Tailer {
     seen: HashSet<LogName>,
     /// The newest note about each subject.
     said: HashMap<String, Note>,
+    /// The link through which a file is followed, by where the file lies; as of the last sweep.
+    links: HashMap<PathBuf, PathBuf>,
     /// Logs of which not everything could be looked at in the last sweep.
     blind: HashSet<usize>,
     /// When the last sweep was; absent before the first.
@@ -130,10 +135,10 @@ impl Tailer {
             open: 0,
             waiting: 0,
             strays: HashMap::new(),
-            gone: Vec::new(),
             unreadable: HashMap::new(),
             refused: HashSet::new(),
             cuts: Vec::new(),
+            searches: VecDeque::new(),
             vacant: Vec::new(),
             fresh: settings
                 .logs
@@ -142,6 +147,7 @@ impl Tailer {
                 .collect(),
             seen: seen.iter().cloned().collect(),
             said: HashMap::new(),
+            links: HashMap::new(),
             blind: HashSet::new(),
             swept: None,
             next_sweep: Moment(0),
@@ -165,6 +171,7 @@ impl Tailer {
         if self.sweep_is_due(now) {
             self.sweep(now, &mut turn);
         }
+        self.unpack(now, &mut turn);
         turn.more = self.read(now, &mut turn, visit);
         self.settle_cuts(now, &mut turn);
         self.flush(now, &mut turn, visit);
@@ -175,6 +182,7 @@ impl Tailer {
         for index in 0..self.followers.len() {
             self.release(index);
         }
+        turn.more |= self.has_packed();
         turn.more |= self
             .followers
             .iter()
@@ -210,8 +218,10 @@ impl Tailer {
                 .followers
                 .iter()
                 .filter(|follower| follower.source.logs.contains(log));
-            let sighted =
-                !self.blind.contains(log) && self.unreadable.values().all(|(_, other)| other != *log);
+            let mut sought = self.searches.iter().map(|search| &search.source.logs);
+            let sighted = !sought.any(|logs| logs.contains(log))
+                && !self.blind.contains(log)
+                && self.unreadable.values().all(|(_, other)| other != *log);
             let followed = own.clone().next().is_some();
             sighted && followed && own.all(|follower| follower.is_read() && !follower.waits())
         };
@@ -322,10 +332,25 @@ impl Tailer {
 
     fn heed_hints(&mut self, now: Now) {
         let hints = self.waker.take();
+        let linked: HashSet<&Path> = hints
+            .paths
+            .iter()
+            .filter_map(|path| self.links.get(path).map(PathBuf::as_path))
+            .collect();
+        // Whole paths are not cheap to compare with those of ten thousand files.
+        let meant = hints
+            .paths
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(linked.iter().copied());
+        let names: HashSet<Option<&OsStr>> = meant.map(Path::file_name).collect();
         let mut names_changed = hints.sweep;
         if !hints.paths.is_empty() {
             for follower in &mut self.followers {
-                if !hints.paths.contains(&*as_kernel(follower.path())) {
+                let path = follower.path();
+                if !names.contains(&path.file_name())
+                    || !(hints.paths.contains(&*as_kernel(path)) || linked.contains(path))
+                {
                     continue;
                 }
                 // What cannot be looked at now is told by the sweep.

@@ -35,8 +35,11 @@ impl Tailer {
         }
         match self.try_begin(group, now, turn) {
             Ok(Some(mut follower)) => {
-                if self.unreadable.remove(&group.seen.id).is_some() {
-                    self.say(Note::Readable { path: path.clone() }, turn);
+                let readable = Note::Readable { path: path.clone() };
+                // What only waited for a descriptor was not told by name.
+                let told = matches!(self.said.get(&readable.subject()), Some(Note::Unreadable { .. }));
+                if self.unreadable.remove(&group.seen.id).is_some() && told {
+                    self.say(readable, turn);
                 }
                 turn.at_end += usize::from(self.start_of(follower.source.logs[0]) == Start::End);
                 follower.after = follower.after.or_else(|| self.predecessor(path, queue));
@@ -91,6 +94,11 @@ impl Tailer {
             self.say(Note::Compressed { path: path.clone() }, turn);
             return Ok(None);
         }
+        if let Some(held) = self.mounted_anew(&file, &seen, group)? {
+            self.followers[held].reopen(file, &seen);
+            self.unreadable.remove(&seen.id);
+            return Ok(None);
+        }
         self.place(file, &seen, group, now).map(Some)
     }
 
@@ -112,13 +120,33 @@ impl Tailer {
         Ok(real)
     }
 
+    /// Which held file this one is, if its file system was taken away and came back under another device number: the
+    /// inode, the path and the bytes agree, and the path had lost its file.
+    ///
+    /// An error says that it cannot be known now.
+    fn mounted_anew(&self, file: &File, seen: &Seen, group: &Group) -> io::Result<Option<usize>> {
+        for index in group.paths.iter().flat_map(|path| self.related(path)) {
+            let held = &self.followers[index];
+            let lost = held.unlinked.is_some() && group.paths.iter().any(|path| path == held.path());
+            let moved = held.id().ino == seen.id.ino && held.id().dev != seen.id.dev;
+            if lost && moved && identity::fits(file, held.head, held.before, held.at)? {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
+
     /// Decides where reading begins: known identity, rotator's copy, `start`, or the beginning.
     pub(super) fn place(&mut self, file: File, seen: &Seen, group: &Group, now: Now) -> io::Result<Follower> {
         let path = &group.paths[0];
         let logs: Vec<usize> = group.logs.iter().copied().collect();
         let (log, max_line) = (logs[0], self.settings.logs[logs[0]].max_line);
         let manner = self.manner(&file, log)?;
-        if let Some(key) = self.shelved(&file, seen.id)?
+        let stored = match self.shelved(&file, seen.id)? {
+            None => self.rewritten(&file, path)?,
+            known => known,
+        };
+        if let Some(key) = stored
             && let Some(stored) = self.shelf.remove(&key)
         {
             let source = Source {
@@ -140,7 +168,7 @@ impl Tailer {
             let taken = identity::line_before(&file, at, max_line, manner.line_end)?;
             let mut follower = Follower::new(file, source, at, taken, now)?;
             // One that was written anew under its old name goes on; a copy of what is cut or gone does not.
-            follower.over = !tied && !self.is_held_at(of, path) && !self.is_gone_from(of, path);
+            follower.over = !tied && !self.is_held_at(of, path);
             match self.cuts.iter_mut().find(|cut| cut.old == of) {
                 Some(cut) => cut.copy = Some(follower.source.key),
                 None => follower.copy_of = tied.then_some(of),
@@ -207,6 +235,19 @@ impl Tailer {
         Ok(None)
     }
 
+    /// The stored position of the file that was written anew at this path, with what stood there kept. A KiB has to agree
+    /// before that is believed.
+    fn rewritten(&self, file: &File, path: &Path) -> io::Result<Option<FileKey>> {
+        let full = u64::from(Head::FULL);
+        let owed = self.shelf.at_path(path).filter(|stored| !stored.finished);
+        for stored in owed.filter(|stored| stored.offset >= full) {
+            if identity::fits_position(file, stored)? {
+                return Ok(Some(stored.key));
+            }
+        }
+        Ok(None)
+    }
+
     /// The file that `path` is a rotator's copy of, how far that was read, and whether it still reads the same bytes
     /// itself.
     ///
@@ -242,13 +283,6 @@ impl Tailer {
                 return Ok(Some((stored.key, at, false)));
             }
         }
-        // As above, of a file that was closed.
-        let gone = self.gone.iter();
-        for stored in gone.filter(|stored| Path::new(&stored.path) == path && stored.offset >= full) {
-            if let Some(at) = Original::stored(stored).copied_to(file)? {
-                return Ok(Some((stored.key, at, false)));
-            }
-        }
         Ok(None)
     }
 
@@ -264,12 +298,6 @@ impl Tailer {
             Some(names) => names.has(id),
             None => self.followers.iter().any(|follower| follower.id() == id),
         }
-    }
-
-    /// Whether that file was closed, and cannot be found at this path any more.
-    fn is_gone_from(&self, file: FileKey, path: &Path) -> bool {
-        let mut gone = self.gone.iter();
-        gone.any(|stored| stored.key == file && Path::new(&stored.path) == path)
     }
 
     /// Whether that file is held, and was last seen under this path.

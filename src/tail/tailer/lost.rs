@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
+use super::super::packed::Loss;
 use super::super::trail::{self, Original};
 use super::super::{Note, Source, Turn, recover};
 use super::sweep::{Group, Vacant};
@@ -66,6 +67,7 @@ impl Tailer {
             if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
                 let in_place = group.paths.contains(&path);
                 if in_place && position.offset > 0 {
+                    self.drop_contradiction(&position, group, turn);
                     continue;
                 }
                 if !in_place {
@@ -81,6 +83,10 @@ impl Tailer {
             };
             let stray = self.strays.get(&position.key).copied();
             let since = stray.map_or(position.at, |stray| stray.since);
+            if resumable && recover::was_rewritten(&position, &siblings).unwrap_or(true) {
+                // It is taken up where a glob reaches it, like any file there; or nothing can be known now.
+                continue;
+            }
             let source = |path: &Path| Source {
                 key: position.key,
                 path: text(path),
@@ -101,9 +107,11 @@ impl Tailer {
             }
             let mut last = source(&path);
             let ahead = queue.get(&path).copied();
+            let sought = self.is_sought(position.key);
             let mut held = self.followers.iter_mut();
             match held.find(|follower| follower.source.key == position.key) {
                 Some(held) => held.after = ahead,
+                None if sought => self.wait_with_search(position.key, ahead),
                 // What it waits for is nobody, or what another position at this path has before it.
                 None => last.key = ahead.unwrap_or_else(|| FileKey::draw(&mut self.random)),
             }
@@ -123,6 +131,18 @@ impl Tailer {
                 // As long as it would have been held.
                 until: stray.map(|_| now.moment + self.settings.hold),
             });
+        }
+    }
+
+    /// A file that is held goes on from another position: this one, which speaks of the same file, said something else.
+    fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) {
+        if self
+            .followers
+            .iter()
+            .any(|follower| follower.id() == group.seen.id)
+        {
+            self.shelf.remove(&position.key);
+            turn.forgotten.push(position.key);
         }
     }
 
@@ -152,7 +172,9 @@ impl Tailer {
             let known = Original::stored(position);
             self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
                 .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
-            self.give_up(position, groups, now, turn);
+            if !self.search_archives(position, source, self.loss(position, groups)) {
+                self.give_up(position, groups, now, turn);
+            }
         }
         self.shelf.remove(&position.key);
         Ok(())
@@ -247,7 +269,11 @@ impl Tailer {
     fn is_watched(&self, path: &str) -> bool {
         let vacant = self.vacant.iter().map(|vacant| &vacant.last);
         let held = self.followers.iter().map(|follower| &follower.source);
-        vacant.chain(held).any(|source| *source.path == *path)
+        let sought = self.searches.iter().map(|search| &search.source);
+        vacant
+            .chain(held)
+            .chain(sought)
+            .any(|source| *source.path == *path)
     }
 
     /// The very file, where a glob reaches it, so that `begin` will resume it.
@@ -279,37 +305,47 @@ impl Tailer {
         Ok(false)
     }
 
-    fn give_up(
-        &mut self,
-        position: &Position,
-        groups: &BTreeMap<FileId, Group>,
-        now: Now,
-        turn: &mut Turn,
-    ) {
+    fn give_up(&self, position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
         turn.forgotten.push(position.key);
-        if self.strays.contains_key(&position.key) {
-            self.gone.push(position.clone());
-        }
         if identity::was_never_opened(position) {
             // What nobody could read was not lost by us, and has been told.
             return;
         }
+        self.tell_lost(position, self.loss(position, groups).kind, now, turn);
+    }
+
+    fn loss(&self, position: &Position, groups: &BTreeMap<FileId, Group>) -> Loss {
         let id = FileId {
             dev: position.identity.dev,
             ino: position.identity.ino,
         };
-        let kind = if groups.contains_key(&id) {
+        // An inode is used again, but then its file is younger than what was read.
+        let read = i128::from(position.at.0) * 1_000_000;
+        let cut = groups
+            .get(&id)
+            .is_some_and(|group| group.seen.born.is_none_or(|born| born <= read));
+        let kind = if cut {
             GapKind::Truncated
         } else {
             GapKind::Vanished
         };
-        self.tell_lost(position, kind, now, turn);
+        Loss {
+            kind,
+            bytes: 0,
+            doubtful: self.was_read(position),
+        }
+    }
+
+    /// Whether it was closed with nothing in it that was not handed out.
+    fn was_read(&self, position: &Position) -> bool {
+        let stray = self.strays.get(&position.key);
+        stray.is_some_and(|stray| !stray.unread)
     }
 
     /// Bytes of it may have been lost. Of what was closed because nobody wrote to it that is said only if somebody did:
     /// files are deleted every day.
     fn tell_lost(&self, position: &Position, kind: GapKind, now: Now, turn: &mut Turn) {
-        if self.strays.get(&position.key).is_some_and(|stray| !stray.unread) {
+        if self.was_read(position) {
             return;
         }
         turn.gaps.push(Gap {

@@ -57,7 +57,11 @@ impl Tailer {
     }
 
     pub(super) fn count_open(&mut self) {
-        self.open = self.followers.iter().filter(|follower| follower.is_open()).count();
+        self.open = self
+            .followers
+            .iter()
+            .filter(|follower| follower.is_open())
+            .count();
     }
 
     /// Holds one more file.
@@ -141,7 +145,7 @@ impl Tailer {
         if self.followers[index].is_open() {
             return true;
         }
-        let opened = self.make_room().and_then(|()| self.followers[index].reopen());
+        let opened = self.make_room().and_then(|()| self.followers[index].open());
         let follower = &mut self.followers[index];
         let Err(error) = opened else {
             self.open += 1;

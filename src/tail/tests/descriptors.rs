@@ -69,7 +69,13 @@ fn many_files_take_turns_with_few_descriptors() {
         assert!(rig.tailer.as_ref().unwrap().descriptors().open <= 4);
     }
     assert_eq!(rig.got.len(), all.len());
-    assert_eq!(rig.lines().into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), all);
+    assert_eq!(
+        rig.lines()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>(),
+        all
+    );
     assert!(rig.notes.is_empty(), "{:?}", rig.notes);
 }
 
@@ -184,7 +190,10 @@ fn what_was_seen_and_not_read_when_a_closed_file_is_deleted_is_a_gap() {
     rig.after(1).is_closed();
     fs::remove_file(rig.path("half.log")).unwrap();
     rig.after(1).after(1);
-    assert_eq!(rig.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(), [GapKind::Vanished]);
+    assert_eq!(
+        rig.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(),
+        [GapKind::Vanished]
+    );
 }
 
 #[test]
@@ -258,7 +267,11 @@ fn a_closed_file_that_may_not_be_opened_any_more_is_told_and_read_later() {
     rig.append("app.log", "2\n");
     rig.close("app.log");
     rig.after(1).after(1).expect(&["1\n"]);
-    assert!(matches!(rig.notes[..], [Note::Unreadable { .. }]), "{:?}", rig.notes);
+    assert!(
+        matches!(rig.notes[..], [Note::Unreadable { .. }]),
+        "{:?}",
+        rig.notes
+    );
     rig.open("app.log");
     rig.after(1).expect(&["1\n", "2\n"]);
 }
@@ -299,6 +312,8 @@ struct Model {
     unread: HashMap<usize, Vec<String>>,
     /// A line that has no newline yet.
     half: HashMap<usize, String>,
+    /// The logs whose file was there at a look.
+    seen: BTreeSet<usize>,
     /// All that must be read, exactly once.
     owed: Vec<String>,
     /// What was destroyed: it may have been read or not, but not twice.
@@ -321,15 +336,26 @@ impl Model {
 
     /// All that lies there whole was read.
     fn turned(&mut self) {
-        for lines in self.unread.values_mut() {
+        for (file, lines) in &mut self.unread {
             self.owed.append(lines);
+            self.seen.insert(*file);
         }
+        self.seen.extend(self.half.keys());
     }
 
     fn renamed(&mut self, file: usize) {
+        if !self.seen.remove(&file) {
+            // It came and went between two looks, perhaps at a path that had had no file for long.
+            return self.destroyed(file);
+        }
         let lines = self.unread.remove(&file).unwrap_or_default();
         self.owed.extend(lines);
         self.owed.extend(self.half.remove(&file));
+    }
+
+    fn deleted(&mut self, file: usize) {
+        self.seen.remove(&file);
+        self.destroyed(file);
     }
 
     fn destroyed(&mut self, file: usize) {
@@ -375,7 +401,7 @@ proptest! {
                     harmless &= model.unread.get(&file).is_none_or(Vec::is_empty) && !model.half.contains_key(&file);
                     harmless &= rig.tailer.is_some();
                     deleted = true;
-                    model.destroyed(file);
+                    model.deleted(file);
                 }
                 Deed::Rename(_) | Deed::Cut(_) | Deed::Delete(_) => {}
                 Deed::Turn => {
@@ -397,7 +423,7 @@ proptest! {
             model.write(&rig, file, true);
         }
         // What waits for a descriptor gets one once rotated files are let go.
-        for _ in 0..40 {
+        for _ in 0..10 {
             rig.after(61);
         }
         model.turned();
