@@ -116,7 +116,7 @@ impl Reader {
             if !batch.is_empty() && batches.send(batch).is_err() {
                 return;
             }
-            pulse.beat(clock.now(), || tailer.files());
+            pulse.beat(clock.now(), &tailer);
             match (more, mode) {
                 (true, _) => {}
                 (false, Mode::Once) => return,
