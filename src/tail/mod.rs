@@ -16,6 +16,7 @@ mod follow;
 mod identity;
 mod lines;
 mod note;
+mod own;
 mod recover;
 mod settings;
 mod survey;
