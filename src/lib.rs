@@ -36,6 +36,7 @@ pub mod engine;
 pub mod event;
 pub mod failpoint;
 pub mod fence;
+pub mod gnu;
 pub mod incident;
 pub mod message;
 pub mod model;

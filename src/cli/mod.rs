@@ -12,6 +12,7 @@ mod explain;
 mod follow;
 mod health;
 mod init;
+mod listen;
 mod log;
 mod man;
 mod run;
@@ -106,6 +107,9 @@ enum Failure {
     /// Something failed while running: exit code 1.
     #[error("{0}")]
     Running(String),
+    /// The same, and it was said already.
+    #[error("it failed")]
+    Told,
 }
 
 impl Failure {
@@ -152,7 +156,7 @@ pub fn main() -> ExitCode {
             log::complain(&failure);
             ExitCode::from(match failure {
                 Failure::Usage(_) | Failure::Rules(_) => 2,
-                Failure::Running(_) => 1,
+                Failure::Running(_) | Failure::Told => 1,
             })
         }
     }

@@ -7,9 +7,10 @@ use std::path::Path;
 const EVERYWHERE: [&str; 2] = ["failpoint", "fence"];
 
 /// What each room may use of the others.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("tail", &["model"]),
+    ("gnu", &["model"]),
     ("event", &["model"]),
     ("scan", &["model"]),
     ("incident", &["model"]),
@@ -31,7 +32,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     (
         "cli",
         &[
-            "model", "tail", "event", "scan", "incident", "message", "store", "telegram", "config", "engine",
+            "model", "tail", "gnu", "event", "scan", "incident", "message", "store", "telegram", "config",
+            "engine",
         ],
     ),
 ];

@@ -34,7 +34,11 @@ fn at_most(what: &str, kib: u64, bound: u64) {
 }
 
 fn build() -> &'static str {
-    if is_released() { "release build" } else { "debug build" }
+    if is_released() {
+        "release build"
+    } else {
+        "debug build"
+    }
 }
 
 #[test]
