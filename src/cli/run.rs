@@ -58,6 +58,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         .folder()
         .filter(|_| !args.dry_run)
         .map(std::path::Path::to_owned);
+    engine::enclose(&settings, &watched, folder.as_deref()).map_err(Failure::Running)?;
     let plan = Plan {
         settings,
         store: opened.store,

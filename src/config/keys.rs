@@ -12,6 +12,7 @@ pub(super) enum Table {
     Top,
     Telegram,
     Health,
+    Fence,
     Chat,
     Log,
     Rule,
@@ -24,10 +25,11 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 12] = [
+    pub(super) const ALL: [Table; 13] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
+        Table::Fence,
         Table::Chat,
         Table::Log,
         Table::Rule,
@@ -45,6 +47,7 @@ impl Table {
             Table::Top => "the top level",
             Table::Telegram => "[telegram]",
             Table::Health => "[health]",
+            Table::Fence => "[fence]",
             Table::Chat => "[chats.NAME]",
             Table::Log => "[[logs]]",
             Table::Rule => "[[rules]]",
@@ -98,6 +101,9 @@ const SYNONYMS: &[(Table, &str, &str)] = &[
     (Table::Top, "chat", "chats"),
     (Table::Top, "default", "defaults"),
     (Table::Top, "hostname", "host"),
+    (Table::Top, "landlock", "fence"),
+    (Table::Top, "sandbox", "fence"),
+    (Table::Top, "security", "fence"),
     (Table::Telegram, "bot_token", "token_file"),
     (Table::Telegram, "url", "api_url"),
     (Table::Chat, "chat_id", "id"),
@@ -183,6 +189,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("show_level", "show_level = \"warning\""),
     ("read_within", "read_within = \"30s\""),
     ("deliver_within", "deliver_within = \"5m\""),
+    ("landlock", "landlock = \"auto\""),
+    ("read", "read = [\"/var/log/pods\"]"),
     ("name", "name = \"app\""),
     ("files", "files = [\"/var/log/app/*.log\"]"),
     ("exclude", "exclude = [\"*.gz\"]"),

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) host: Option<Word>,
     pub(super) telegram: Telegram,
     pub(super) health: Health,
+    pub(super) fence: Fence,
     /// In the order of the file.
     pub(super) chats: Vec<Chat>,
     pub(super) logs: Vec<Log>,
@@ -54,6 +55,15 @@ pub(super) struct Health {
     pub(super) read_within: Option<Word>,
     /// For networks that are often away.
     pub(super) deliver_within: Option<Word>,
+}
+
+/// `[fence]`.
+#[derive(Debug, Default)]
+pub(super) struct Fence {
+    /// For those who would rather not start than run without it, and for those who trust their own.
+    pub(super) landlock: Option<Word>,
+    /// For links that lead somewhere else later.
+    pub(super) read: Option<Words>,
 }
 
 /// `[chats.NAME]`, or `NAME = ID` in `[chats]`.
@@ -252,6 +262,11 @@ impl File {
         {
             self.health = Health::read(&table, report);
         }
+        if seen.first("fence", &top, report)
+            && let Some(table) = table(&top, "fence", Table::Fence, env, report)
+        {
+            self.fence = Fence::read(&table, report);
+        }
         if seen.first("defaults", &top, report)
             && let Some(table) = table(&top, "defaults", Table::Defaults, env, report)
         {
@@ -352,6 +367,15 @@ impl Health {
         Self {
             read_within: table.word("read_within", report),
             deliver_within: table.word("deliver_within", report),
+        }
+    }
+}
+
+impl Fence {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        Self {
+            landlock: table.word("landlock", report),
+            read: table.words("read", report),
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::model::{Moment, Now};
 use crate::tail::{Descriptors, FileStatus, Tailer};
 
+use super::beside::{Safety, replace};
 use super::clock::Clock;
 use super::courier::lanes::Roster;
 use super::ledger::Ask;
@@ -253,7 +254,5 @@ impl Page {
 
 /// Replaces the file as a whole, so that nobody ever reads half of it.
 fn write(folder: &Path, status: &Status) -> std::io::Result<()> {
-    let new: PathBuf = folder.join(format!("{FILE}.new"));
-    std::fs::write(&new, serde_json::to_vec(status)?)?;
-    std::fs::rename(new, folder.join(FILE))
+    replace(folder, FILE, &serde_json::to_vec(status)?, Safety::Crash)
 }

@@ -54,6 +54,7 @@ use debounce::{Debounce, Verdict};
 use mount::Mounts;
 
 pub use good::last_good;
+pub(super) use mount::TABLE as MOUNTS;
 pub(super) use watching::{News, Sources, Watching, news};
 
 /// How often the file is looked at.

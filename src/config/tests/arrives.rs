@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{BASE, Environment, parse, plain, right};
 
+use crate::config::{Fence, Landlock};
 use crate::incident::{Absent, AtLeast, Ring, RuleSettings};
 use crate::model::{ChatName, ChatTarget, LogName, Rate, Severity};
 use crate::scan::Pattern;
@@ -404,6 +405,20 @@ fn notices_go_to_the_chats_that_ask_for_them_else_to_the_first() {
             .notices
             .is_empty()
     );
+}
+
+#[test]
+fn the_fence_stands_where_it_can_unless_rules_toml_says_otherwise() {
+    assert_eq!(right(&plain()).fence, Fence::default());
+    let text = format!(
+        "{}[fence]\nlandlock = \"require\"\nread = [\"/var/log/pods\", \"/data\"]\n",
+        plain()
+    );
+    let expected = Fence {
+        landlock: Landlock::Require,
+        read: vec!["/var/log/pods".into(), "/data".into()],
+    };
+    assert_eq!(right(&text).fence, expected);
 }
 
 #[test]

@@ -1470,6 +1470,37 @@ deliver_within = ¦"soon"
 }
 
 #[test]
+fn the_fence_says_what_its_keys_hold() {
+    let told = wrong_rule(
+        r#"match = 'x'
+[fence]
+landlock = ¦"on"
+read = ["/fine", ¦"logs", ¦"/var/log/*"]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:12: "on" is not a value of `landlock`
+       |
+    10 | landlock = "on"
+       |            ^^^^
+       = help: did you mean "auto"? Allowed: "auto", "require", "off"
+
+    rules.toml:11:18: "logs" is not the whole path of a folder
+       |
+    11 | read = ["/fine", "logs", "/var/log/*"]
+       |                  ^^^^^^
+       = help: name a folder: read = ["/var/log/pods"]
+
+    rules.toml:11:26: "/var/log/*" is not the whole path of a folder
+       |
+    11 | read = ["/fine", "logs", "/var/log/*"]
+       |                          ^^^^^^^^^^^^
+       = help: name a folder: read = ["/var/log/pods"]
+
+    3 problems
+    "#);
+}
+
+#[test]
 fn notices_is_true_or_false() {
     let told = wrong_rule(
         r#"match = 'x'
