@@ -48,6 +48,7 @@ mod schema;
 mod secrecy;
 mod shutdown;
 mod status;
+mod stderr;
 mod storm;
 mod unicode;
 mod watches;
