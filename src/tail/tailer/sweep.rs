@@ -110,7 +110,9 @@ impl Tailer {
             };
             follower.unlinked = None;
             follower.source.logs = group.logs.iter().copied().collect();
-            if !group.paths.iter().any(|path| path == follower.path()) {
+            // As text: a name that is none would be another one at every look.
+            let known = |path: &PathBuf| path.to_string_lossy() == *follower.source.path;
+            if !group.paths.iter().any(known) {
                 follower.source.path = text(&group.paths[0]);
                 follower.dirty = true;
             }
