@@ -5,6 +5,7 @@
 mod archives;
 mod contradictions;
 mod copies;
+mod descriptors;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -17,6 +18,7 @@ use proptest::prelude::*;
 
 mod reconfigure;
 
+use super::descriptor::Budget;
 use super::*;
 use crate::model::{GapKind, Joints, LineEnd, Manner, Moment, Now, Timestamp};
 
@@ -34,6 +36,8 @@ struct Rig {
     dir: tempfile::TempDir,
     settings: Settings,
     mode: Mode,
+    /// How many files it may hold open; absent where that is no matter.
+    budget: Option<Budget>,
     tailer: Option<Tailer>,
     positions: BTreeMap<u128, Position>,
     seen: Vec<LogName>,
@@ -77,6 +81,7 @@ impl Rig {
             dir,
             settings,
             mode: Mode::Forever,
+            budget: None,
             tailer: None,
             positions: BTreeMap::new(),
             seen: Vec::new(),
@@ -143,14 +148,18 @@ impl Rig {
             self.seed += 1;
             let known = self.positions.values().cloned().collect();
             let random = fastrand::Rng::with_seed(self.seed);
-            Tailer::open(
+            let mut tailer = Tailer::open(
                 self.settings.clone(),
                 self.mode,
                 known,
                 &self.seen,
                 random,
                 Waker::new(),
-            )
+            );
+            if let Some(budget) = self.budget {
+                tailer.allow(budget);
+            }
+            tailer
         });
         for _ in 0..most {
             let (mut got, raw, chunks) = (Vec::new(), &mut self.raw, &mut self.chunks);
@@ -1244,8 +1253,10 @@ proptest! {
     fn every_line_is_read_exactly_once_whatever_happens(
         steps in prop::collection::vec(step(), 1..60),
         rotated_are_reached in any::<bool>(),
+        budget in descriptors::budget(),
     ) {
         let mut rig = Rig::new(if rotated_are_reached { &["app.log*"] } else { &["app.log"] });
+        rig.budget = budget;
         let writer = play(steps, &mut rig);
         let number = |line: &str| line.split(':').next().map(str::to_owned);
         for text in &writer.written {
@@ -1305,8 +1316,10 @@ proptest! {
     #[test]
     fn what_a_rotator_copies_and_cuts_is_read_exactly_once_where_a_glob_reaches_the_copies(
         steps in prop::collection::vec(copy_step(), 1..50),
+        budget in descriptors::budget(),
     ) {
         let mut rig = Rig::new(&["app.log*"]);
+        rig.budget = budget;
         let mut written = Vec::new();
         let mut copies = 0;
         rig.append("app.log", "");
