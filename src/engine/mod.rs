@@ -6,6 +6,7 @@
 //!
 //! rules.toml --[reload thread]--> other settings, to the reader and behind its rows to the ledger
 //! other commands --control.sock--> letters to the lanes, and the herald's status
+//! scrapers --HTTP, if asked for--> the herald's report, and what was counted
 //! ```
 //!
 //! The reader blocks on files, the ledger on the disk, the lanes wait for the network: two plain threads and
@@ -17,10 +18,12 @@
 mod around;
 mod clock;
 pub mod control;
+mod counts;
 mod courier;
 mod ends;
 mod follow;
 mod herald;
+mod http;
 mod ledger;
 mod messenger;
 mod places;

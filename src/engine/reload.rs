@@ -45,6 +45,7 @@ use crate::tail::{self, FileState, Waker};
 use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
+use super::counts::Counts;
 use super::herald::Pulse;
 use super::ledger::{Adoption, Ask};
 use super::tally::Lens;
@@ -58,7 +59,7 @@ pub(super) use watching::{News, Sources, Watching, news};
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often mounts are looked at.
-const LOOK_AT_MOUNTS: Duration = Duration::from_secs(10);
+const LOOK_AT_MOUNTS: Duration = Duration::from_secs(5);
 
 /// What is watched, and what a run begins with.
 #[derive(Debug)]
@@ -103,6 +104,7 @@ pub(super) struct Reload {
     pub(super) waker: Waker,
     pub(super) asks: Sender<Ask>,
     pub(super) pulse: Pulse,
+    pub(super) counts: Counts,
     pub(super) clock: Clock,
 }
 
@@ -127,7 +129,8 @@ impl Reload {
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if next_mounts <= Instant::now() {
+            // Before the first sweep nobody knows which files there are.
+            if next_mounts <= Instant::now() && self.pulse.read().at.is_some() {
                 self.look_at_mounts(&mut mounts);
                 next_mounts = Instant::now() + LOOK_AT_MOUNTS;
             }
@@ -139,8 +142,14 @@ impl Reload {
                     tracing::info!("rules.toml says again what is in force");
                 }
                 Verdict::Load => match self.load(texts.clone()) {
-                    Ok(true) => debounce.taken(),
-                    Ok(false) => debounce.refuse(texts),
+                    Ok(true) => {
+                        self.counts.reload(true);
+                        debounce.taken();
+                    }
+                    Ok(false) => {
+                        self.counts.reload(false);
+                        debounce.refuse(texts);
+                    }
                     Err(Ending) => return,
                 },
             }
@@ -222,9 +231,10 @@ impl Reload {
         }
         if found.logs.count > 0 {
             let paths = found.logs.clone();
-            tracing::warn!(
+            tracing::error!(
                 ?paths,
-                "log files are mounted one by one: their rotation outside cannot be seen from here"
+                "log files are mounted one by one: their rotation outside cannot be seen from here. Mount their folder \
+                 instead, and restart"
             );
             self.tell(Notice::SingleMounts { paths });
         }

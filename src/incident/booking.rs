@@ -119,11 +119,23 @@ impl Booking<'_> {
 
     fn sent(&mut self, message_id: i64) -> Settled {
         self.take_a_place_of_the_limit();
+        self.count_message();
         self.settle_own_matches();
         self.settle_others_matches();
         self.advance(message_id);
         self.finish();
         Settled::Confirmed
+    }
+
+    /// What people were told, and whether it rang; no column of the account.
+    fn count_message(&mut self) {
+        let account = self.account();
+        let row = self.rows.account_mut(&account);
+        if self.attempt.kind.is_new_message() {
+            row.rung += u64::from(self.attempt.sounds);
+        } else {
+            row.edited += 1;
+        }
     }
 
     /// The columns: what stood in the text is shown, the rest of what it covered is counted.

@@ -247,7 +247,10 @@ fn tells_of(
             } else {
                 (Vec::new(), None)
             };
-            let carried = [delivery.carried.clone(), folded, held_sum]
+            // Before an opening only a lost message has told of others. A total that replaces it stands for all of it;
+            // forwarded lines are told once, and so is what stood with them.
+            let before = delivery.carried.clone().filter(|_| rule.ring != Ring::All);
+            let carried = [before, folded, held_sum]
                 .into_iter()
                 .flatten()
                 .reduce(Carried::and);

@@ -64,6 +64,10 @@ pub struct LedgerLine {
     pub account: Account,
     /// Matches whose fate is open: Σ (applied - settled) over the deliveries, and what is folded.
     pub pending: u64,
+    /// Messages with sound that Telegram took.
+    pub rings: u64,
+    /// Edits that Telegram took.
+    pub edits: u64,
     /// Its rule left rules.toml, or tells its chat no longer.
     pub removed: bool,
 }
@@ -385,6 +389,8 @@ impl Incidents {
             key: row.key.clone(),
             account: row.account,
             pending: pending(&row.key) + row.folded(),
+            rings: row.rung,
+            edits: row.edited,
             removed: row.removed.is_some(),
         };
         self.rows.accounts().map(line).collect()

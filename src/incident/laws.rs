@@ -1489,6 +1489,38 @@ fn a_rule_that_forwards_no_longer_tells_its_queued_lines_as_a_total() {
 }
 
 #[test]
+fn what_a_lost_message_told_of_other_incidents_is_not_told_again_with_forwarded_lines() {
+    let rule = RuleSettings {
+        by: vec!["k".into()],
+        quiet: Duration::from_hours(9),
+        limit: Some(Rate {
+            count: 1,
+            per: Duration::from_hours(1),
+        }),
+        ..RuleSettings::new("new", "ops")
+    };
+    let mut world = world_with(rule.clone());
+    world.matches(0, 0, &[1], 1);
+    world.matches(0, 1, &[1], 2);
+    let first = |world: &mut World| {
+        world.pass(60_000);
+        let order = world.take(0).unwrap();
+        world.settle(&order, Answer::Sent);
+        order.text.text.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(
+        first(&mut world),
+        "3",
+        "its own match and the two that have to wait"
+    );
+    let (ring, limit) = (Ring::All, None);
+    restart_with(&mut world, RuleSettings { ring, limit, ..rule });
+    world.run(&Op::Elsewhere { at: -2 });
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(first(&mut world), "1", "the line of now");
+}
+
+#[test]
 fn the_last_edit_of_forwarded_lines_still_says_how_many_were_not_kept() {
     let mut world = world_with(RuleSettings {
         ring: Ring::All,

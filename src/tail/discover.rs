@@ -4,7 +4,7 @@
 //! opening files. The trap: a folder that cannot be read proves nothing about the files in it, so it is
 //! reported beside them and never taken for empty.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,10 @@ const SYSTEM: [&str; 3] = ["/proc", "/sys", "/dev"];
 pub(super) struct Reached {
     /// Every path that a glob matches and that leads to something, with the logs whose globs do.
     pub(super) files: BTreeMap<PathBuf, (Seen, Vec<usize>)>,
-    /// Every folder looked into for a log that wants hints.
+    /// Every folder looked into for a log that wants hints, and those in which the files lie that links lead to.
     pub(super) folders: BTreeMap<PathBuf, FileId>,
+    /// Where files lie whose last name is a link, and that link, for logs that want hints: events tell of the files.
+    pub(super) links: HashMap<PathBuf, PathBuf>,
     /// Folders and paths that could not be looked at.
     pub(super) errors: Vec<(PathBuf, io::Error)>,
     /// Logs with a glob that could not even be begun to walk.
@@ -172,6 +174,11 @@ impl Plan {
     }
 }
 
+/// Whether NFS made this name: of a file that was deleted while somebody holds it, and who holds it may be us.
+fn is_silly(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".nfs")
+}
+
 /// One plan being walked.
 struct Walk<'a> {
     globs: &'a Globs,
@@ -185,7 +192,7 @@ impl Walk<'_> {
     fn start(&mut self) {
         let plan = self.plan;
         if plan.steps.is_empty() {
-            self.file(&plan.root);
+            self.file(&plan.root, plan.root.is_symlink());
             if let Some(folder) = plan.root.ancestors().skip(1).find(|folder| folder.is_dir()) {
                 self.remember(folder);
             }
@@ -219,24 +226,28 @@ impl Walk<'_> {
             _ => entry.path(),
         };
         let last = level + 1 == self.plan.steps.len();
+        if is_silly(&entry.file_name()) {
+            return;
+        }
+        let kind = entry.file_type();
+        let is_link = kind.as_ref().is_ok_and(std::fs::FileType::is_symlink);
         let deeper = match &self.plan.steps[level] {
             Step::Name(glob) if !glob.matches(Path::new(&entry.file_name())) => return,
-            Step::Name(_) if last => return self.file(&path),
+            Step::Name(_) if last => return self.file(&path, is_link),
             Step::Name(_) => level + 1,
             Step::Deep => {
                 if self.plan.glob.matches(&path) {
-                    self.file(&path);
+                    self.file(&path, is_link);
                 }
                 level
             }
         };
-        let kind = entry.file_type();
-        if kind.is_ok_and(|kind| kind.is_dir() || (kind.is_symlink() && path.is_dir())) {
+        if kind.is_ok_and(|kind| kind.is_dir()) || (is_link && path.is_dir()) {
             self.folder(&path, deeper, depth + 1);
         }
     }
 
-    fn file(&mut self, path: &Path) {
+    fn file(&mut self, path: &Path, is_link: bool) {
         let log = self.plan.log;
         if self.globs.excludes(log, path) {
             return;
@@ -250,8 +261,21 @@ impl Walk<'_> {
         match Seen::at(path) {
             Ok(seen) => {
                 self.reached.files.insert(path.to_owned(), (seen, vec![log]));
+                if is_link && seen.regular && self.plan.hints {
+                    self.remember_target(path);
+                }
             }
             Err(error) => self.failed(path, error),
+        }
+    }
+
+    /// What is written to a file is told where the file lies, and not where a link to it does.
+    fn remember_target(&mut self, link: &Path) {
+        let Ok(real) = link.canonicalize() else { return };
+        let Some(folder) = real.parent() else { return };
+        if let Ok(seen) = Seen::at(folder) {
+            self.reached.folders.insert(folder.to_owned(), seen.id);
+            self.reached.links.insert(real, link.to_owned());
         }
     }
 

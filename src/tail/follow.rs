@@ -25,6 +25,7 @@ use rustix::fs::SeekFrom;
 
 use super::buffer::{self, Piece};
 use super::identity::{self, FileId, Seen};
+use super::packed::Packed;
 use super::trail::{self, Original, Trail};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
 use crate::model::{
@@ -110,6 +111,8 @@ pub(super) struct Follower {
     pub(super) copy_of: Option<FileKey>,
     /// It is a copy of a file that was cut since: nobody writes to it, and what is there is all of it.
     pub(super) over: bool,
+    /// Where its bytes come from, if not from a file in a folder.
+    pub(super) packed: Option<Box<Packed>>,
     /// It is not text after all, and is to be let go.
     pub(super) refused: bool,
     /// There is, or may be, something to read.
@@ -163,6 +166,7 @@ impl Follower {
             after: None,
             copy_of: None,
             over: false,
+            packed: None,
             refused: false,
             hot: true,
             dirty: true,
@@ -191,6 +195,13 @@ impl Follower {
         let mut follower = Self::new(file, source, at, taken, now)?;
         (follower.moved, follower.trail) = (stored.at, Trail::of(&stored.trail));
         Ok(follower)
+    }
+
+    /// Goes on in the same file under another descriptor, which a path leads to again.
+    pub(super) fn reopen(&mut self, file: File, seen: &Seen) {
+        (self.file, self.id) = (file, seen.id);
+        (self.unlinked, self.stamp, self.hollow) = (None, None, None);
+        (self.hot, self.dirty) = (true, true);
     }
 
     /// Asks the descriptor whether anything changed.
@@ -229,7 +240,25 @@ impl Follower {
 
     /// Whether it was at its end when it was looked at last, and that look went well.
     pub(super) fn is_read(&self) -> bool {
-        self.at_end() && self.stamp.is_some()
+        self.at_end() && self.stamp.is_some() && !self.is_unpacking()
+    }
+
+    /// Whether more may come out of the archive that it is read from.
+    pub(super) fn is_unpacking(&self) -> bool {
+        self.packed.as_ref().is_some_and(|packed| packed.end().is_none())
+    }
+
+    /// Unpacks a little more, once what was unpacked before is read.
+    pub(super) fn unpack(&mut self, now: Now) -> io::Result<()> {
+        let at = self.at;
+        let Some(packed) = self.packed.as_mut().filter(|packed| packed.end().is_none()) else {
+            return Ok(());
+        };
+        packed.unpack(at)?;
+        let ended = packed.end().is_some();
+        self.changed(now)?;
+        self.over = ended;
+        Ok(())
     }
 
     /// Whether no name leads to the file any more.
@@ -245,7 +274,8 @@ impl Follower {
     /// Whether nobody who waits for it has to wait any longer: what was handed out is all it has, or all that will be.
     /// The end of a file that others still write to is not waited for; one that cannot be read has none.
     pub(super) fn lets_go(&self) -> bool {
-        self.at_end() && !self.waits() && !(self.over && self.has_half() && self.is_read())
+        let rest = self.is_unpacking() || (self.over && self.has_half() && self.is_read());
+        self.at_end() && !self.waits() && !rest
     }
 
     /// Whether it was never read.
@@ -446,11 +476,16 @@ impl Follower {
 
     /// What is to be stored.
     pub(super) fn position(&self, log: &LogName, finished: bool) -> Position {
+        // What is read from an archive is found again by what it was made of.
+        let (id, at) = self
+            .packed
+            .as_ref()
+            .map_or((self.id, self.moved), |packed| packed.origin());
         Position {
             key: self.source.key,
             identity: Identity {
-                dev: self.id.dev,
-                ino: self.id.ino,
+                dev: id.dev,
+                ino: id.ino,
                 head: self.head,
             },
             path: self.source.path.to_string(),
@@ -459,9 +494,14 @@ impl Follower {
             before: self.before,
             trail: self.trail.marks(),
             finished,
-            inside_line: self.taken > 0,
-            at: self.moved,
+            inside_line: self.is_inside_line(),
+            at,
         }
+    }
+
+    /// Whether the line at its place was handed over in part.
+    pub(super) fn is_inside_line(&self) -> bool {
+        self.taken > 0
     }
 
     /// What stood before some of the offsets that were passed.

@@ -10,12 +10,14 @@
 //! The trap of the room: everything that decides is asked of the *held descriptor*. Paths and file events
 //! are rumours; a path is only how a descriptor was come by.
 
+mod archive;
 mod buffer;
 mod discover;
 mod follow;
 mod identity;
 mod lines;
 mod note;
+mod packed;
 mod recover;
 mod settings;
 mod survey;

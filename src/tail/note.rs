@@ -57,6 +57,13 @@ pub enum Note {
         /// What the system said.
         error: String,
     },
+    /// An archive with the rest of a file ends in the middle.
+    Damaged {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: String,
+    },
     /// Hints are not to be had; the sweep goes on alone.
     NoHints {
         /// What the system said.
@@ -76,7 +83,8 @@ impl Note {
             | Self::NotRegular { path }
             | Self::Compressed { path }
             | Self::Forbidden { path }
-            | Self::Failed { path, .. } => format!("file {}", path.display()),
+            | Self::Failed { path, .. }
+            | Self::Damaged { path, .. } => format!("file {}", path.display()),
             Self::TooManyOpen => "descriptors".to_owned(),
             Self::NoHints { .. } => "hints".to_owned(),
         }
@@ -143,6 +151,11 @@ impl fmt::Display for Note {
                     path.display()
                 )
             }
+            Self::Damaged { path, error } => write!(
+                f,
+                "{} is damaged ({error}); what stood in it behind that place is lost",
+                path.display()
+            ),
             Self::NoHints { error, .. } => write!(
                 f,
                 "file events are not to be had ({error}); files are looked at by the clock instead. If a limit \

@@ -143,6 +143,12 @@ impl Glob {
         }
     }
 
+    /// Whether its last name is not just any.
+    pub(super) fn is_choosy(&self) -> bool {
+        let name = self.source.rsplit('/').next().unwrap_or_default();
+        self.path().is_some() || name.contains(|letter| letter != '*')
+    }
+
     /// The one path it reaches, if it was made from one.
     pub(super) fn path(&self) -> Option<&Path> {
         match &self.reach {

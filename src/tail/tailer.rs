@@ -9,9 +9,10 @@ mod ending;
 mod lost;
 mod reconfigure;
 mod sweep;
+mod unpack;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use self::sweep::Vacant;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{self, FileId, Seen};
+use super::packed::Search;
 use super::watch::Watcher;
 use super::{Chunk, FileState, FileStatus, LogSettings, Mode, Note, Settings, Source, Turn, Unit, Waker};
 use crate::model::{FileKey, Head, LogName, Manner, Moment, Now, Position};
@@ -57,6 +59,8 @@ pub struct Tailer {
     refused: HashSet<FileId>,
     /// Cuts noticed in this turn, whose rest may stand in a copy.
     cuts: Vec<Cut>,
+    /// What is looked for in archives, oldest first. A key that is here is neither held nor shelved.
+    searches: VecDeque<Search>,
     /// Paths that lost their file and have none again; bounded by the held files.
     vacant: Vec<Vacant>,
     /// Per log: its name was never read with this store, up to the last sweep.
@@ -65,6 +69,8 @@ pub struct Tailer {
     seen: HashSet<LogName>,
     /// The newest note about each subject.
     said: HashMap<String, Note>,
+    /// The link through which a file is followed, by where the file lies; as of the last sweep.
+    links: HashMap<PathBuf, PathBuf>,
     /// Logs of which not everything could be looked at in the last sweep.
     blind: HashSet<usize>,
     /// When the last sweep was; absent before the first.
@@ -106,6 +112,7 @@ impl Tailer {
             unreadable: HashMap::new(),
             refused: HashSet::new(),
             cuts: Vec::new(),
+            searches: VecDeque::new(),
             vacant: Vec::new(),
             fresh: settings
                 .logs
@@ -114,6 +121,7 @@ impl Tailer {
                 .collect(),
             seen: seen.iter().cloned().collect(),
             said: HashMap::new(),
+            links: HashMap::new(),
             blind: HashSet::new(),
             swept: None,
             next_sweep: Moment(0),
@@ -137,6 +145,7 @@ impl Tailer {
         if self.sweep_is_due(now) {
             self.sweep(now, &mut turn);
         }
+        self.unpack(now, &mut turn);
         turn.more = self.read(now, &mut turn, visit);
         self.settle_cuts(now, &mut turn);
         self.flush(now, &mut turn, visit);
@@ -145,6 +154,7 @@ impl Tailer {
         for index in 0..self.followers.len() {
             self.release(index);
         }
+        turn.more |= self.has_packed();
         turn.more |= self
             .followers
             .iter()
@@ -167,8 +177,10 @@ impl Tailer {
                 .followers
                 .iter()
                 .filter(|follower| follower.source.logs.contains(log));
-            let sighted =
-                !self.blind.contains(log) && self.unreadable.values().all(|(_, other)| other != *log);
+            let mut sought = self.searches.iter().map(|search| &search.source.logs);
+            let sighted = !sought.any(|logs| logs.contains(log))
+                && !self.blind.contains(log)
+                && self.unreadable.values().all(|(_, other)| other != *log);
             let followed = own.clone().next().is_some();
             sighted && followed && own.all(|follower| follower.is_read() && !follower.waits())
         };
@@ -285,8 +297,13 @@ impl Tailer {
         if hints.paths.is_empty() {
             return;
         }
+        let linked: HashSet<&Path> = hints
+            .paths
+            .iter()
+            .filter_map(|path| self.links.get(path).map(PathBuf::as_path))
+            .collect();
         for follower in &mut self.followers {
-            if hints.paths.contains(&*as_kernel(follower.path())) {
+            if hints.paths.contains(&*as_kernel(follower.path())) || linked.contains(follower.path()) {
                 // What cannot be looked at now is told by the sweep.
                 let _ = follower.look(now);
             }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod archives;
 mod copies;
 
 use std::collections::BTreeMap;
@@ -130,6 +131,12 @@ impl Rig {
 
     /// Turns until there is nothing more to read, without time passing.
     fn turn(&mut self) -> &mut Self {
+        assert!(self.some_turns(10_000), "the reader spins");
+        self
+    }
+
+    /// At most so many turns, without time passing. Whether there is nothing more to read.
+    fn some_turns(&mut self, most: usize) -> bool {
         let now = self.now();
         let mut tailer = self.tailer.take().unwrap_or_else(|| {
             self.seed += 1;
@@ -144,7 +151,7 @@ impl Rig {
                 Waker::new(),
             )
         });
-        for _ in 0..10_000 {
+        for _ in 0..most {
             let (mut got, raw, chunks) = (Vec::new(), &mut self.raw, &mut self.chunks);
             let turn = tailer.turn(now, &mut |source, chunk| {
                 raw.extend_from_slice(chunk.bytes);
@@ -169,10 +176,11 @@ impl Rig {
             self.notes.extend(turn.notes);
             if !turn.more {
                 self.tailer = Some(tailer);
-                return self;
+                return true;
             }
         }
-        panic!("the reader spins");
+        self.tailer = Some(tailer);
+        false
     }
 
     /// Lets so many seconds pass, then turns.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use botapi::{ChatConfig, ChatKind, Config};
 
-use crate::support::{ME, Running, Sandbox, evidence, seed, soak, total, until, until_within};
+use crate::support::{ME, Running, Sandbox, evidence, is_released, seed, soak, total, until, until_within};
 
 /// Three shapes, each in the first lines, so that none of them is new later.
 fn line(draw: &mut fastrand::Rng, n: u64) -> String {
@@ -25,7 +25,7 @@ fn line(draw: &mut fastrand::Rng, n: u64) -> String {
 
 /// Figures bind where they are what users get: in a release build.
 fn at_most(what: &str, kib: u64, bound: u64) {
-    if !cfg!(debug_assertions) {
+    if is_released() {
         assert!(
             kib * 1024 <= bound * 1_000_000,
             "{what}: {kib} KiB, over the bound of {bound} MB"
@@ -34,10 +34,10 @@ fn at_most(what: &str, kib: u64, bound: u64) {
 }
 
 fn build() -> &'static str {
-    if cfg!(debug_assertions) {
-        "debug build"
-    } else {
+    if is_released() {
         "release build"
+    } else {
+        "debug build"
     }
 }
 

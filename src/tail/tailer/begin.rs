@@ -84,7 +84,27 @@ impl Tailer {
             self.say(Note::Compressed { path: path.clone() }, turn);
             return Ok(None);
         }
+        if let Some(held) = self.mounted_anew(&file, &seen, group)? {
+            self.followers[held].reopen(file, &seen);
+            self.unreadable.remove(&seen.id);
+            return Ok(None);
+        }
         self.place(file, &seen, group, now).map(Some)
+    }
+
+    /// Which held file this one is, if its file system was taken away and came back under another device number: the
+    /// inode, the path and the bytes agree, and the path had lost its file.
+    ///
+    /// An error says that it cannot be known now.
+    fn mounted_anew(&self, file: &File, seen: &Seen, group: &Group) -> io::Result<Option<usize>> {
+        for (index, held) in self.followers.iter().enumerate() {
+            let lost = held.unlinked.is_some() && group.paths.iter().any(|path| path == held.path());
+            let moved = held.id.ino == seen.id.ino && held.id.dev != seen.id.dev;
+            if lost && moved && identity::fits(file, held.head, held.before, held.at)? {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
     }
 
     /// Decides where reading begins: known identity, rotator's copy, `start`, or the beginning.
@@ -93,7 +113,11 @@ impl Tailer {
         let logs: Vec<usize> = group.logs.iter().copied().collect();
         let (log, max_line) = (logs[0], self.settings.logs[logs[0]].max_line);
         let manner = self.manner(&file, log)?;
-        if let Some(key) = self.shelved(&file, seen.id)?
+        let stored = match self.shelved(&file, seen.id)? {
+            None => self.rewritten(&file, path)?,
+            known => known,
+        };
+        if let Some(key) = stored
             && let Some(stored) = self.shelf.remove(&key)
         {
             let source = Source {
@@ -179,6 +203,19 @@ impl Tailer {
             .collect();
         same.sort_by_key(|stored| (stored.identity.dev != id.dev, std::cmp::Reverse(stored.at)));
         for stored in same {
+            if identity::fits_position(file, stored)? {
+                return Ok(Some(stored.key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The stored position of the file that was written anew at this path, with what stood there kept. A KiB has to agree
+    /// before that is believed.
+    fn rewritten(&self, file: &File, path: &Path) -> io::Result<Option<FileKey>> {
+        let full = u64::from(Head::FULL);
+        let owed = self.shelf.values().filter(|stored| !stored.finished);
+        for stored in owed.filter(|stored| stored.offset >= full && Path::new(&stored.path) == path) {
             if identity::fits_position(file, stored)? {
                 return Ok(Some(stored.key));
             }

@@ -12,11 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::follow::Follower;
+use super::super::packed::Loss;
 use super::super::trail::{self, Original};
 use super::super::{Mode, Note, Source, Turn, identity, recover};
 use super::lost::Beside;
 use super::{Tailer, text};
-use crate::model::{FileKey, Gap, GapKind, Head, Mark, Now, Timestamp};
+use crate::model::{FileKey, Gap, GapKind, Head, Identity, Mark, Now, Position, Timestamp};
 
 /// So often copies are looked at again that could not be looked at.
 const MOST_TRIES: u8 = 10;
@@ -31,11 +32,15 @@ pub(super) struct Cut {
     pub(super) head: Head,
     pub(super) before: Head,
     pub(super) trail: Vec<Mark>,
+    /// The line at `at` was handed over in part.
+    inside_line: bool,
     pub(super) lost: u64,
     /// When the position in it last moved.
     pub(super) since: Timestamp,
     /// The copy that has what was not read.
     pub(super) copy: Option<FileKey>,
+    /// That may be compressed, and is looked for.
+    packed: bool,
     /// How often nothing could be learned about its copies, because the system failed.
     tries: u8,
 }
@@ -61,9 +66,8 @@ impl Cut {
 impl Tailer {
     /// The file begins again under a new key. The rest of the old generation may stand in a copy.
     pub(super) fn cut(&mut self, index: usize, lost: u64, now: Now, turn: &mut Turn) {
-        let folder = self.followers[index].path().parent();
         let hollow = self.followers[index].at == 0 && lost == 0;
-        if hollow && !self.changed_since_the_last_sweep(folder) {
+        if hollow && !self.changed_beside(self.followers[index].path()) {
             // Nothing was read of it, and nobody made a copy of what it may have been meanwhile.
             return;
         }
@@ -73,7 +77,7 @@ impl Tailer {
         let new = if hollow { follower.source.key } else { drawn };
         let (old, path, at) = (follower.source.key, follower.source.path.clone(), follower.at);
         let (head, before, since) = (follower.head, follower.before, follower.moved);
-        let trail = follower.marks();
+        let (trail, inside_line) = (follower.marks(), follower.is_inside_line());
         if let Err(error) = follower.restart(new, now) {
             follower.cool_down();
             let note = Note::Failed {
@@ -93,9 +97,11 @@ impl Tailer {
             head,
             before,
             trail,
+            inside_line,
             lost,
             since,
             copy: None,
+            packed: false,
             tries: 0,
         });
     }
@@ -123,7 +129,7 @@ impl Tailer {
             let settled = known && self.settle(&mut cut, now, turn).is_ok();
             cut.tries += 1;
             if settled || cut.tries == MOST_TRIES {
-                if !settled {
+                if !settled && !cut.packed {
                     Self::tell_gap(&cut, cut.lost, now, turn);
                 }
                 self.cuts.remove(index);
@@ -141,6 +147,7 @@ impl Tailer {
             let siblings = recover::siblings(Path::new(&*cut.path))?;
             if before.is_none() {
                 cut.copy = self.copy_beside(cut, &siblings, now)?;
+                cut.packed = cut.copy.is_none() && self.search_copy(cut, turn);
             }
             before = self.cut_again(cut, &siblings, now, turn)?.or(cut.copy);
         }
@@ -153,12 +160,51 @@ impl Tailer {
         let bytes = cut.lost.saturating_sub(copied);
         // There was time to write what nobody saw: between the copying and the cut, or since the last look. An empty
         // file that was touched is told of only if there was something in between.
-        if bytes > 0 || cut.at > 0 || before.is_some() {
+        // What an archive does not have is told when it was read.
+        if !cut.packed && (bytes > 0 || cut.at > 0 || before.is_some()) {
             Self::tell_gap(cut, bytes, now, turn);
         }
         self.make_wait(cut.new, before);
         self.close_copies(before);
         Ok(())
+    }
+
+    /// The copy may have been compressed already: what is owed of it is stored, and looked for in archives.
+    fn search_copy(&mut self, cut: &mut Cut, turn: &mut Turn) -> bool {
+        let mut followers = self.followers.iter();
+        let Some(current) = followers.find(|follower| follower.source.key == cut.new) else {
+            return false;
+        };
+        let source = Source {
+            key: FileKey::draw(&mut self.random),
+            ..current.source.clone()
+        };
+        let owed = Position {
+            key: source.key,
+            identity: Identity {
+                dev: current.id.dev,
+                ino: current.id.ino,
+                head: cut.head,
+            },
+            path: cut.path.to_string(),
+            log: self.settings.logs[source.logs[0]].name.clone(),
+            offset: cut.at,
+            before: cut.before,
+            trail: cut.trail.clone(),
+            finished: false,
+            inside_line: cut.inside_line,
+            at: cut.since,
+        };
+        let loss = Loss {
+            kind: GapKind::Truncated,
+            bytes: cut.lost,
+        };
+        let sought = !cut.is_hollow() && self.search_archives(&owed, &source, loss);
+        if sought {
+            cut.copy = Some(owed.key);
+            turn.positions.push(owed);
+        }
+        sought
     }
 
     fn tell_gap(cut: &Cut, bytes: u64, now: Now, turn: &mut Turn) {

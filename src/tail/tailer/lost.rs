@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
+use super::super::packed::Loss;
 use super::super::trail::{self, Original};
 use super::super::{Note, Source, Turn, recover};
 use super::sweep::{Group, Vacant};
@@ -65,6 +66,7 @@ impl Tailer {
             if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
                 let in_place = group.paths.contains(&path);
                 if in_place && position.offset > 0 {
+                    self.drop_contradiction(&position, group, turn);
                     continue;
                 }
                 if !in_place {
@@ -78,6 +80,10 @@ impl Tailer {
             let Ok(siblings) = recover::siblings(&path) else {
                 continue;
             };
+            if resumable && recover::was_rewritten(&position, &siblings).unwrap_or(true) {
+                // It is taken up where a glob reaches it, like any file there; or nothing can be known now.
+                continue;
+            }
             let source = |path: &Path| Source {
                 key: position.key,
                 path: text(path),
@@ -98,9 +104,11 @@ impl Tailer {
             }
             let mut last = source(&path);
             let ahead = queue.get(&path).copied();
+            let sought = self.is_sought(position.key);
             let mut held = self.followers.iter_mut();
             match held.find(|follower| follower.source.key == position.key) {
                 Some(held) => held.after = ahead,
+                None if sought => self.wait_with_search(position.key, ahead),
                 // What it waits for is nobody, or what another position at this path has before it.
                 None => last.key = ahead.unwrap_or_else(|| FileKey::draw(&mut self.random)),
             }
@@ -118,6 +126,14 @@ impl Tailer {
                 ino,
                 looked,
             });
+        }
+    }
+
+    /// A file that is held goes on from another position: this one, which speaks of the same file, said something else.
+    fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) {
+        if self.followers.iter().any(|follower| follower.id == group.seen.id) {
+            self.shelf.remove(&position.key);
+            turn.forgotten.push(position.key);
         }
     }
 
@@ -143,7 +159,9 @@ impl Tailer {
             let known = Original::stored(position);
             self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
                 .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
-            Self::give_up(position, groups, now, turn);
+            if !self.search_archives(position, source, Self::loss(position, groups)) {
+                Self::give_up(position, groups, now, turn);
+            }
         }
         self.shelf.remove(&position.key);
         Ok(())
@@ -238,7 +256,11 @@ impl Tailer {
     fn is_watched(&self, path: &str) -> bool {
         let vacant = self.vacant.iter().map(|vacant| &vacant.last);
         let held = self.followers.iter().map(|follower| &follower.source);
-        vacant.chain(held).any(|source| *source.path == *path)
+        let sought = self.searches.iter().map(|search| &search.source);
+        vacant
+            .chain(held)
+            .chain(sought)
+            .any(|source| *source.path == *path)
     }
 
     /// The very file, where a glob reaches it, so that `begin` will resume it.
@@ -276,16 +298,25 @@ impl Tailer {
             // What nobody could read was not lost by us, and has been told.
             return;
         }
+        Self::tell_lost(position, Self::loss(position, groups).kind, now, turn);
+    }
+
+    fn loss(position: &Position, groups: &BTreeMap<FileId, Group>) -> Loss {
         let id = FileId {
             dev: position.identity.dev,
             ino: position.identity.ino,
         };
-        let kind = if groups.contains_key(&id) {
+        // An inode is used again, but then its file is younger than what was read.
+        let read = i128::from(position.at.0) * 1_000_000;
+        let cut = groups
+            .get(&id)
+            .is_some_and(|group| group.seen.born.is_none_or(|born| born <= read));
+        let kind = if cut {
             GapKind::Truncated
         } else {
             GapKind::Vanished
         };
-        Self::tell_lost(position, kind, now, turn);
+        Loss { kind, bytes: 0 }
     }
 
     fn tell_lost(position: &Position, kind: GapKind, now: Now, turn: &mut Turn) {

@@ -61,6 +61,7 @@ impl Tailer {
         self.follow_originals();
         self.tell_logs(&reached, turn);
         self.watch(&reached, turn);
+        self.links = reached.links;
         self.unreadable.retain(|id, _| groups.contains_key(id));
         self.refused.retain(|id| groups.contains_key(id));
         self.blind = reached.blind;
@@ -83,7 +84,7 @@ impl Tailer {
                 let group = groups.entry(seen.id).or_insert_with(empty);
                 group.paths.push(path.clone());
                 group.logs.extend(logs);
-            } else if !path.is_dir() || self.is_named(path, logs) {
+            } else if !path.is_dir() || self.is_meant(path, logs) {
                 self.say(Note::NotRegular { path: path.clone() }, turn);
             }
         }
@@ -94,10 +95,11 @@ impl Tailer {
         groups
     }
 
-    /// Whether one of the logs means this very path: then a folder there is a mistake.
-    fn is_named(&self, path: &Path, logs: &[usize]) -> bool {
+    /// Whether one of the logs means the name of this path, and not just every name there is: then a folder there is a
+    /// mistake.
+    fn is_meant(&self, path: &Path, logs: &[usize]) -> bool {
         let mut globs = logs.iter().flat_map(|&log| &self.settings.logs[log].files);
-        globs.any(|glob| glob.path() == Some(path))
+        globs.any(|glob| glob.is_choosy() && glob.matches(path))
     }
 
     /// Held files that are still reached keep their key, whatever they are called now.
@@ -157,7 +159,7 @@ impl Tailer {
         } in &mut vacant
         {
             let path = PathBuf::from(&*last.path);
-            if !*looked || self.changed_since_the_last_sweep(path.parent()) {
+            if !*looked || self.changed_beside(&path) {
                 // A folder that is gone has nothing to tell; one that cannot be listed now is listed again.
                 *looked = match recover::siblings(&path) {
                     Ok(siblings) => self
@@ -171,26 +173,27 @@ impl Tailer {
         self.vacant = vacant;
     }
 
-    /// Whether names may have come or gone in a folder since it was last listed: listing is not cheap.
-    pub(super) fn changed_since_the_last_sweep(&self, folder: Option<&Path>) -> bool {
-        let changed = folder
-            .and_then(|folder| Seen::at(folder).ok())
-            .map(|seen| seen.written);
+    /// Whether names may have come or gone beside a path since that was last listed: listing is not cheap.
+    pub(super) fn changed_beside(&self, path: &Path) -> bool {
         let swept = self.swept.map(|swept| i128::from(swept.wall.0) * 1_000_000);
-        match (changed, swept) {
-            (Some(changed), Some(swept)) => changed + identity::CLOCK_SLACK >= swept,
-            _ => true,
-        }
+        let changed = |folder: &PathBuf| {
+            let changed = Seen::at(folder).ok().map(|seen| seen.written);
+            changed
+                .zip(swept)
+                .is_none_or(|(changed, swept)| changed + identity::CLOCK_SLACK >= swept)
+        };
+        recover::folders(path).iter().any(changed)
     }
 
     /// A path that has a held file again is looked at through that; one whose last generation was let go was
     /// given up on.
     pub(super) fn drop_taken_paths(&mut self) {
-        let followers = &self.followers;
+        let (followers, searches) = (&self.followers, &self.searches);
         self.vacant.retain(|vacant| {
             let taken = |f: &Follower| f.unlinked.is_none() && f.source.path == vacant.last.path;
             let held = |f: &Follower| f.source.key == vacant.last.key;
-            !vacant.looked || (followers.iter().any(held) && !followers.iter().any(taken))
+            let sought = searches.iter().any(|search| search.owed.key == vacant.last.key);
+            !vacant.looked || ((sought || followers.iter().any(held)) && !followers.iter().any(taken))
         });
     }
 
