@@ -76,6 +76,7 @@ pub(super) fn run(env: &Environment) -> Result<(), Failure> {
         mode: Mode::Forever,
         folder: None,
         watched: None,
+        listen: None,
         stop: Some(stop),
     };
     let (logs, phone) = (folder.path.clone(), terminal.clone());

@@ -12,6 +12,7 @@ mod explain;
 mod follow;
 mod health;
 mod init;
+mod listen;
 mod log;
 mod man;
 mod run;

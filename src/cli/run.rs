@@ -10,7 +10,7 @@ use crate::telegram::Client;
 
 use super::state_dir::StateDir;
 use super::terminal::Terminal;
-use super::{Failure, Options};
+use super::{Failure, Options, listen};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Read every file to its present end, deliver what that gives, exit
     #[arg(long)]
     once: bool,
+    /// Serve /healthz, /readyz and /metrics over HTTP there, such as 127.0.0.1:9115 [default: nowhere]
+    #[arg(long, value_name = "ADDR", env = "TAILGRAM_LISTEN")]
+    listen: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -41,6 +44,8 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         From::Beginning => Start::Beginning,
     });
     let messenger = messenger(&settings, args.dry_run, env)?;
+    let listen = args.listen.as_deref().and_then(listen::address).transpose()?;
+    let listen = listen.map(listen::at).transpose()?;
     settings
         .tail
         .never
@@ -53,6 +58,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         .folder()
         .filter(|_| !args.dry_run)
         .map(std::path::Path::to_owned);
+    engine::enclose(&settings, &watched, folder.as_deref()).map_err(Failure::Running)?;
     let plan = Plan {
         settings,
         store: opened.store,
@@ -65,6 +71,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         folder,
         // A single pass is over before anybody edits anything.
         watched: (!args.once).then_some(watched),
+        listen,
         stop: None,
     };
     let summary = engine::run(plan).map_err(Failure::running)?;

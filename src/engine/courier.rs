@@ -6,17 +6,18 @@
 //! Beside what the ledger owes, a lane carries letters: messages that somebody sends by hand.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::failpoint::{self, Point};
-use crate::incident::{Asked, Class, Order, OrderCall, Settled};
-use crate::model::{ChatState, ChatTarget, Moment, Now, Outcome, Rate, RefusalKind, Slowed, Timer};
+use crate::incident::{Asked, Class, Order, OrderCall, Settled, Subject};
+use crate::model::{ChatName, ChatState, ChatTarget, Moment, Now, Outcome, Rate, RefusalKind, Slowed, Timer};
 use crate::telegram::{self, Backoff, BotLimits, Call, ChatLimits, ChatSettings, Request, default_limit};
 
 use super::clock::Clock;
+use super::counts::Counts;
 use super::herald::Success;
 use super::ledger::{Ask, Due};
 use super::messenger::{Messenger, describe};
@@ -42,8 +43,20 @@ pub(super) struct Courier {
     pub(super) clock: Clock,
     /// When a request last succeeded.
     pub(super) success: Success,
+    pub(super) counts: Counts,
     /// True once the lanes should deliver what is due right now and end.
     pub(super) stopping: watch::Receiver<bool>,
+}
+
+impl Courier {
+    /// Makes a request and says what became of it. A letter has no subject.
+    async fn send(&self, chat: &ChatName, subject: Option<&Subject>, request: &Request) -> Outcome {
+        let began = Instant::now();
+        let outcome = self.messenger.deliver(chat, subject, request).await;
+        let now = self.clock.now();
+        self.counts.request(chat, request, &outcome, began.elapsed(), now);
+        outcome
+    }
 }
 
 /// One chat's way to Telegram. At most one request is in flight.
@@ -176,8 +189,7 @@ impl Lane {
         let request = self.request(&order);
         let outcome = self
             .courier
-            .messenger
-            .deliver(&self.chat.name, Some(&order.subject), &request)
+            .send(&self.chat.name, Some(&order.subject), &request)
             .await;
         failpoint::reach(Point::AfterResponse);
         tracing::debug!(chat = %self.chat.name, subject = ?order.subject, reason = ?order.reason, ?outcome, "delivered");
@@ -206,6 +218,7 @@ impl Lane {
                 .map_or_else(|| self.chat.target.clone(), ChatTarget::Id),
             topic: self.chat.topic.filter(|_| !order.topic_gone),
             text: order.text.clone(),
+            document: order.document.clone(),
             plain: order.plain,
             silent: order.silent,
             call: match order.call {

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::model::{Moment, Now};
 use crate::tail::{Descriptors, FileStatus, Tailer};
 
+use super::beside::{Safety, replace};
 use super::clock::Clock;
 use super::courier::lanes::Roster;
 use super::ledger::Ask;
@@ -67,12 +68,23 @@ impl Success {
     }
 }
 
+/// What whoever asks is told.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) status: Status,
+    /// It was healthy once: what is written from then on is owed.
+    pub(super) ready: bool,
+    /// What the ledger said last; absent before it said anything.
+    pub(super) books: Option<Arc<Books>>,
+}
+
 /// What it knows, and where it writes.
 pub(super) struct Herald {
-    folder: PathBuf,
+    /// Absent: it writes nothing, and answers only.
+    folder: Option<PathBuf>,
     sees: Senses,
-    /// Who wants to hear a fresh status.
-    listeners: mpsc::Receiver<oneshot::Sender<Status>>,
+    /// Who wants to hear how things stand.
+    listeners: mpsc::Receiver<oneshot::Sender<Report>>,
     /// Dropped at the end: then the file goes.
     end: oneshot::Receiver<()>,
 }
@@ -87,8 +99,8 @@ pub(super) struct Senses {
     pub(super) roster: watch::Receiver<Arc<Roster>>,
 }
 
-/// Where a fresh status is asked for.
-pub(super) type Listen = mpsc::Sender<oneshot::Sender<Status>>;
+/// Where a fresh report is asked for.
+pub(super) type Listen = mpsc::Sender<oneshot::Sender<Report>>;
 /// A herald at work. Dropping the sender ends it.
 pub(super) type AtWork = (oneshot::Sender<()>, JoinHandle<()>);
 
@@ -96,20 +108,23 @@ pub(super) type AtWork = (oneshot::Sender<()>, JoinHandle<()>);
 struct Memory {
     started: Now,
     /// The last books the ledger handed out.
-    books: Option<Books>,
+    books: Option<Arc<Books>>,
     /// A question that the ledger has not answered yet. At most one is open, so a stuck ledger is not flooded
     /// with them.
     open: Option<oneshot::Receiver<Books>>,
     /// When a request last succeeded, or began to be owed.
     delivering_since: Moment,
+    /// It was healthy once.
+    ready: bool,
 }
 
 impl Herald {
-    /// Begins, where state is kept somewhere. Else nobody ever answers who asks.
-    pub(super) fn start(folder: Option<PathBuf>, sees: Senses) -> (Listen, Option<AtWork>) {
+    /// Begins, where state is kept somewhere or somebody may ask. Else nobody ever answers who asks.
+    pub(super) fn start(folder: Option<PathBuf>, asked: bool, sees: Senses) -> (Listen, Option<AtWork>) {
         let (listen, listeners) = mpsc::channel(1);
         let (stop, end) = oneshot::channel();
-        let herald = folder.map(|folder| Self {
+        let wanted = folder.is_some() || asked;
+        let herald = wanted.then_some(Self {
             folder,
             sees,
             listeners,
@@ -127,6 +142,7 @@ impl Herald {
             books: None,
             open: None,
             delivering_since: started.moment,
+            ready: false,
         };
         let mut page = Page::default();
         let mut tick = tokio::time::interval(EVERY);
@@ -134,8 +150,10 @@ impl Herald {
         loop {
             tokio::select! {
                 _ = tick.tick() => {
-                    let status = self.look(&mut memory).await;
-                    page.write(&self.folder, status).await;
+                    let Report { status, .. } = self.look(&mut memory).await;
+                    if let Some(folder) = &self.folder {
+                        page.write(folder, status).await;
+                    }
                 }
                 Some(listener) = self.listeners.recv() => {
                     // One that went away meanwhile needs no answer.
@@ -144,34 +162,42 @@ impl Herald {
                 _ = &mut self.end => break,
             }
         }
-        page.remove(&self.folder).await;
+        if let Some(folder) = &self.folder {
+            page.remove(folder).await;
+        }
     }
 
-    /// A fresh status; one from the last books if the ledger does not answer in time.
-    async fn look(&self, memory: &mut Memory) -> Status {
+    /// A fresh report; one from the last books if the ledger does not answer in time.
+    async fn look(&self, memory: &mut Memory) -> Report {
         let mut open = memory.open.take().unwrap_or_else(|| self.ask());
         match tokio::time::timeout(EVERY / 2, &mut open).await {
-            Ok(Ok(new)) => memory.books = Some(new),
+            Ok(Ok(new)) => memory.books = Some(Arc::new(new)),
             Ok(Err(_)) => {}
             Err(_) => memory.open = Some(open),
         }
         let roster = self.sees.roster.borrow().clone();
         let now = self.sees.clock.now();
-        let books = memory.books.as_ref();
-        memory.delivering_since = if books.is_some_and(|books| books.owes) {
+        let books = memory.books.clone();
+        memory.delivering_since = if books.as_ref().is_some_and(|books| books.owes) {
             memory.delivering_since.max(self.sees.success.last())
         } else {
             now.moment
         };
-        Status::of(&Sources {
+        let status = Status::of(&Sources {
             started: memory.started,
             now,
             beat: self.sees.pulse.read(),
-            books,
+            books: books.as_deref(),
             chats: &roster.chats,
             health: roster.health,
             delivering_since: memory.delivering_since,
-        })
+        });
+        memory.ready |= status.healthy;
+        Report {
+            status,
+            ready: memory.ready,
+            books,
+        }
     }
 
     fn ask(&self) -> oneshot::Receiver<Books> {
@@ -228,7 +254,5 @@ impl Page {
 
 /// Replaces the file as a whole, so that nobody ever reads half of it.
 fn write(folder: &Path, status: &Status) -> std::io::Result<()> {
-    let new: PathBuf = folder.join(format!("{FILE}.new"));
-    std::fs::write(&new, serde_json::to_vec(status)?)?;
-    std::fs::rename(new, folder.join(FILE))
+    replace(folder, FILE, &serde_json::to_vec(status)?, Safety::Crash)
 }

@@ -27,6 +27,7 @@ use crate::store::{CommitError, Store};
 use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
+use super::counts::Counts;
 use super::status::{Books, Found, OpenIncident};
 
 mod adopt;
@@ -145,6 +146,7 @@ pub(super) struct Ledger {
     pub(super) gaps: VecDeque<Gap>,
     pub(super) message: message::Settings,
     pub(super) clock: Clock,
+    pub(super) counts: Counts,
     pub(super) batches: Receiver<Batch>,
     pub(super) asks: Receiver<Ask>,
     /// Wakes the lanes: one permit each, so no change is missed by a lane that is busy.
@@ -325,6 +327,9 @@ impl Ledger {
         turn.host.logs_seen.extend(batch.logs_seen);
         self.gaps.extend(batch.gaps.iter().cloned());
         self.gaps.drain(..self.gaps.len().saturating_sub(GAPS));
+        for gap in &batch.gaps {
+            self.counts.gap(gap.kind);
+        }
         turn.host.gaps.extend(batch.gaps);
         for (rule, found) in batch.found {
             let total = self.found.entry(rule.clone()).or_default();
@@ -432,9 +437,11 @@ impl Ledger {
     /// Writes a delta, or keeps it where the disk does not take it; `since` is when it was tried first.
     fn write(&mut self, delta: Delta, since: Option<Moment>) -> Result<bool, CommitError> {
         failpoint::reach(Point::BeforeCommit);
+        let began = Instant::now();
         match self.store.commit(self.turn, &delta) {
             Ok(turn) => {
                 failpoint::reach(Point::AfterCommit);
+                self.counts.commit(began.elapsed());
                 if since.is_some() {
                     tracing::info!("the state is written again; reading goes on");
                 }

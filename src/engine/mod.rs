@@ -6,6 +6,7 @@
 //!
 //! rules.toml --[reload thread]--> other settings, to the reader and behind its rows to the ledger
 //! other commands --control.sock--> letters to the lanes, and the herald's status
+//! scrapers --HTTP, if asked for--> the herald's report, and what was counted
 //! ```
 //!
 //! The reader blocks on files, the ledger on the disk, the lanes wait for the network: two plain threads and
@@ -15,12 +16,16 @@
 //! [`follow`] is the short road: files in, bytes out.
 
 mod around;
+mod beside;
 mod clock;
 pub mod control;
+mod counts;
 mod courier;
 mod ends;
+mod fence;
 mod follow;
 mod herald;
+mod http;
 mod ledger;
 mod messenger;
 mod places;
@@ -31,6 +36,7 @@ mod run;
 pub mod status;
 mod tally;
 
+pub use fence::enclose;
 pub use follow::{Follow, Viewer, follow};
 pub use ledger::LedgerError;
 pub use messenger::{Delivering, Messenger};

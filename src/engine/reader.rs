@@ -13,6 +13,7 @@ use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
 
 use super::around::Surroundings;
 use super::clock::Clock;
+use super::counts::Counts;
 use super::ends::Ends;
 use super::herald::Pulse;
 use super::ledger::Batch;
@@ -32,6 +33,7 @@ pub(super) struct Reader {
     pub(super) clock: Clock,
     pub(super) draw: fastrand::Rng,
     pub(super) pulse: Pulse,
+    pub(super) counts: Counts,
     /// What is told of the logs of rules with `absent`.
     pub(super) ends: Ends,
     /// Other settings, as they come; at most one waits.
@@ -67,6 +69,7 @@ impl Reader {
             clock,
             draw,
             pulse,
+            counts,
             mut ends,
             changes,
             mut start,
@@ -78,13 +81,17 @@ impl Reader {
             if let Ok(change) = changes.try_recv() {
                 failpoint::reach(Point::ConfigSwap);
                 let batch = adopt(change, &mut lens, &mut ends, &mut tailer);
+                counts.keep_logs(lens.logs());
                 if batches.send(batch).is_err() {
                     return;
                 }
             }
             let now = clock.now();
             let mut tally = Tally::new(&lens, now);
-            let mut turn = tailer.turn(now, &mut |source, chunk| tally.chunk(source, chunk));
+            let mut turn = tailer.turn(now, &mut |source, chunk| {
+                tally.chunk(source, chunk);
+                counts.read(lens.logs_of(source), chunk.bytes.len());
+            });
             if !turn.positions.is_empty() {
                 failpoint::reach(Point::AfterRead);
             }
@@ -202,7 +209,11 @@ fn notice(note: &Note) -> Option<Notice> {
 
 fn say(turn: &Turn) {
     for note in &turn.notes {
-        tracing::warn!("{note}");
+        match note {
+            // Whoever asked for events by name wants to hear that there are none.
+            Note::NoHints { asked: true, .. } => tracing::error!("{note}"),
+            note => tracing::warn!("{note}"),
+        }
     }
     for gap in &turn.gaps {
         tracing::warn!(path = %gap.path, bytes = gap.bytes, kind = ?gap.kind, "bytes were destroyed before they were read");

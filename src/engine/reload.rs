@@ -45,6 +45,7 @@ use crate::tail::{self, FileState, Waker};
 use crate::telegram::ChatSettings;
 
 use super::clock::Clock;
+use super::counts::Counts;
 use super::herald::Pulse;
 use super::ledger::{Adoption, Ask};
 use super::tally::Lens;
@@ -53,6 +54,7 @@ use debounce::{Debounce, Verdict};
 use mount::Mounts;
 
 pub use good::last_good;
+pub(super) use mount::TABLE as MOUNTS;
 pub(super) use watching::{News, Sources, Watching, news};
 
 /// How often the file is looked at.
@@ -103,6 +105,7 @@ pub(super) struct Reload {
     pub(super) waker: Waker,
     pub(super) asks: Sender<Ask>,
     pub(super) pulse: Pulse,
+    pub(super) counts: Counts,
     pub(super) clock: Clock,
 }
 
@@ -140,8 +143,14 @@ impl Reload {
                     tracing::info!("rules.toml says again what is in force");
                 }
                 Verdict::Load => match self.load(texts.clone()) {
-                    Ok(true) => debounce.taken(),
-                    Ok(false) => debounce.refuse(texts),
+                    Ok(true) => {
+                        self.counts.reload(true);
+                        debounce.taken();
+                    }
+                    Ok(false) => {
+                        self.counts.reload(false);
+                        debounce.refuse(texts);
+                    }
                     Err(Ending) => return,
                 },
             }

@@ -1,7 +1,8 @@
 //! Starting, and stopping along the road.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,10 +21,12 @@ use crate::telegram::BotLimits;
 
 use super::clock::Clock;
 use super::control::{self, Control};
+use super::counts::Counts;
 use super::courier::Courier;
 use super::courier::lanes::Lanes;
 use super::ends::Ends;
 use super::herald::{self, Herald, Pulse, Success};
+use super::http;
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError, Places};
 use super::messenger::Messenger;
 use super::reader::{Reader, Start};
@@ -58,6 +61,8 @@ pub struct Plan {
     pub folder: Option<PathBuf>,
     /// The rules.toml that is watched while it runs; absent: what was read at the start holds to the end.
     pub watched: Option<Watched>,
+    /// Where `/healthz`, `/readyz` and `/metrics` are served; absent: nowhere.
+    pub listen: Option<TcpListener>,
     /// Ends the run when it completes, beside the signals; for programs that stop by themselves.
     pub stop: Option<oneshot::Receiver<()>>,
 }
@@ -119,6 +124,33 @@ pub fn run(plan: Plan) -> Result<Summary, EngineError> {
     })
 }
 
+/// Those who say how it is.
+struct Voices {
+    /// Keeps `status.json`; dropping the sender ends it.
+    herald: Option<herald::AtWork>,
+    /// Where other commands ask; absent when state is kept nowhere, or no socket could be made.
+    control: Option<control::Server>,
+    /// Where scrapers ask, if somebody wants them to.
+    http: Option<http::Server>,
+}
+
+impl Voices {
+    fn start(
+        folder: Option<&Path>,
+        listen: Option<TcpListener>,
+        senses: herald::Senses,
+        counts: &Counts,
+    ) -> std::io::Result<Self> {
+        let roster = senses.roster.clone();
+        let (reports, herald) = Herald::start(folder.map(Path::to_owned), listen.is_some(), senses);
+        Ok(Self {
+            herald,
+            http: http::Server::start(listen, reports.clone(), counts.clone())?,
+            control: control::Server::start(folder, Control::new(roster, reports)),
+        })
+    }
+}
+
 /// All that runs.
 struct Engine {
     reader: Thread<()>,
@@ -131,10 +163,7 @@ struct Engine {
     stop_reading: Arc<AtomicBool>,
     waker: Waker,
     once: bool,
-    /// Keeps `status.json`; dropping the sender ends it.
-    herald: Option<herald::AtWork>,
-    /// Where other commands ask; absent when state is kept nowhere, or no socket could be made.
-    control: Option<control::Server>,
+    voices: Voices,
     stop: Option<oneshot::Receiver<()>>,
 }
 
@@ -144,13 +173,9 @@ impl Engine {
         let start = plan.start();
         let Plan {
             settings,
-            store,
             state,
-            messenger,
             mode,
             folder,
-            watched,
-            stop,
             ..
         } = plan;
         let clock = Clock::start();
@@ -164,35 +189,34 @@ impl Engine {
 
         let lens = Lens::compile(&settings.message, &settings.logs, &settings.incident)?;
         let incidents = incidents(&settings, &state, clock.now(), draw.fork());
-        let (pulse, success) = (Pulse::default(), Success::default());
+        let (pulse, success, counts) = (Pulse::default(), Success::default(), Counts::default());
         let courier = Courier {
             asks: asks.clone(),
-            messenger,
+            messenger: plan.messenger,
             bot: Arc::new(BotLimits::new()),
             clock,
             success: success.clone(),
+            counts: counts.clone(),
             stopping: stopping_receiver,
         };
         let lanes = lanes(courier, &settings, &incidents, &mut draw);
-        let (status, herald) = Herald::start(
-            folder.clone(),
-            herald::Senses {
-                clock,
-                asks: asks.clone(),
-                pulse: pulse.clone(),
-                success,
-                roster: lanes.roster(),
-            },
-        );
-        let control = control::Server::start(folder.as_deref(), Control::new(lanes.roster(), status));
+        let senses = herald::Senses {
+            clock,
+            asks: asks.clone(),
+            pulse: pulse.clone(),
+            success,
+            roster: lanes.roster(),
+        };
+        let voices = Voices::start(folder.as_deref(), plan.listen, senses, &counts)?;
         let (reload, changes) = Watching::start(
-            watched,
+            plan.watched,
             reload::Sources {
                 settings: &settings,
                 folder,
                 waker: &waker,
                 asks: &asks,
                 pulse: &pulse,
+                counts: &counts,
                 clock,
             },
         )?;
@@ -209,18 +233,20 @@ impl Engine {
             clock,
             draw: draw.fork(),
             pulse,
+            counts: counts.clone(),
             changes,
             // A single pass says nothing of itself: it may be made every minute.
             start: (mode == Mode::Forever).then_some(start),
         };
         let ledger = Ledger {
             incidents,
-            store,
+            store: plan.store,
             turn: state.turn,
             found: totals(state.found),
             gaps: state.gaps.into(),
             message: settings.message,
             clock,
+            counts,
             batches,
             asks: ask_receiver,
             lanes: lanes.wakes(),
@@ -240,9 +266,8 @@ impl Engine {
             stop_reading,
             waker,
             once: mode == Mode::Once,
-            herald,
-            control,
-            stop,
+            voices,
+            stop: plan.stop,
         })
     }
 
@@ -341,10 +366,13 @@ impl Engine {
             end?;
         }
         // While the ledger lives it holds the lock of the folder, and the name of the socket is ours.
-        if let Some(control) = self.control.take() {
+        if let Some(control) = self.voices.control.take() {
             control.close().await;
         }
-        let herald = self.herald.take().map(|(end, herald)| {
+        if let Some(http) = self.voices.http.take() {
+            http.close().await;
+        }
+        let herald = self.voices.herald.take().map(|(end, herald)| {
             drop(end);
             herald
         });

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Health;
 use crate::incident::LedgerLine;
-use crate::model::{ChatState, ChatTarget, Gap, GapKind, Incident, Moment, Now, Phase, Timestamp};
+use crate::model::{ChatState, ChatTarget, Gap, Incident, Moment, Now, Phase, Timestamp};
 use crate::tail::{FileState, FileStatus};
 use crate::telegram::ChatSettings;
 
+use super::counts;
 use super::herald::{Beat, FILE};
 
 /// Everything `status --json` shows.
@@ -374,14 +375,10 @@ fn line(line: &LedgerLine) -> Line {
 }
 
 fn gap(gap: &Gap) -> LostBytes {
-    let kind = match gap.kind {
-        GapKind::Truncated => "truncated",
-        GapKind::Vanished => "vanished",
-    };
     LostBytes {
         path: gap.path.clone(),
         at: rfc3339(gap.at),
-        kind: kind.to_owned(),
+        kind: counts::gap(gap.kind).to_owned(),
         bytes: gap.bytes,
     }
 }

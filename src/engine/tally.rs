@@ -92,6 +92,17 @@ impl Lens {
             logs: logs.iter().map(log).collect::<Result<_, _>>()?,
         })
     }
+
+    /// The names of the logs.
+    pub(super) fn logs(&self) -> impl Iterator<Item = &str> {
+        self.logs.iter().map(|log| log.name.as_str())
+    }
+
+    /// The names of the logs that reach a file.
+    pub(super) fn logs_of(&self, source: &Source) -> impl Iterator<Item = &str> {
+        let logs = source.logs.iter().filter_map(|index| self.logs.get(*index));
+        logs.map(|log| log.name.as_str())
+    }
 }
 
 /// What a rule's `redact` hides. Its patterns compiled for bytes already; that they compile for text too is

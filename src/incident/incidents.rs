@@ -35,6 +35,8 @@ pub struct Incidents {
     pub(super) watches: BTreeMap<RuleName, Watch>,
     /// Rules whose link buttons Telegram refused, which was told.
     without_buttons: BTreeSet<RuleName>,
+    /// The same of documents.
+    without_document: BTreeSet<RuleName>,
     pub(super) draw: fastrand::Rng,
 }
 
@@ -64,6 +66,10 @@ pub struct LedgerLine {
     pub account: Account,
     /// Matches whose fate is open: Σ (applied - settled) over the deliveries, and what is folded.
     pub pending: u64,
+    /// Messages with sound that Telegram took.
+    pub rings: u64,
+    /// Edits that Telegram took.
+    pub edits: u64,
     /// Its rule left rules.toml, or tells its chat no longer.
     pub removed: bool,
 }
@@ -112,6 +118,7 @@ impl Incidents {
             silent: BTreeMap::new(),
             watches: BTreeMap::new(),
             without_buttons: BTreeSet::new(),
+            without_document: BTreeSet::new(),
             draw,
         };
         incidents.adopt(settings);
@@ -319,6 +326,15 @@ impl Incidents {
                     self.notice(&Notice::ButtonsRefused { rule, why }, now);
                 }
             }
+            (Settled::WithoutDocument, Some(rule)) if self.without_document.insert(rule.clone()) => {
+                let why = match outcome {
+                    Outcome::Refused(refusal) => &refusal.why,
+                    Outcome::Unsure { why } | Outcome::Wait { why, .. } => why,
+                    Outcome::Sent { .. } | Outcome::Moved { .. } => "",
+                };
+                let why = why.to_owned();
+                self.notice(&Notice::DocumentRefused { rule, why }, now);
+            }
             _ => {}
         }
         settled
@@ -385,6 +401,8 @@ impl Incidents {
             key: row.key.clone(),
             account: row.account,
             pending: pending(&row.key) + row.folded(),
+            rings: row.rung,
+            edits: row.edited,
             removed: row.removed.is_some(),
         };
         self.rows.accounts().map(line).collect()

@@ -38,6 +38,12 @@ pub struct LedgerRow {
     pub account: Account,
     /// The rings inside the window of the rule's `limit`; each fires when it leaves the window.
     pub rings: Vec<Timer>,
+    /// Messages with sound that Telegram took.
+    #[serde(default)]
+    pub rung: u64,
+    /// Edits that Telegram took.
+    #[serde(default)]
+    pub edited: u64,
     /// Ended incidents that never got a message, folded; their matches are pending.
     pub fold: Option<Carried>,
     /// What was folded while a message that tells of `fold` is in flight; pending too.
@@ -57,6 +63,8 @@ impl LedgerRow {
             key,
             account: Account::default(),
             rings: Vec::new(),
+            rung: 0,
+            edited: 0,
             fold: None,
             fold_next: None,
             removed: None,

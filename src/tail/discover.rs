@@ -4,13 +4,14 @@
 //! opening files. The trap: a folder that cannot be read proves nothing about the files in it, so it is
 //! reported beside them and never taken for empty.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::identity::{FileId, Seen};
+use super::own::Own;
 use super::{Glob, Settings, Watch};
 
 /// How many folders deep `**` goes.
@@ -51,6 +52,7 @@ pub(super) struct Globs {
     exclude: Vec<Vec<Glob>>,
     /// Links resolved where they lead somewhere.
     never: Vec<PathBuf>,
+    own: Own,
 }
 
 /// One glob of one log.
@@ -73,6 +75,11 @@ enum Step {
     Deep,
 }
 
+/// The folder that holds all a glob can reach, but for what links lead to.
+pub(super) fn root(glob: &Glob) -> PathBuf {
+    Plan::new(0, glob, false).folder().to_owned()
+}
+
 impl Globs {
     pub(super) fn new(settings: &Settings) -> Self {
         let plans = settings.logs.iter().enumerate().flat_map(|(log, entry)| {
@@ -87,7 +94,13 @@ impl Globs {
             plans: plans.collect(),
             exclude: settings.logs.iter().map(|log| log.exclude.clone()).collect(),
             never: never.collect(),
+            own: Own::of_this_process(),
         }
+    }
+
+    /// Whether this process itself writes the file at a path with its links resolved.
+    pub(super) fn is_own(&self, real: &Path, id: FileId) -> bool {
+        self.own.has(real, id)
     }
 
     /// Walks the folders.
@@ -103,6 +116,16 @@ impl Globs {
             .start();
         }
         reached
+    }
+
+    /// Every folder that is opened, or whose files are, when the globs are followed; links as they lead now.
+    pub(super) fn folders(&self) -> BTreeSet<PathBuf> {
+        let roots = self.plans.iter().map(Plan::folder).map(Path::to_owned);
+        let reached = self.walk();
+        let real = |path: &Path| path.canonicalize().ok();
+        let files = reached.files.keys().filter_map(|path| Some(real(path)?.parent()?.to_owned()));
+        let links = reached.folders.keys().filter_map(|path| real(path));
+        roots.chain(files).chain(links).collect()
     }
 
     /// Whether a path with its links resolved is out of reach.
@@ -179,6 +202,16 @@ impl Plan {
             _ => Step::Deep,
         });
         plan(PathBuf::from(root), steps.collect())
+    }
+
+    /// The folder that holds all it can reach but for links: of a single file that one's, for its name may go to
+    /// another file.
+    fn folder(&self) -> &Path {
+        if !self.steps.is_empty() {
+            return &self.root;
+        }
+        let folder = self.root.parent().filter(|folder| *folder != Path::new(""));
+        folder.unwrap_or(Path::new("."))
     }
 }
 

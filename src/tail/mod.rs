@@ -19,6 +19,7 @@ mod follow;
 mod identity;
 mod lines;
 mod note;
+mod own;
 mod packed;
 mod recover;
 mod settings;

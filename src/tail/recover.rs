@@ -166,8 +166,25 @@ pub(super) fn was_rewritten(position: &Position, siblings: &[Sibling]) -> io::Re
     current.map_or(Ok(false), |file| identity::fits_position(&file, position))
 }
 
-/// Archives beside `path` that may have been made of a generation of it, newest first.
+/// Archives beside `path`, and beside the file that it leads to, that may have been made of a generation of it, newest
+/// first.
 pub(super) fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let target = target(path);
+    let mut found = archives_of(path)?;
+    if target != path {
+        match archives_of(&target) {
+            Ok(more) => found.extend(more),
+            Err(error) if is_for_now(&error) => return Err(error),
+            // As above: the link leads nowhere.
+            Err(_) => {}
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found.into_iter().rev().map(|(_, path)| path).collect())
+}
+
+fn archives_of(path: &Path) -> io::Result<Vec<(i128, PathBuf)>> {
     let base = path.file_name().unwrap_or_default().to_string_lossy();
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder(path))? {
@@ -183,8 +200,7 @@ pub(super) fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
             found.push((seen.born.unwrap_or(seen.written), path));
         }
     }
-    found.sort();
-    Ok(found.into_iter().rev().map(|(_, path)| path).collect())
+    Ok(found)
 }
 
 /// The generation that `position` speaks of, among `siblings`: by inode and head, else a rotator's copy of

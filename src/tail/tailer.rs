@@ -38,6 +38,7 @@ use super::identity::{self, FileId, Seen};
 use super::packed::Search;
 use super::watch::Watcher;
 use super::{Chunk, FileState, FileStatus, LogSettings, Mode, Note, Settings, Source, Turn, Unit, Waker};
+use crate::fence;
 use crate::model::{FileKey, Head, LogName, Manner, Moment, Now, Position};
 
 /// How many full reads one turn makes, over all files.
@@ -518,8 +519,16 @@ fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
         owner: seen.map_or(0, |seen| seen.owner),
         mode: seen.map_or(0, |seen| seen.mode),
         uid: rustix::process::geteuid().as_raw(),
-        error: error.to_string(),
+        error: why(path, error),
     }
+}
+
+/// Why a file is refused; the kernel's own words would name the wrong reason for a file behind the fence.
+fn why(path: &Path, error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::PermissionDenied && fence::shuts_out(path) {
+        return format!("{}; {}", fence::WHY, fence::CURE);
+    }
+    error.to_string()
 }
 
 /// A path as events name it: they know no other than absolute ones. One without a working folder is heard of at

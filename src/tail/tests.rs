@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod archives;
+mod contradictions;
 mod copies;
 mod descriptors;
 
@@ -903,6 +904,62 @@ fn a_hint_is_heard_for_a_file_whose_glob_is_relative_too() {
     }
     let texts: Vec<&str> = rig.got.iter().map(|got| got.text.as_str()).collect();
     assert_eq!(texts, ["1\n", "2\n"]);
+}
+
+#[test]
+fn a_hint_is_heard_for_a_file_behind_a_link_to_another_folder() {
+    let mut rig = Rig::new(&["links/*.log"]);
+    rig.settings.sweep = Duration::from_mins(1);
+    for folder in ["links", "files"] {
+        fs::create_dir(rig.path(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink("../files/app", rig.path("links/app.log")).unwrap();
+    let mut rig = rig.set(|log| log.watch = Watch::Auto);
+    rig.append("files/app", "1\n");
+    rig.turn();
+    rig.append("files/app", "2\n");
+    // As above.
+    while rig.got.len() < 2 {
+        let now = rig.now();
+        rig.tailer.as_mut().unwrap().wait(now);
+        rig.turn();
+    }
+    rig.expect(&["1\n", "2\n"]);
+}
+
+#[test]
+fn a_name_that_nfs_gives_to_a_deleted_file_is_no_log() {
+    let mut rig = Rig::new(&["*"]);
+    let _writer = rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", ".nfs00000000000e4c6300000001");
+    rig.append("app.log", "2\n");
+    rig.after(1).after(61).expect(&["1\n", "2\n"]);
+    assert_eq!(
+        rig.tailer
+            .as_ref()
+            .unwrap()
+            .files()
+            .iter()
+            .filter(|file| file.state == FileState::Following)
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_folder_is_told_where_its_name_was_meant() {
+    for (glob, told) in [("*.log", 1), ("folder.log", 1), ("*", 0), ("**", 0)] {
+        let mut rig = Rig::new(&[glob]);
+        fs::create_dir(rig.path("folder.log")).unwrap();
+        rig.append("app", "1\n");
+        rig.turn().after(1);
+        let folders = rig
+            .notes
+            .iter()
+            .filter(|note| matches!(note, Note::NotRegular { .. }));
+        assert_eq!(folders.count(), told, "{glob}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod attach;
 mod bad_input;
 mod chats;
 mod check;
@@ -21,18 +22,24 @@ mod descriptors;
 mod disk;
 mod documents;
 mod failpoints;
+mod fence;
 mod filesystems;
 mod floors;
 mod follow;
 mod formats;
+mod gaps;
+mod gnu;
 mod hazards;
 mod health;
 mod init;
+mod keys;
 mod kill;
+mod listen;
 mod multiline;
 mod notices;
 mod once;
 mod outage;
+mod planted;
 mod proxy;
 mod reload;
 mod road;

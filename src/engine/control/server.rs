@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::engine::Status;
 use crate::engine::courier::lanes::Roster;
 use crate::engine::courier::letter::{Closed, Door, Fate, Letter, Receipt};
+use crate::engine::herald::Listen;
 use crate::message;
 
 use super::socket;
@@ -41,8 +41,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(in crate::engine) struct Control {
     /// The chats, each with the way into its lane.
     roster: watch::Receiver<Arc<Roster>>,
-    /// Where a fresh status is asked for.
-    status: mpsc::Sender<oneshot::Sender<Status>>,
+    /// Where a fresh report is asked for.
+    reports: Listen,
 }
 
 /// A listening socket.
@@ -201,22 +201,19 @@ impl Writer {
 
 impl Control {
     /// Answers with these.
-    pub(in crate::engine) fn new(
-        roster: watch::Receiver<Arc<Roster>>,
-        status: mpsc::Sender<oneshot::Sender<Status>>,
-    ) -> Self {
-        Self { roster, status }
+    pub(in crate::engine) fn new(roster: watch::Receiver<Arc<Roster>>, reports: Listen) -> Self {
+        Self { roster, reports }
     }
 
     async fn status(&self) -> Answer {
-        let (reply, status) = oneshot::channel();
+        let (reply, report) = oneshot::channel();
         let asked = async {
-            self.status.send(reply).await.ok()?;
-            status.await.ok()
+            self.reports.send(reply).await.ok()?;
+            report.await.ok()
         };
         match timeout(STATUS, asked).await {
-            Ok(Some(status)) => Answer::Status {
-                status: Box::new(status),
+            Ok(Some(report)) => Answer::Status {
+                status: Box::new(report.status),
             },
             _ => Answer::error(ErrorKind::NotDone, "this process cannot say how it is right now"),
         }

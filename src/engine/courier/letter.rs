@@ -307,15 +307,12 @@ impl Lane {
                 .map_or_else(|| self.chat.target.clone(), ChatTarget::Id),
             topic,
             text: letter.text.clone(),
+            document: None,
             plain: false,
             silent: false,
             call: Call::Send { reply_to: None },
         };
-        let outcome = self
-            .courier
-            .messenger
-            .deliver(&self.chat.name, None, &request)
-            .await;
+        let outcome = self.courier.send(&self.chat.name, None, &request).await;
         tracing::debug!(chat = %self.chat.name, ?outcome, "sent by hand");
         let Learned { retry, slowed } = self.learn(&outcome);
         // Told before it is booked: a disk that takes nothing is no concern of whoever waits for this.

@@ -75,6 +75,7 @@ impl Ledger {
         let places = chats.iter().map(|chat| (&chat.name, &chat.target));
         self.incidents.reconfigure(&incident, places, now);
         self.places.adopt(&chats);
+        self.counts.keep_chats(chats.iter().map(|chat| &chat.name));
         self.message = message;
         self.lanes = lanes;
         self.incidents.notice(&notice, now);

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::config;
 use crate::engine::clock::Clock;
+use crate::engine::counts::Counts;
 use crate::engine::herald::Pulse;
 use crate::engine::ledger::Ask;
 use crate::engine::run::{EngineError, Thread};
@@ -36,6 +37,7 @@ pub(in crate::engine) struct Sources<'a> {
     pub(in crate::engine) waker: &'a Waker,
     pub(in crate::engine) asks: &'a Sender<Ask>,
     pub(in crate::engine) pulse: &'a Pulse,
+    pub(in crate::engine) counts: &'a Counts,
     pub(in crate::engine) clock: Clock,
 }
 
@@ -70,6 +72,7 @@ impl Watching {
             waker: sources.waker.clone(),
             asks: sources.asks.clone(),
             pulse: sources.pulse.clone(),
+            counts: sources.counts.clone(),
             clock: sources.clock,
         };
         let watching = Self {

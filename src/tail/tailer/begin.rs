@@ -77,13 +77,19 @@ impl Tailer {
     ) -> io::Result<Option<Follower>> {
         let path = &group.paths[0];
         let real = self.real_path(path)?;
-        if self.globs.forbids(&real) {
+        // Who shows bytes shows those of any file that is named.
+        let own = self.settings.unit == Unit::Lines && self.globs.is_own(&real, group.seen.id);
+        if own || self.globs.forbids(&real) {
             self.refused.insert(group.seen.id);
             self.say(Note::Forbidden { path: real }, turn);
             return Ok(None);
         }
         self.make_room()?;
         let file = identity::open(path)?;
+        // A link may have been swapped since; what was opened says where it leads.
+        if identity::path_of(&file).is_ok_and(|opened| self.globs.forbids(&opened)) {
+            return Ok(None);
+        }
         let seen = Seen::of(&file.metadata()?);
         if seen.id != group.seen.id || !seen.regular {
             // The path leads elsewhere since it was looked at; the next sweep knows more.

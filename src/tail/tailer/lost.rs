@@ -66,8 +66,7 @@ impl Tailer {
             let mut resumable = true;
             if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
                 let in_place = group.paths.contains(&path);
-                if in_place && position.offset > 0 {
-                    self.drop_contradiction(&position, group, turn);
+                if in_place && (self.drop_contradiction(&position, group, turn) || position.offset > 0) {
                     continue;
                 }
                 if !in_place {
@@ -85,6 +84,9 @@ impl Tailer {
             let since = stray.map_or(position.at, |stray| stray.since);
             if resumable && recover::was_rewritten(&position, &siblings).unwrap_or(true) {
                 // It is taken up where a glob reaches it, like any file there; or nothing can be known now.
+                if let Some(group) = groups.values().find(|group| group.paths.contains(&path)) {
+                    self.drop_contradiction(&position, group, turn);
+                }
                 continue;
             }
             let source = |path: &Path| Source {
@@ -134,16 +136,15 @@ impl Tailer {
         }
     }
 
-    /// A file that is held goes on from another position: this one, which speaks of the same file, said something else.
-    fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) {
-        if self
-            .followers
-            .iter()
-            .any(|follower| follower.id() == group.seen.id)
-        {
+    /// A file that is held went on from another position: this one, which speaks of the same file, said something else,
+    /// and is dropped.
+    fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) -> bool {
+        let held = self.followers.iter().any(|follower| follower.id() == group.seen.id);
+        if held {
             self.shelf.remove(&position.key);
             turn.forgotten.push(position.key);
         }
+        held
     }
 
     /// Opens again what a position speaks of, or gives it up. The note says why it is to be tried again.

@@ -6,15 +6,17 @@ mod nobody;
 mod numbered;
 mod proxy;
 mod sandbox;
+mod scrape;
 mod soak;
 mod terminal;
 mod total;
 
 pub use namespace::{Namespace, Served, ext4};
-pub use nobody::as_nobody;
+pub use nobody::{as_nobody, folder_of_nobody};
 pub use numbered::{Back, Series, first_text, labelled};
 pub use proxy::Proxy;
 pub use sandbox::{ME, Running, Sandbox, eventually, is_released, until, until_within};
+pub use scrape::Scrape;
 pub use soak::{evidence, seed, soak};
 pub use terminal::Terminal;
 pub use total::total;
