@@ -19,7 +19,10 @@ const SYSTEM: [&str; 5] = [
 
 /// Folders of nothing but links, and where the links of containers that start later will lead.
 const LINKS: [(&str, &[&str]); 2] = [
-    ("/var/log/containers", &["/var/log/pods", "/var/lib/docker/containers"]),
+    (
+        "/var/log/containers",
+        &["/var/log/pods", "/var/lib/docker/containers"],
+    ),
     ("/var/log/pods", &["/var/lib/docker/containers"]),
 ];
 
@@ -38,8 +41,15 @@ pub fn enclose(settings: &config::Settings, watched: &Watched, state: Option<&Pa
     };
     match fence::raise(&plan) {
         Ok(Raised::Stands { folders, abi, wide }) => {
-            let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
-            tracing::info!(abi, inside = folders.join(" "), "the fence stands: nothing else can be opened");
+            let folders: Vec<_> = folders
+                .iter()
+                .map(|folder| folder.display().to_string())
+                .collect();
+            tracing::info!(
+                abi,
+                inside = folders.join(" "),
+                "the fence stands: nothing else can be opened"
+            );
             for folder in wide {
                 tracing::warn!(
                     folder = %folder.display(),
@@ -49,7 +59,10 @@ pub fn enclose(settings: &config::Settings, watched: &Watched, state: Option<&Pa
             }
             Ok(())
         }
-        Ok(Raised::Missing) => missing(*landlock, "this kernel has no Landlock, or the container may not use it"),
+        Ok(Raised::Missing) => missing(
+            *landlock,
+            "this kernel has no Landlock, or the container may not use it",
+        ),
         Err(error) => missing(*landlock, &format!("Landlock failed: {error}")),
     }
 }

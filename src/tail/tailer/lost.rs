@@ -139,7 +139,10 @@ impl Tailer {
     /// A file that is held went on from another position: this one, which speaks of the same file, said something else,
     /// and is dropped.
     fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) -> bool {
-        let held = self.followers.iter().any(|follower| follower.id() == group.seen.id);
+        let held = self
+            .followers
+            .iter()
+            .any(|follower| follower.id() == group.seen.id);
         if held {
             self.shelf.remove(&position.key);
             turn.forgotten.push(position.key);
