@@ -70,7 +70,8 @@ pub fn raise(plan: &Plan) -> Result<Raised, RulesetError> {
     let read: BTreeSet<PathBuf> = plan.read.iter().filter_map(|path| there(path)).collect();
     let write = plan.write.as_deref().and_then(there);
     let held = read.iter().filter(|path| path.starts_with("/proc"));
-    let held = held.filter_map(|path| rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok());
+    let held =
+        held.filter_map(|path| rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok());
     let held = held.collect();
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)

@@ -70,7 +70,10 @@ mod tests {
             fs::remove_file(here.join("status.json")).unwrap();
             fs::hard_link(here.join("precious"), here.join(planted)).unwrap();
             replace(here, "status.json", b"{}", Safety::Crash).unwrap();
-            let mode = fs::metadata(here.join("status.json")).unwrap().permissions().mode();
+            let mode = fs::metadata(here.join("status.json"))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600);
             assert_eq!(read(here, "status.json", 9).unwrap(), b"{}");
             fs::remove_file(here.join("status.json")).unwrap();

@@ -115,7 +115,10 @@ impl Globs {
         let roots = self.plans.iter().map(Plan::folder).map(Path::to_owned);
         let reached = self.walk();
         let real = |path: &Path| path.canonicalize().ok();
-        let files = reached.files.keys().filter_map(|path| Some(real(path)?.parent()?.to_owned()));
+        let files = reached
+            .files
+            .keys()
+            .filter_map(|path| Some(real(path)?.parent()?.to_owned()));
         let links = reached.folders.keys().filter_map(|path| real(path));
         roots.chain(files).chain(links).collect()
     }

@@ -14,7 +14,12 @@ const TABLE: &str = "/proc/self/mountinfo";
 
 /// Files that an engine makes for each container and mounts into it. Where else the number of a container stands in
 /// the table, it is that of another one.
-const GIVEN: [&str; 4] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/termination-log"];
+const GIVEN: [&str; 4] = [
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/dev/termination-log",
+];
 
 /// Which files are our own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +35,12 @@ impl Own {
     /// Asks the descriptors of this process, and its mounts.
     pub(super) fn of_this_process() -> Self {
         let (out, err) = (std::io::stdout(), std::io::stderr());
-        let mut own = std::fs::read_to_string(TABLE).map_or_else(|_| Self::default(), |table| Self::of(&table));
-        own.files = [file(out.as_fd()), file(err.as_fd())].into_iter().flatten().collect();
+        let mut own =
+            std::fs::read_to_string(TABLE).map_or_else(|_| Self::default(), |table| Self::of(&table));
+        own.files = [file(out.as_fd()), file(err.as_fd())]
+            .into_iter()
+            .flatten()
+            .collect();
         own
     }
 
@@ -68,14 +77,18 @@ impl Own {
     /// `…/ID/ID-json.log`, and its rotated ones.
     fn is_of_container(&self, real: &Path) -> bool {
         let name = real.file_name().unwrap_or_default().to_string_lossy();
-        self.container
-            .as_ref()
-            .is_some_and(|id| name.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with("-json.log")))
+        self.container.as_ref().is_some_and(|id| {
+            name.strip_prefix(id.as_str())
+                .is_some_and(|rest| rest.starts_with("-json.log"))
+        })
     }
 
     /// `…/NAMESPACE_POD_UID/CONTAINER/N.log`, and its rotated ones.
     fn is_of_pod(&self, real: &Path) -> bool {
-        let mut folders = real.ancestors().skip(1).map(|folder| folder.file_name().unwrap_or_default());
+        let mut folders = real
+            .ancestors()
+            .skip(1)
+            .map(|folder| folder.file_name().unwrap_or_default());
         let (Some(container), Some(pod)) = (folders.next(), folders.next()) else {
             return false;
         };
@@ -123,7 +136,9 @@ mod tests {
         );
         let has = |path: &str| own.has(Path::new(path), NONE);
         assert!(has("/var/log/pods/shop_web-0_6f-1/tailgram/0.log"));
-        assert!(has("/var/log/pods/shop_web-0_6f-1/tailgram/0.log.20260101-000000"));
+        assert!(has(
+            "/var/log/pods/shop_web-0_6f-1/tailgram/0.log.20260101-000000"
+        ));
         assert!(!has("/var/log/pods/shop_web-0_6f-1/app/0.log"));
         assert!(!has("/var/log/pods/shop_web-1_6f-2/tailgram/0.log"));
     }

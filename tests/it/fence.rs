@@ -52,7 +52,11 @@ fn fenced(sandbox: &Sandbox) -> Option<Running> {
         eprintln!("SKIP: fence: needs a kernel with Landlock, and the right to use it");
         return None;
     }
-    assert!(sandbox.stderr().contains("the fence stands"), "{}", sandbox.stderr());
+    assert!(
+        sandbox.stderr().contains("the fence stands"),
+        "{}",
+        sandbox.stderr()
+    );
     Some(running)
 }
 
@@ -72,7 +76,9 @@ fn a_file_outside_is_not_opened_even_for_a_rule_that_names_it_after_the_start() 
     let Some(running) = fenced(&sandbox) else { return };
     rules(&sandbox, "", &["logs/*.log", "elsewhere/*.log"]);
     until("the edit and its limit are told", || {
-        sandbox.all_texts().contains("only after a restart: files of log app")
+        sandbox
+            .all_texts()
+            .contains("only after a restart: files of log app")
     });
     until("the refusal is told, with why and the cure", || {
         let told = sandbox.all_texts();
@@ -83,7 +89,9 @@ fn a_file_outside_is_not_opened_even_for_a_rule_that_names_it_after_the_start() 
     });
     // Long after it could have been read: what is inside goes on being told.
     sandbox.append("in.log", "CANARY of inside\n");
-    until("what is inside is told", || sandbox.all_texts().contains("CANARY of inside"));
+    until("what is inside is told", || {
+        sandbox.all_texts().contains("CANARY of inside")
+    });
     assert!(!sandbox.all_texts().contains("CANARY of elsewhere"));
     assert!(running.terminate().success(), "{}", sandbox.stderr());
     let _again = run(&sandbox);
@@ -121,7 +129,10 @@ fn a_link_that_leads_outside_is_followed_if_it_was_there_at_the_start_and_told_i
 
 #[test]
 fn folders_that_rules_toml_names_for_later_links_are_inside_and_without_a_fence_everything_is() {
-    for top in ["[fence]\nread = [\"ELSEWHERE\"]\n", "[fence]\nlandlock = \"off\"\n"] {
+    for top in [
+        "[fence]\nread = [\"ELSEWHERE\"]\n",
+        "[fence]\nlandlock = \"off\"\n",
+    ] {
         let sandbox = sandbox();
         write(&sandbox, "elsewhere/app.log", "CANARY of elsewhere");
         let elsewhere = sandbox.path("elsewhere").display().to_string();
@@ -164,7 +175,10 @@ fn what_can_write_is_the_state_alone_and_no_program_can_be_run() {
     let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     let logged = sandbox.stderr();
-    let stands = logged.lines().find(|line| line.contains("the fence stands")).unwrap();
+    let stands = logged
+        .lines()
+        .find(|line| line.contains("the fence stands"))
+        .unwrap();
     for inside in ["logs", "etc", "state"] {
         let folder = sandbox.path(inside).canonicalize().unwrap();
         assert!(stands.contains(&folder.display().to_string()), "{stands}");

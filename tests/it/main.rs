@@ -17,6 +17,7 @@ mod chats;
 mod check;
 mod conditions;
 mod control;
+mod deploy;
 mod disk;
 mod documents;
 mod failpoints;

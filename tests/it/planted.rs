@@ -42,7 +42,11 @@ fn links_and_pipes_in_the_place_of_the_state_are_refused_and_what_they_lead_to_i
                 _ => pipe(&planted),
             }
             refused(&sandbox, &[name, "remove"]);
-            assert_eq!(fs::read_to_string(&precious).unwrap(), "do not touch", "{name}, {kind}");
+            assert_eq!(
+                fs::read_to_string(&precious).unwrap(),
+                "do not touch",
+                "{name}, {kind}"
+            );
         }
     }
 }
@@ -88,7 +92,10 @@ fn a_state_folder_that_others_may_write_into_or_own_is_refused_with_the_cure() {
     let state = sandbox.path("state");
     for mode in [0o770, 0o707, 0o777, 0o1777] {
         fs::set_permissions(&state, Permissions::from_mode(mode)).unwrap();
-        refused(&sandbox, &["somebody else may put files", "chmod 700", "--state-dir"]);
+        refused(
+            &sandbox,
+            &["somebody else may put files", "chmod 700", "--state-dir"],
+        );
     }
     fs::set_permissions(&state, Permissions::from_mode(0o755)).unwrap();
     sandbox.once();
@@ -99,7 +106,11 @@ fn a_state_folder_that_others_may_write_into_or_own_is_refused_with_the_cure() {
     // The cure for folders that are not ours to change.
     let inner = state.join("mine");
     let output = sandbox.finish(&["run", "--once", "--state-dir", inner.to_str().unwrap()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let mode = fs::metadata(&inner).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o700);
 }
@@ -107,7 +118,9 @@ fn a_state_folder_that_others_may_write_into_or_own_is_refused_with_the_cure() {
 #[test]
 fn logs_that_lead_to_the_system_or_to_the_state_are_not_followed() {
     let sandbox = Sandbox::unlimited();
-    sandbox.rules(&format!("{RULE}[[rules]]\nname = \"all\"\nmatch = '.'\nwait = \"0s\"\n"));
+    sandbox.rules(&format!(
+        "{RULE}[[rules]]\nname = \"all\"\nmatch = '.'\nwait = \"0s\"\n"
+    ));
     sandbox.once();
     fs::write(sandbox.path("state/notes"), "CANARY of the state\n").unwrap();
     for (name, target) in [
@@ -125,10 +138,15 @@ fn logs_that_lead_to_the_system_or_to_the_state_are_not_followed() {
     }
     // Everything that is followed is told, so what is not told was not read.
     sandbox.append("app.log", "CANARY of the app\n");
-    until("the app is followed", || sandbox.all_texts().contains("CANARY of the app"));
+    until("the app is followed", || {
+        sandbox.all_texts().contains("CANARY of the app")
+    });
     assert!(running.terminate().success(), "{}", sandbox.stderr());
     let told = sandbox.all_texts();
-    assert!(!told.contains("CANARY of the state") && !told.contains("TELEGRAM_BOT_TOKEN"), "{told}");
+    assert!(
+        !told.contains("CANARY of the state") && !told.contains("TELEGRAM_BOT_TOKEN"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -153,7 +171,9 @@ fn a_link_that_is_swapped_all_the_time_never_leads_into_the_state() {
         fs::remove_file(sandbox.log("bell.log")).unwrap();
     }
     sandbox.append("app.log", "CANARY of the app\n");
-    until("the app is followed", || sandbox.all_texts().contains("CANARY of the app"));
+    until("the app is followed", || {
+        sandbox.all_texts().contains("CANARY of the app")
+    });
     assert!(running.terminate().success(), "{}", sandbox.stderr());
     assert!(!sandbox.all_texts().contains("CANARY of the state"));
 }
@@ -171,7 +191,9 @@ fn its_own_log_is_not_followed_even_under_a_glob_that_reaches_it() {
         sandbox.stderr().contains("its own log are out of reach")
     });
     sandbox.append("app.log", "a line of the app\n");
-    until("the app is followed", || sandbox.all_texts().contains("a line of the app"));
+    until("the app is followed", || {
+        sandbox.all_texts().contains("a line of the app")
+    });
     assert!(running.terminate().success(), "{}", sandbox.stderr());
     let told = sandbox.all_texts();
     assert!(!told.contains("started, version"), "{told}");
