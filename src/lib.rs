@@ -20,7 +20,7 @@
 //! | floor | rooms | may use |
 //! | --- | --- | --- |
 //! | 0 | [`model`]: the shared words | nothing |
-//! | 1 | [`tail`], [`event`], [`scan`], [`incident`], [`message`], [`store`], [`telegram`] | floor 0, never each other |
+//! | 1 | [`tail`], [`gnu`], [`event`], [`scan`], [`incident`], [`message`], [`store`], [`telegram`] | floor 0, never each other |
 //! | 2 | [`config`]: rules.toml becomes the rooms' settings | the settings of floor 1 |
 //! | 3 | [`engine`]: threads, tasks and channels | everything below |
 //! | 4 | [`cli`]: commands, words, exit codes | everything below |

@@ -416,6 +416,13 @@ const RULE: &[Key] = &[
     )
     .shared(),
     Key::new(
+        "attach",
+        Kind::Choice(&["lines", "off"]),
+        "\"lines\": when it is over, all its kept lines follow as a document, unless its message shows them all.",
+    )
+    .default("off")
+    .shared(),
+    Key::new(
         "template",
         Kind::Text,
         "An incident's message in your own words: Telegram's HTML with {{ names }} of values, {% if %} and {% for %}. `tailgram explain --fields` lists what there is.",

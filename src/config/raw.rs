@@ -210,6 +210,8 @@ pub(super) struct Shared {
     pub(super) limit: Option<Word>,
     /// For matches that say little alone.
     pub(super) context: Option<Context>,
+    /// For those who want all of it.
+    pub(super) attach: Option<Word>,
     /// For those who want other words.
     pub(super) template: Option<Word>,
     /// For the way from the phone to the runbook.
@@ -532,6 +534,7 @@ impl Shared {
             limit: table.word("limit", report),
             context: self::table(table, "context", Table::Context, table.env, report)
                 .map(|table| Context::read(&table, report)),
+            attach: table.word("attach", report),
             template: table.word("template", report),
             buttons: table
                 .has("buttons")

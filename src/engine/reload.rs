@@ -219,9 +219,9 @@ impl Reload {
     /// Files that are mounted one by one are told once; when one of them is replaced outside, that is told too.
     fn look_at_mounts(&self, mounts: &mut Mounts) {
         let rules = self.watched.path.clone();
-        let files = self.pulse.read().files.into_iter();
-        let logs = files.filter(|file| file.state == FileState::Following);
-        let logs: Vec<PathBuf> = logs.map(|file| file.path.into()).collect();
+        let files = self.pulse.read().files;
+        let logs = files.iter().filter(|file| file.state == FileState::Following);
+        let logs: Vec<PathBuf> = logs.map(|file| PathBuf::from(&file.path)).collect();
         let found = mounts.look(&rules, &logs);
         if found.rules {
             tracing::warn!(

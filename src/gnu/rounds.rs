@@ -96,7 +96,8 @@ impl<O: Fn() -> bool> Tail<'_, O> {
                 return Ok(false);
             }
             if over {
-                return Ok(well);
+                // Where events told it when to look, GNU tail forgets here what it could not open.
+                return Ok(well || watches.is_some());
             }
             let watched = match &mut watches {
                 Some(_) if folder_gone => Err(Note::FolderGone),

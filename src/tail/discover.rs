@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
+use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,13 @@ pub(super) struct Reached {
     pub(super) dark: HashSet<usize>,
     /// Logs with a folder or a path among the errors, the dark ones included.
     pub(super) blind: HashSet<usize>,
+}
+
+impl Reached {
+    /// Whether nothing can be known of this path, because of a folder or a file that could not be looked at.
+    pub(super) fn hides(&self, path: &Path) -> bool {
+        self.errors.iter().any(|(dark, _)| path.starts_with(dark))
+    }
 }
 
 /// All globs of all logs, ready to walk.
@@ -228,7 +236,7 @@ impl Walk<'_> {
     fn start(&mut self) {
         let plan = self.plan;
         if plan.steps.is_empty() {
-            self.file(&plan.root, plan.root.is_symlink());
+            self.file(&plan.root, None, plan.root.is_symlink());
             if let Some(folder) = plan.root.ancestors().skip(1).find(|folder| folder.is_dir()) {
                 self.remember(folder);
             }
@@ -256,24 +264,25 @@ impl Walk<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &std::fs::DirEntry, level: usize, depth: usize) {
+    fn entry(&mut self, entry: &DirEntry, level: usize, depth: usize) {
         let path = match entry.path().strip_prefix(".") {
             Ok(relative) if !self.plan.glob.source().starts_with("./") => relative.to_owned(),
             _ => entry.path(),
         };
         let last = level + 1 == self.plan.steps.len();
-        if is_silly(&entry.file_name()) {
+        let name = entry.file_name();
+        if is_silly(&name) {
             return;
         }
         let kind = entry.file_type();
         let is_link = kind.as_ref().is_ok_and(std::fs::FileType::is_symlink);
         let deeper = match &self.plan.steps[level] {
-            Step::Name(glob) if !glob.matches(Path::new(&entry.file_name())) => return,
-            Step::Name(_) if last => return self.file(&path, is_link),
+            Step::Name(glob) if !glob.matches(Path::new(&name)) => return,
+            Step::Name(_) if last => return self.file(&path, Some(entry), is_link),
             Step::Name(_) => level + 1,
             Step::Deep => {
                 if self.plan.glob.matches(&path) {
-                    self.file(&path, is_link);
+                    self.file(&path, Some(entry), is_link);
                 }
                 level
             }
@@ -283,7 +292,7 @@ impl Walk<'_> {
         }
     }
 
-    fn file(&mut self, path: &Path, is_link: bool) {
+    fn file(&mut self, path: &Path, entry: Option<&DirEntry>, is_link: bool) {
         let log = self.plan.log;
         if self.globs.excludes(log, path) {
             return;
@@ -294,7 +303,16 @@ impl Walk<'_> {
             }
             return;
         }
-        match Seen::at(path) {
+        // Asked through the folder, a file costs less than by its whole path.
+        let seen = match entry.filter(|_| !is_link) {
+            Some(entry) => match entry.metadata() {
+                Ok(meta) if !meta.is_symlink() => Ok(Seen::of(&meta)),
+                Ok(_) => Seen::at(path),
+                Err(error) => Err(error),
+            },
+            None => Seen::at(path),
+        };
+        match seen {
             Ok(seen) => {
                 self.reached.files.insert(path.to_owned(), (seen, vec![log]));
                 if is_link && seen.regular && self.plan.hints {

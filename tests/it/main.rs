@@ -12,12 +12,14 @@
 
 mod support;
 
+mod attach;
 mod bad_input;
 mod chats;
 mod check;
 mod conditions;
 mod control;
 mod deploy;
+mod descriptors;
 mod disk;
 mod documents;
 mod failpoints;
@@ -26,9 +28,12 @@ mod filesystems;
 mod floors;
 mod follow;
 mod formats;
+mod gaps;
+mod gnu;
 mod hazards;
 mod health;
 mod init;
+mod keys;
 mod kill;
 mod listen;
 mod multiline;

@@ -511,3 +511,16 @@ fn a_chat_gets_the_rules_of_its_level_and_above() {
     assert_eq!(told("error"), [ChatName::new("ops"), ChatName::new("me")]);
     assert_eq!(told("critical"), [ChatName::new("ops"), ChatName::new("me")]);
 }
+
+#[test]
+fn a_rule_attaches_its_lines_where_it_or_the_defaults_say_so() {
+    let attaches = |defaults: &str, rule: &str| {
+        let text = format!("{}{rule}[defaults]\n{defaults}", plain());
+        right(&text).incident.rules[0].attach
+    };
+    assert!(!attaches("", ""));
+    assert!(attaches("", "attach = \"lines\"\n"));
+    assert!(attaches("attach = \"lines\"\n", ""));
+    assert!(!attaches("attach = \"lines\"\n", "attach = \"off\"\n"));
+    assert!(!attaches("attach = \"lines\"\n", "ring = \"all\"\n"));
+}
