@@ -18,6 +18,7 @@ mod chats;
 mod check;
 mod conditions;
 mod control;
+mod deploy;
 mod descriptors;
 mod disk;
 mod documents;
