@@ -6,6 +6,7 @@
 mod buttons;
 pub(super) mod chats;
 mod conditions;
+mod fence;
 mod health;
 mod logs;
 mod names;
@@ -84,6 +85,7 @@ pub(super) fn settings(
                 .collect(),
         },
         health: health::check(&file.health, report),
+        fence: fence::check(&file.fence, report),
         telegram,
         token,
         tests,

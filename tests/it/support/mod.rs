@@ -15,7 +15,7 @@ mod writers;
 
 pub use forwarded::is_there;
 pub use namespace::{Namespace, Served, ext4};
-pub use nobody::as_nobody;
+pub use nobody::{as_nobody, folder_of_nobody};
 pub use numbered::{Back, Series, first_text, labelled};
 pub use proxy::Proxy;
 pub use sandbox::{ME, Running, Sandbox, eventually, is_released, until, until_within};
