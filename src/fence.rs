@@ -67,7 +67,7 @@ pub enum Raised {
 pub fn raise(plan: &Plan) -> Result<Raised, RulesetError> {
     let wide = plan.read.iter().filter(|path| is_wide(path));
     let wide = wide.cloned().collect();
-    let read: BTreeSet<PathBuf> = plan.read.iter().filter_map(|path| there(path)).collect();
+    let read = outermost(plan.read.iter().filter_map(|path| there(path)).collect());
     let write = plan.write.as_deref().and_then(there);
     let held = read.iter().filter(|path| path.starts_with("/proc"));
     let held =
@@ -125,6 +125,18 @@ fn there(path: &Path) -> Option<PathBuf> {
     path.ancestors().find_map(|step| step.canonicalize().ok())
 }
 
+/// Without the paths that lie beneath others of them: a folder of links may lead to thousands.
+fn outermost(paths: BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    let mut outermost: Vec<PathBuf> = Vec::new();
+    // What lies beneath a path comes right behind it.
+    for path in paths {
+        if !outermost.last().is_some_and(|outer| path.starts_with(outer)) {
+            outermost.push(path);
+        }
+    }
+    outermost
+}
+
 /// Whether all of the machine is what is nearest to it.
 fn is_wide(path: &Path) -> bool {
     there(path).is_some_and(|there| there == Path::new("/"))
@@ -163,6 +175,13 @@ mod tests {
         std::fs::create_dir(here.join("a")).unwrap();
         std::os::unix::fs::symlink(here.join("a"), here.join("b")).unwrap();
         assert_eq!(real(&here.join("b/x.log")), here.join("a/x.log"));
+    }
+
+    #[test]
+    fn a_folder_brings_along_what_lies_beneath_it() {
+        let paths = ["/a/b/c", "/a/b", "/a/b-c", "/a/b/d/e", "/x"].map(PathBuf::from);
+        let expected = ["/a/b", "/a/b-c", "/x"].map(PathBuf::from);
+        assert_eq!(outermost(paths.into_iter().collect()), expected);
     }
 
     #[test]

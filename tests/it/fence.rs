@@ -22,7 +22,9 @@ fn sandbox() -> Sandbox {
 
 /// Writes rules.toml: the chat `me` with notices, `top`, a log over these globs from the beginning, a rule for `CANARY`.
 fn rules(sandbox: &Sandbox, top: &str, globs: &[&str]) {
-    let globs = globs.iter().map(|glob| format!("{:?}", sandbox.path(glob)));
+    let globs = globs
+        .iter()
+        .map(|glob| format!("\"{}\"", sandbox.path(glob).display()));
     let globs: Vec<String> = globs.collect();
     let text = format!(
         "{top}\nhost = \"web-1\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {ME}\n\
@@ -156,7 +158,10 @@ fn a_part_of_rules_toml_that_lies_outside_is_refused_with_the_cure() {
     rules(&sandbox, "", &["logs/*.log"]);
     let Some(_running) = fenced(&sandbox) else { return };
     for name in ["more.toml", "*.toml"] {
-        let include = format!("include = [{:?}]\n", sandbox.path("elsewhere").join(name));
+        let include = format!(
+            "include = [\"{}\"]\n",
+            sandbox.path("elsewhere").join(name).display()
+        );
         rules(&sandbox, &include, &["logs/*.log"]);
         until("the refusal names the cure", || {
             let logged = sandbox.stderr();
