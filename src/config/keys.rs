@@ -12,6 +12,7 @@ pub(super) enum Table {
     Top,
     Telegram,
     Health,
+    Digest,
     Chat,
     Log,
     Rule,
@@ -24,10 +25,11 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 12] = [
+    pub(super) const ALL: [Table; 13] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
+        Table::Digest,
         Table::Chat,
         Table::Log,
         Table::Rule,
@@ -45,6 +47,7 @@ impl Table {
             Table::Top => "the top level",
             Table::Telegram => "[telegram]",
             Table::Health => "[health]",
+            Table::Digest => "[digest]",
             Table::Chat => "[chats.NAME]",
             Table::Log => "[[logs]]",
             Table::Rule => "[[rules]]",

@@ -1098,6 +1098,7 @@ fn world_with(rule: RuleSettings) -> World {
         notices: Vec::new(),
         silent: BTreeMap::new(),
         rules: vec![rule],
+        digest: None,
     };
     name_all(&mut world);
     world.reload(0);
@@ -1326,6 +1327,7 @@ fn restart_with(world: &mut World, rule: RuleSettings) {
         silent: BTreeMap::new(),
         chats: rule.chats.clone(),
         rules: vec![rule],
+        digest: None,
     };
     name_all(world);
     world.reload(0);
