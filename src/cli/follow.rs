@@ -1,18 +1,20 @@
 //! `tailgram follow`: the files and how to show them.
 //!
-//! What is shown stands in `printer`, what is said about it on stderr in `words`: another dialect, such as that of GNU
-//! tail, would be another set of words there.
+//! What is shown stands in `printer`, what is said about it on stderr in `words`. `gnu` is another command under the same
+//! name, with the manners of GNU tail.
 
+mod gnu;
 mod printer;
 mod words;
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::engine::{self, Follow};
 use crate::model::LogName;
-use crate::tail::{Glob, LogSettings, Settings, Start, Unit, Watch};
+use crate::tail::{self, Glob, LogSettings, Settings, Start, Unit, Watch};
 
 use self::printer::Printer;
 use super::Failure;
@@ -44,8 +46,17 @@ pub(super) struct Args {
     /// Look by the clock alone, and ask the kernel for no file events
     #[arg(long)]
     poll: bool,
+    /// Do as GNU tail does, also where that is another thing; all that follows is read as its command line
+    #[arg(
+        long,
+        value_name = "ARGS",
+        num_args = 0..,
+        allow_hyphen_values = true,
+        conflicts_with_all = ["lines", "quiet", "verbose", "sleep_interval", "pid", "poll", "files"],
+    )]
+    gnu: Option<Vec<OsString>>,
     /// The files; one that is not there yet is waited for
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "gnu", value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
@@ -53,6 +64,10 @@ pub(super) struct Args {
 const SHORTEST: Duration = Duration::from_millis(1);
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
+    tail::raise_limit();
+    if let Some(line) = args.gnu {
+        return gnu::run(line);
+    }
     let files = once_each(args.files);
     let logs = files.iter().map(|file| log(file, args.lines, args.poll));
     let tail = Settings {

@@ -74,6 +74,7 @@ pub(super) fn complain(failure: &Failure) {
     match failure {
         Failure::Rules(problems) => eprintln!("{problems}"),
         Failure::Usage(_) | Failure::Running(_) => eprintln!("tailgram: {failure}"),
+        Failure::Told => {}
     }
 }
 

@@ -107,6 +107,9 @@ enum Failure {
     /// Something failed while running: exit code 1.
     #[error("{0}")]
     Running(String),
+    /// The same, and it was said already.
+    #[error("it failed")]
+    Told,
 }
 
 impl Failure {
@@ -153,7 +156,7 @@ pub fn main() -> ExitCode {
             log::complain(&failure);
             ExitCode::from(match failure {
                 Failure::Usage(_) | Failure::Rules(_) => 2,
-                Failure::Running(_) => 1,
+                Failure::Running(_) | Failure::Told => 1,
             })
         }
     }

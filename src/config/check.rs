@@ -7,6 +7,7 @@ mod buttons;
 pub(super) mod chats;
 mod conditions;
 mod digest;
+mod fence;
 mod health;
 mod logs;
 mod names;
@@ -87,6 +88,7 @@ pub(super) fn settings(
             digest,
         },
         health: health::check(&file.health, report),
+        fence: fence::check(&file.fence, report),
         telegram,
         token,
         tests,

@@ -100,6 +100,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Telegram => (TELEGRAM, true),
         Table::Health => (HEALTH, true),
         Table::Digest => (DIGEST, true),
+        Table::Fence => (FENCE, true),
         Table::Chat => (CHAT, true),
         Table::Log => (LOG, true),
         Table::Rule => (RULE, true),
@@ -161,6 +162,11 @@ const TOP: &[Key] = &[
         "health",
         Kind::Table(Table::Health),
         "After how long of silence `tailgram health` turns red. May be left out.",
+    ),
+    Key::new(
+        "fence",
+        Kind::Table(Table::Fence),
+        "What tailgram may open once it runs. May be left out.",
     ),
 ];
 
@@ -260,6 +266,20 @@ const DIGEST: &[Key] = &[
         "chat",
         Kind::Text,
         "Who is told. Without it: the first chat of rules.toml.",
+    ),
+];
+
+const FENCE: &[Key] = &[
+    Key::new(
+        "landlock",
+        Kind::Choice(&["auto", "require", "off"]),
+        "Whether the kernel holds the fence: where it can, always (or nothing starts), never.",
+    )
+    .default("auto"),
+    Key::new(
+        "read",
+        Kind::Texts,
+        "Folders that may be read beside those of the logs: where links will lead that are made later.",
     ),
 ];
 
@@ -416,6 +436,13 @@ const RULE: &[Key] = &[
         Kind::Table(Table::Context),
         "The lines around the newest match that are shown with it: { before = 2, after = 5 }.",
     )
+    .shared(),
+    Key::new(
+        "attach",
+        Kind::Choice(&["lines", "off"]),
+        "\"lines\": when it is over, all its kept lines follow as a document, unless its message shows them all.",
+    )
+    .default("off")
     .shared(),
     Key::new(
         "template",

@@ -122,7 +122,7 @@ impl Reader {
             if !batch.is_empty() && batches.send(batch).is_err() {
                 return;
             }
-            pulse.beat(clock.now(), || tailer.files());
+            pulse.beat(clock.now(), &tailer);
             match (more, mode) {
                 (true, _) => {}
                 (false, Mode::Once) => return,
@@ -204,15 +204,22 @@ fn notice(note: &Note) -> Option<Notice> {
         }),
         Note::Readable { path: file } => Some(Notice::Readable { path: path(file) }),
         Note::TooManyOpen => Some(Notice::TooManyOpen),
-        Note::NotRegular { .. } | Note::Compressed { .. } | Note::Forbidden { .. } | Note::NoHints { .. } => {
-            None
-        }
+        // The gap that a damaged archive leaves is told by itself.
+        Note::NotRegular { .. }
+        | Note::Compressed { .. }
+        | Note::Forbidden { .. }
+        | Note::Damaged { .. }
+        | Note::NoHints { .. } => None,
     }
 }
 
 fn say(turn: &Turn) {
     for note in &turn.notes {
-        tracing::warn!("{note}");
+        match note {
+            // Whoever asked for events by name wants to hear that there are none.
+            Note::NoHints { asked: true, .. } => tracing::error!("{note}"),
+            note => tracing::warn!("{note}"),
+        }
     }
     for gap in &turn.gaps {
         tracing::warn!(path = %gap.path, bytes = gap.bytes, kind = ?gap.kind, "bytes were destroyed before they were read");

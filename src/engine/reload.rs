@@ -54,12 +54,13 @@ use debounce::{Debounce, Verdict};
 use mount::Mounts;
 
 pub use good::last_good;
+pub(super) use mount::TABLE as MOUNTS;
 pub(super) use watching::{News, Sources, Watching, news};
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often mounts are looked at.
-const LOOK_AT_MOUNTS: Duration = Duration::from_secs(10);
+const LOOK_AT_MOUNTS: Duration = Duration::from_secs(5);
 
 /// What is watched, and what a run begins with.
 #[derive(Debug)]
@@ -129,7 +130,8 @@ impl Reload {
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if next_mounts <= Instant::now() {
+            // Before the first sweep nobody knows which files there are.
+            if next_mounts <= Instant::now() && self.pulse.read().at.is_some() {
                 self.look_at_mounts(&mut mounts);
                 next_mounts = Instant::now() + LOOK_AT_MOUNTS;
             }
@@ -217,9 +219,9 @@ impl Reload {
     /// Files that are mounted one by one are told once; when one of them is replaced outside, that is told too.
     fn look_at_mounts(&self, mounts: &mut Mounts) {
         let rules = self.watched.path.clone();
-        let files = self.pulse.read().files.into_iter();
-        let logs = files.filter(|file| file.state == FileState::Following);
-        let logs: Vec<PathBuf> = logs.map(|file| file.path.into()).collect();
+        let files = self.pulse.read().files;
+        let logs = files.iter().filter(|file| file.state == FileState::Following);
+        let logs: Vec<PathBuf> = logs.map(|file| PathBuf::from(&file.path)).collect();
         let found = mounts.look(&rules, &logs);
         if found.rules {
             tracing::warn!(
@@ -230,9 +232,10 @@ impl Reload {
         }
         if found.logs.count > 0 {
             let paths = found.logs.clone();
-            tracing::warn!(
+            tracing::error!(
                 ?paths,
-                "log files are mounted one by one: their rotation outside cannot be seen from here"
+                "log files are mounted one by one: their rotation outside cannot be seen from here. Mount their folder \
+                 instead, and restart"
             );
             self.tell(Notice::SingleMounts { paths });
         }

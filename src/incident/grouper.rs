@@ -250,6 +250,7 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         replaces: false,
         end_told: false,
         resolve_told: true,
+        document_owed: false,
         shown_shapes: std::collections::BTreeSet::new(),
         shown_ahead: Vec::new(),
         pause: None,

@@ -38,6 +38,8 @@ pub struct Incidents {
     pub(super) watches: BTreeMap<RuleName, Watch>,
     /// Rules whose link buttons Telegram refused, which was told.
     without_buttons: BTreeSet<RuleName>,
+    /// The same of documents.
+    without_document: BTreeSet<RuleName>,
     pub(super) draw: fastrand::Rng,
 }
 
@@ -121,6 +123,7 @@ impl Incidents {
             look: Look::default(),
             watches: BTreeMap::new(),
             without_buttons: BTreeSet::new(),
+            without_document: BTreeSet::new(),
             draw,
         };
         incidents.adopt(settings);
@@ -344,6 +347,15 @@ impl Incidents {
                     let why = refusal.why.clone();
                     self.notice(&Notice::ButtonsRefused { rule, why }, now);
                 }
+            }
+            (Settled::WithoutDocument, Some(rule)) if self.without_document.insert(rule.clone()) => {
+                let why = match outcome {
+                    Outcome::Refused(refusal) => &refusal.why,
+                    Outcome::Unsure { why } | Outcome::Wait { why, .. } => why,
+                    Outcome::Sent { .. } | Outcome::Moved { .. } => "",
+                };
+                let why = why.to_owned();
+                self.notice(&Notice::DocumentRefused { rule, why }, now);
             }
             _ => {}
         }

@@ -10,6 +10,7 @@ use super::*;
 use crate::model::*;
 
 mod absence;
+mod attach;
 mod reload;
 
 /// What a person's phone holds, and a store that holds what was committed: both know nothing of the code
@@ -35,6 +36,8 @@ struct World {
     unlabelled: u64,
     maybe_arrived: BTreeSet<Owed>,
     notices: Noticed,
+    /// Which incidents brought which chat their lines in a document that does not say "may repeat".
+    documents: BTreeSet<(ChatName, IncidentId)>,
     next_message: i64,
     /// Where rules.toml says that every chat is.
     at: i64,
@@ -154,6 +157,8 @@ struct Other {
     /// Other names in `by`.
     by: bool,
     severity: bool,
+    /// Rules that attached their lines do no longer, and others do.
+    attach: bool,
     /// A lower threshold, or none.
     threshold: Option<u8>,
 }
@@ -162,15 +167,18 @@ fn other() -> impl Strategy<Value = Other> {
     let rare = || prop::bool::weighted(0.25);
     let threshold = prop_oneof![2 => Just(None), 1 => (0..6u8).prop_map(Some)];
     let first = (rare(), rare(), rare(), rare());
-    (first, (rare(), rare(), rare(), threshold)).prop_map(|((rule, chat, tells, rings), rest)| Other {
-        rule,
-        chat,
-        tells,
-        rings,
-        times: rest.0,
-        by: rest.1,
-        severity: rest.2,
-        threshold: rest.3,
+    (first, (rare(), rare(), rare(), rare(), threshold)).prop_map(|((rule, chat, tells, rings), rest)| {
+        Other {
+            rule,
+            chat,
+            tells,
+            rings,
+            times: rest.0,
+            by: rest.1,
+            severity: rest.2,
+            attach: rest.3,
+            threshold: rest.4,
+        }
     })
 }
 
@@ -186,6 +194,8 @@ fn other_settings(other: Other) -> Settings {
         }
         let matches = rule.absent.is_none();
         if other.rings && matches {
+            // What forwards every line attaches none.
+            rule.attach &= rule.ring == Ring::First;
             rule.ring = match rule.ring {
                 Ring::All => Ring::New,
                 Ring::New => Ring::All,
@@ -200,6 +210,9 @@ fn other_settings(other: Other) -> Settings {
             if let Some(absent) = &mut rule.absent {
                 absent.after = Duration::from_secs(25);
             }
+        }
+        if other.attach && matches && rule.ring != Ring::All {
+            rule.attach = !rule.attach;
         }
         if other.by && matches {
             rule.by = vec!["other".into()];
@@ -238,6 +251,7 @@ enum Answer {
     Topic,
     Message,
     Token,
+    Document,
     Text,
 }
 
@@ -252,6 +266,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         1 => Just(Answer::Topic),
         1 => Just(Answer::Message),
         1 => Just(Answer::Token),
+        1 => Just(Answer::Document),
         2 => Just(Answer::Text),
     ]
 }
@@ -287,15 +302,21 @@ fn settings() -> Settings {
         per: Duration::from_mins(2),
     });
     Settings {
+        digest: None,
         rules: vec![
-            rule("new"),
+            RuleSettings {
+                attach: true,
+                ..rule("new")
+            },
             RuleSettings {
                 limit,
+                attach: true,
                 remind: Some(Duration::from_mins(3)),
                 ..rule("limited")
             },
             RuleSettings {
                 ring: Ring::First,
+                attach: true,
                 wait: Duration::ZERO,
                 every: Duration::ZERO,
                 ..rule("first")
@@ -426,6 +447,7 @@ fn render(card: &Card<'_>) -> Rendered {
                     shown,
                     shapes,
                     lines: 0,
+                    whole: incident.is_over() && incident.total == 1,
                 },
             )
         }
@@ -444,19 +466,19 @@ fn render(card: &Card<'_>) -> Rendered {
                 Covers {
                     shown,
                     shapes: shapes.clone(),
-                    lines: 0,
+                    ..Covers::default()
                 },
             )
         }
-        CardKind::Reminder { .. } | CardKind::Resolved => (0, Covers::default()),
+        CardKind::Reminder { .. } | CardKind::Resolved | CardKind::Document => (0, Covers::default()),
         CardKind::Lines { lines, dropped, .. } => {
             let fit = lines.len().min(3);
             (
                 fit as u64 + dropped + carried,
                 Covers {
                     shown: lines[..fit].iter().map(|l| l.nth).collect(),
-                    shapes: vec![],
                     lines: fit,
+                    ..Covers::default()
                 },
             )
         }
@@ -487,6 +509,7 @@ fn render(card: &Card<'_>) -> Rendered {
             ..Text::default()
         },
         covers,
+        document: matches!(card.kind, CardKind::Document).then(Document::default),
     }
 }
 
@@ -514,6 +537,7 @@ impl World {
             unlabelled: 0,
             maybe_arrived: BTreeSet::new(),
             notices: Noticed::default(),
+            documents: BTreeSet::new(),
             next_message: 1,
             at: -1,
             full: None,
@@ -815,6 +839,7 @@ impl World {
             Answer::Topic => refused(RefusalKind::TopicGone),
             Answer::Message => refused(RefusalKind::MessageGone),
             Answer::Token => refused(RefusalKind::TokenWrong),
+            Answer::Document => refused(RefusalKind::Document),
             Answer::Text => refused(RefusalKind::Text),
         }
     }
@@ -831,6 +856,12 @@ impl World {
                 let claim: u64 = order.text.text.split(' ').next().unwrap().parse().unwrap();
                 let place = self.claims.entry((key.chat.clone(), key.incident)).or_default();
                 let lines = order.text.text.contains("lines");
+                let is_document = *kind == AttemptKind::Document;
+                assert_eq!(order.document.is_some(), is_document);
+                if is_document && !order.text.text.contains("may repeat") {
+                    let first = self.documents.insert((key.chat.clone(), key.incident));
+                    assert!(first, "a second document");
+                }
                 match (lines, kind) {
                     (true, AttemptKind::Open | AttemptKind::Batch) => *place += claim,
                     (false, AttemptKind::Open | AttemptKind::Edit | AttemptKind::End) => *place = claim,
@@ -1046,6 +1077,7 @@ impl World {
                 }
             }
             let owed = self.disk.notices.iter().any(|row| !row.waiting.is_empty());
+            let owed = owed || self.disk.deliveries.iter().any(|row| row.document_owed);
             if idle && !owed && self.incidents.ledger().iter().all(|line| line.pending == 0) {
                 return;
             }
@@ -1074,6 +1106,7 @@ proptest! {
             prop_assert_eq!(line.pending, 0, "still pending after the drain: {:?}", line);
         }
         prop_assert_eq!(world.unlabelled, 0, "a repeat without its label");
+        prop_assert!(world.disk.deliveries.iter().all(|row| !row.document_owed), "a document that nobody gets");
         // Every notice was told, stood in a text that was refused, or was counted.
         let Noticed { fed, told, refused, dropped } = &world.notices;
         prop_assert_eq!(*fed, told.union(refused).count() as u64 + dropped);
@@ -1488,6 +1521,38 @@ fn a_rule_that_forwards_no_longer_tells_its_queued_lines_as_a_total() {
     );
     assert_eq!(world.incidents.ledger()[0].pending, 0);
     assert_eq!(world.incidents.incidents().count(), 0);
+}
+
+#[test]
+fn what_a_lost_message_told_of_other_incidents_is_not_told_again_with_forwarded_lines() {
+    let rule = RuleSettings {
+        by: vec!["k".into()],
+        quiet: Duration::from_hours(9),
+        limit: Some(Rate {
+            count: 1,
+            per: Duration::from_hours(1),
+        }),
+        ..RuleSettings::new("new", "ops")
+    };
+    let mut world = world_with(rule.clone());
+    world.matches(0, 0, &[1], 1);
+    world.matches(0, 1, &[1], 2);
+    let first = |world: &mut World| {
+        world.pass(60_000);
+        let order = world.take(0).unwrap();
+        world.settle(&order, Answer::Sent);
+        order.text.text.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(
+        first(&mut world),
+        "3",
+        "its own match and the two that have to wait"
+    );
+    let (ring, limit) = (Ring::All, None);
+    restart_with(&mut world, RuleSettings { ring, limit, ..rule });
+    world.run(&Op::Elsewhere { at: -2 });
+    world.matches(0, 0, &[1], 1);
+    assert_eq!(first(&mut world), "1", "the line of now");
 }
 
 #[test]

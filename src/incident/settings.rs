@@ -53,6 +53,8 @@ pub struct RuleSettings {
     pub limit: Option<Rate>,
     /// The lines around its newest match that are told; absent: none.
     pub around: Option<Around>,
+    /// All kept lines follow as a document when an incident is over, where its message does not show all of them.
+    pub attach: bool,
 }
 
 impl RuleSettings {
@@ -84,7 +86,15 @@ impl RuleSettings {
             ring: Ring::default(),
             limit: Some(Self::LIMIT),
             around: None,
+            attach: false,
         }
+    }
+}
+
+impl RuleSettings {
+    /// Whether this chat gets the lines of what is over; one that is told its last word does not.
+    pub(super) fn attaches_for(&self, chat: &ChatName) -> bool {
+        self.attach && self.chats.contains(chat)
     }
 }
 

@@ -56,6 +56,7 @@ impl Incidents {
     /// Makes of the rows what they are under the rules of now.
     fn fit_to_rules(&mut self, now: Now) {
         self.fit_queues();
+        self.fit_documents();
         self.fit_timers(now);
         self.end_incidents_of_other_rules(now);
         self.forget_what_is_told();

@@ -204,6 +204,12 @@ impl Page {
                     .say("; its messages are sent without them");
                 self.why(why);
             }
+            Notice::DocumentRefused { rule, why } => {
+                self.named("the lines of rule ", rule.as_str())
+                    .out
+                    .say(" could not be attached; the message stands without them");
+                self.why(why);
+            }
         }
     }
 

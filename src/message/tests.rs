@@ -901,3 +901,76 @@ fn what_became_of_a_chat_is_told() {
     02:10:04 Telegram refused a message of rule ⟪exception⟫ for chat ⟪ops⟫; 12 matches counted as failed
     ");
 }
+
+/// A second event of several lines, above the newest.
+fn two_traces() -> Incident {
+    let mut made = over(
+        incident(vec![shape(1, 2, 1, "02:17:41", "a")], line(2, 1, "boom\n\tat b")),
+        Ended::Quiet,
+    );
+    made.lines
+        .push_front(line(1, 1, "boom\n\tat a\u{1b}[31m\r\n\tat c"));
+    made
+}
+
+#[test]
+fn a_document_holds_all_kept_lines_and_its_caption_says_of_what() {
+    let made = two_traces();
+    let rendered = render(
+        &settings(),
+        &Card {
+            kind: CardKind::Document,
+            ..card(&made)
+        },
+    );
+    let document = rendered.document.unwrap();
+    assert_eq!(document.name, "exception-2026-11-21.log");
+    assert_eq!(document.content, "boom\n    at a\n    at c\nboom\n    at b\n");
+    insta::assert_snapshot!(drawn(&rendered.text), @r"
+    ✅ the lines of ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *all 2 matches*
+    02:10:04 – 02:17:41
+    ");
+}
+
+#[test]
+fn a_document_says_how_many_matches_are_not_in_it() {
+    let mut made = two_traces();
+    made.total = 4_812;
+    let rendered = render(
+        &settings(),
+        &Card {
+            kind: CardKind::Document,
+            repeat: true,
+            ..card(&made)
+        },
+    );
+    insta::assert_snapshot!(drawn(&rendered.text), @r"
+    ✅ the lines of ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    ⚠ *may repeat* an earlier message
+    *the newest 2 of 4,812 matches*
+    02:10:04 – 02:17:41
+    ");
+}
+
+#[test]
+fn the_last_text_knows_whether_it_shows_every_line() {
+    let whole = |incident: &Incident| render(&settings(), &card(incident)).covers.whole;
+    let one = incident(vec![shape(1, 1, 1, "02:17:41", "boom")], line(1, 1, "boom"));
+    assert!(!whole(&one), "nobody knows what comes");
+    assert!(whole(&over(one, Ended::Quiet)));
+    let mut alike = over(
+        incident(vec![shape(1, 900, 1, "02:17:41", "boom")], line(900, 1, "boom")),
+        Ended::Quiet,
+    );
+    alike.lines.push_front(line(899, 1, "boom"));
+    assert!(whole(&alike), "all of them say the same");
+    assert!(!whole(&two_traces()));
+    let long = "x".repeat(9_000);
+    assert!(!whole(&over(
+        incident(vec![shape(1, 1, 1, "02:17:41", &long)], line(1, 1, &long)),
+        Ended::Quiet
+    )));
+}

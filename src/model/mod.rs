@@ -27,7 +27,7 @@ mod text;
 mod time;
 mod waiting;
 
-pub use card::{Card, CardKind, Rendered};
+pub use card::{Card, CardKind, Document, Rendered};
 pub use change::{Changed, Changes, Hindsight, Names};
 pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey};
 pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, Outage, State, TokenGate, TurnNo};

@@ -130,6 +130,13 @@ pub enum Notice {
         /// Telegram's words.
         why: String,
     },
+    /// The lines of an incident could not be sent as a document; its message stands without it.
+    DocumentRefused {
+        /// The rule that wants it.
+        rule: RuleName,
+        /// Telegram's words, or what happened instead of them.
+        why: String,
+    },
     /// rules.toml was edited, and what it says now is in force.
     Reloaded {
         /// What is different.
@@ -230,7 +237,9 @@ impl Notice {
             }
             Self::Gap(_) => NoticeKind::Gaps,
             Self::Parked { .. } | Self::Returned { .. } | Self::Moved { .. } => NoticeKind::Chats,
-            Self::Refused { .. } | Self::ButtonsRefused { .. } => NoticeKind::Texts,
+            Self::Refused { .. } | Self::ButtonsRefused { .. } | Self::DocumentRefused { .. } => {
+                NoticeKind::Texts
+            }
             Self::Reloaded { .. } | Self::NotReloaded { .. } | Self::StaleMount { .. } => NoticeKind::Rules,
             Self::SingleMounts { .. } => NoticeKind::Files,
             Self::Unreachable { .. } | Self::Unwritten { .. } => NoticeKind::Blind,

@@ -1,7 +1,8 @@
-//! One file's life: held open from the moment it is met until it is rotated away, read to its end, and quiet.
+//! One file's life, from the moment it is met until it is rotated away, read to its end, and quiet. It is held open, but
+//! for files that are idle while many others are followed ([`Descriptor`]).
 //!
 //! A look at a file goes like this:
-//! 1. `fstat` the held descriptor: did size or time of writing change? Only then is it read.
+//! 1. `fstat` the held descriptor, or `stat` the path of a closed file: did size or time of writing change? Only then is it read.
 //! 2. Compare its first bytes with the head: a file that was overwritten from its start is another one.
 //! 3. Read from a KiB *before* the offset, in the same call as the new bytes. If that KiB is not what it was,
 //!    the file was cut and grew again past the offset, which no size can show.
@@ -17,14 +18,16 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::SeekFrom;
 
 use super::buffer::{self, Piece};
+use super::descriptor::{Descriptor, Opened};
 use super::identity::{self, FileId, Seen};
+use super::packed::Packed;
 use super::trail::{self, Original, Trail};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
 use crate::model::{
@@ -63,9 +66,10 @@ pub(super) enum Progress {
     reason = "they are independent facts, no states of one machine"
 )]
 pub(super) struct Follower {
-    /// Held until the life ends. Its inode cannot be reused as long as it is.
-    pub(super) file: File,
-    pub(super) id: FileId,
+    /// Its inode cannot be reused as long as this is open.
+    descriptor: Descriptor,
+    /// Where it lies, if it was closed after it lost its path.
+    hidden: Option<PathBuf>,
     /// Whose bytes, under which path, for which logs; what the visitor is told.
     pub(super) source: Source,
     /// The first bytes; grows with the file.
@@ -100,6 +104,10 @@ pub(super) struct Follower {
     unseen: bool,
     /// When new bytes were last seen.
     grew: Moment,
+    /// When it was last seen to be written to. Reading what lay there when it was met is no sign of a writer.
+    pub(super) active: Option<Moment>,
+    /// It was written to while it was closed, and could not be opened then.
+    pub(super) missed: bool,
     /// Since when no path that we follow leads here.
     pub(super) unlinked: Option<Moment>,
     /// Nothing from here on is read (`--once`).
@@ -110,6 +118,8 @@ pub(super) struct Follower {
     pub(super) copy_of: Option<FileKey>,
     /// It is a copy of a file that was cut since: nobody writes to it, and what is there is all of it.
     pub(super) over: bool,
+    /// Where its bytes come from, if not from a file in a folder.
+    pub(super) packed: Option<Box<Packed>>,
     /// It is not text after all, and is to be let go.
     pub(super) refused: bool,
     /// There is, or may be, something to read.
@@ -139,8 +149,8 @@ impl Follower {
         let before = identity::before(&file, at)?;
         let solid = identity::solid_before(&file, at)?;
         Ok(Self {
-            file,
-            id: seen.id,
+            descriptor: Descriptor::new(file, &seen),
+            hidden: None,
             source,
             head,
             before,
@@ -158,11 +168,14 @@ impl Follower {
             unread: true,
             unseen: true,
             grew: now.moment,
+            active: None,
+            missed: false,
             unlinked: None,
             stop: None,
             after: None,
             copy_of: None,
             over: false,
+            packed: None,
             refused: false,
             hot: true,
             dirty: true,
@@ -193,33 +206,138 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Asks the descriptor whether anything changed.
+    /// Goes on in the same file under another descriptor, which a path leads to again.
+    pub(super) fn reopen(&mut self, file: File, seen: &Seen) {
+        (self.descriptor, self.hidden) = (Descriptor::new(file, seen), None);
+        (self.unlinked, self.stamp, self.hollow) = (None, None, None);
+        (self.hot, self.dirty) = (true, true);
+    }
+
+    /// Device and inode.
+    pub(super) fn id(&self) -> FileId {
+        self.descriptor.id
+    }
+
+    /// Whether `stat` speaks of this very file.
+    pub(super) fn is(&self, seen: &Seen) -> bool {
+        self.descriptor.is(seen)
+    }
+
+    /// Whether its descriptor is held.
+    pub(super) fn is_open(&self) -> bool {
+        self.descriptor.held().is_some()
+    }
+
+    /// Holds the descriptor again. An error of the kind `NotFound` says that its path leads elsewhere.
+    pub(super) fn open(&mut self) -> io::Result<()> {
+        let path = self.hidden.as_deref().unwrap_or(Path::new(&*self.source.path));
+        self.descriptor.open_again(path)
+    }
+
+    /// Gives the descriptor back, until there is something to read. Whether it did: what no path leads to any more stays
+    /// open.
+    pub(super) fn close(&mut self) -> bool {
+        if self.unlinked.is_some() {
+            self.hidden = self.descriptor.whereabouts();
+            if self.hidden.is_none() {
+                return false;
+            }
+        }
+        self.descriptor.close();
+        true
+    }
+
+    /// A path that a glob reaches leads to it.
+    pub(super) fn found(&mut self) {
+        (self.unlinked, self.hidden) = (None, None);
+    }
+
+    /// Whether it was closed after it lost its path.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.hidden.is_some() && !self.is_open()
+    }
+
+    /// Its bytes, through the descriptor that is held or one for this moment.
+    pub(super) fn file(&self) -> io::Result<Opened<'_>> {
+        self.descriptor.get(self.lies_at())
+    }
+
+    /// Where it is to be looked for.
+    fn lies_at(&self) -> &Path {
+        self.hidden.as_deref().unwrap_or(self.path())
+    }
+
+    /// Whether bytes are known to be there that were not handed out.
+    pub(super) fn has_more(&self) -> bool {
+        self.half > 0 || self.size() != self.at || self.missed
+    }
+
+    /// Whether nothing would be lost if it was closed now and vanished then.
+    pub(super) fn is_done_with(&self) -> bool {
+        self.at_end() && !self.has_more()
+    }
+
+    /// Whether it was written to within `idle`, under our eyes.
+    pub(super) fn is_active(&self, now: Now, idle: Duration) -> bool {
+        self.active.is_some_and(|active| now.moment - active < idle)
+    }
+
+    /// When it was last written to, for comparing files that were never seen to be.
+    pub(super) fn written(&self) -> i128 {
+        self.stamp.map_or(0, |(_, written)| written)
+    }
+
+    /// Asks whether anything changed.
     pub(super) fn look(&mut self, now: Now) -> io::Result<()> {
-        if !self.changed(now)? && self.size() > self.at + self.half {
+        let seen = self.stat()?;
+        self.look_at(&seen, now)
+    }
+
+    /// The same, when `seen` is what was just learned of it.
+    pub(super) fn look_at(&mut self, seen: &Seen, now: Now) -> io::Result<()> {
+        if !self.changed_to(seen, now) && self.size() > self.at + self.half {
             // Something lies there that was no line when it was read: space reserved by the writer, who may
             // fill it without changing the size, and through a memory map without changing the time.
             let mut byte = [0];
             let probe = self.hollow.is_some() && self.hollow == self.stamp;
-            self.hot |= !probe || (identity::read_at(&self.file, &mut byte, self.at)? == 1 && byte != [0]);
+            self.hot |=
+                !probe || (identity::read_at(&*self.file()?, &mut byte, self.at)? == 1 && byte != [0]);
         }
         Ok(())
     }
 
+    /// What is there of it now: asked of the descriptor, or of the path of a closed file.
+    pub(super) fn stat(&self) -> io::Result<Seen> {
+        if let Some(file) = self.descriptor.held() {
+            return Ok(Seen::of(&file.metadata()?));
+        }
+        let seen = Seen::at(self.lies_at())?;
+        let same = self.is(&seen);
+        same.then_some(seen).ok_or(io::ErrorKind::NotFound.into())
+    }
+
     /// Whether size or time of writing changed since the last look; then there is something to read.
     pub(super) fn changed(&mut self, now: Now) -> io::Result<bool> {
-        let seen = Seen::of(&self.file.metadata()?);
+        let seen = self.stat()?;
+        Ok(self.changed_to(&seen, now))
+    }
+
+    fn changed_to(&mut self, seen: &Seen, now: Now) -> bool {
         let stamp = (seen.size, seen.written);
         if self.stamp == Some(stamp) {
-            return Ok(false);
+            return false;
         }
         if self.stamp.is_none_or(|(size, _)| seen.size != size) {
             self.grew = now.moment;
+        }
+        if self.stamp.is_some() {
+            self.active = Some(now.moment);
         }
         // Whoever goes on writing it is no rotator.
         self.over &= self.stamp.is_none_or(|(size, _)| seen.size == size);
         self.regrown = self.at == 0 && self.stamp.is_some();
         (self.stamp, self.hot) = (Some(stamp), true);
-        Ok(true)
+        true
     }
 
     /// Whether all that the file has (or, for a single pass, had) was handed out, but for half a line.
@@ -229,12 +347,32 @@ impl Follower {
 
     /// Whether it was at its end when it was looked at last, and that look went well.
     pub(super) fn is_read(&self) -> bool {
-        self.at_end() && self.stamp.is_some()
+        self.at_end() && self.stamp.is_some() && !self.is_unpacking()
+    }
+
+    /// Whether more may come out of the archive that it is read from.
+    pub(super) fn is_unpacking(&self) -> bool {
+        self.packed.as_ref().is_some_and(|packed| packed.end().is_none())
+    }
+
+    /// Unpacks a little more, once what was unpacked before is read.
+    pub(super) fn unpack(&mut self, now: Now) -> io::Result<()> {
+        let at = self.at;
+        let Some(packed) = self.packed.as_mut().filter(|packed| packed.end().is_none()) else {
+            return Ok(());
+        };
+        packed.unpack(at)?;
+        let ended = packed.end().is_some();
+        self.changed(now)?;
+        self.over = ended;
+        Ok(())
     }
 
     /// Whether no name leads to the file any more.
     pub(super) fn is_deleted(&self) -> bool {
-        self.file.metadata().is_ok_and(|meta| Seen::of(&meta).links == 0)
+        // A closed file whose path leads elsewhere may still lie somewhere.
+        let meta = self.descriptor.held().map(File::metadata);
+        meta.is_some_and(|meta| meta.is_ok_and(|meta| Seen::of(&meta).links == 0))
     }
 
     /// Whether it waits for another file to be read first.
@@ -245,7 +383,8 @@ impl Follower {
     /// Whether nobody who waits for it has to wait any longer: what was handed out is all it has, or all that will be.
     /// The end of a file that others still write to is not waited for; one that cannot be read has none.
     pub(super) fn lets_go(&self) -> bool {
-        self.at_end() && !self.waits() && !(self.over && self.has_half() && self.is_read())
+        let rest = self.is_unpacking() || (self.over && self.has_half() && self.is_read());
+        self.at_end() && !self.waits() && !rest
     }
 
     /// Whether it was never read.
@@ -287,7 +426,7 @@ impl Follower {
     /// Reads at most one buffer.
     pub(super) fn read(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
         self.unread = false;
-        let size = self.file.metadata()?.len();
+        let size = self.file()?.metadata()?.len();
         // Bytes that were seen and wait for their rest tell a file that grew from one that began again.
         let unknown = self.at == 0 && self.half == 0;
         if std::mem::take(&mut self.regrown) && with.unit == Unit::Lines && unknown {
@@ -412,7 +551,7 @@ impl Follower {
     /// The file begins again: another generation, in the same inode.
     pub(super) fn restart(&mut self, key: FileKey, now: Now) -> io::Result<()> {
         // What can fail comes first: a life that ended by half would be nobody's.
-        self.head = Head::of(&identity::first_bytes(&self.file)?);
+        self.head = Head::of(&identity::first_bytes(&*self.file()?)?);
         (self.source.key, self.trail) = (key, Trail::default());
         (self.at, self.taken, self.half, self.proven, self.zeros_to) = (0, 0, 0, 0, 0);
         self.open = 0;
@@ -428,12 +567,12 @@ impl Follower {
 
     /// A copy takes over where the original was cut, or follows how far the original was read.
     pub(super) fn skip_to(&mut self, at: u64, max_line: usize) -> io::Result<()> {
-        let at = at.min(self.file.metadata()?.len());
+        let at = at.min(self.file()?.metadata()?.len());
         let at = self.line_end().floor_offset(at);
         if at != self.at {
-            let before = identity::before(&self.file, at)?;
-            let solid = identity::solid_before(&self.file, at)?;
-            self.taken = identity::line_before(&self.file, at, max_line, self.line_end())?;
+            let before = identity::before(&*self.file()?, at)?;
+            let solid = identity::solid_before(&*self.file()?, at)?;
+            self.taken = identity::line_before(&*self.file()?, at, max_line, self.line_end())?;
             (self.at, self.before, self.solid, self.half, self.open) = (at, before, solid, 0, 0);
         }
         Ok(())
@@ -446,11 +585,16 @@ impl Follower {
 
     /// What is to be stored.
     pub(super) fn position(&self, log: &LogName, finished: bool) -> Position {
+        // What is read from an archive is found again by what it was made of.
+        let (id, at) = self
+            .packed
+            .as_ref()
+            .map_or((self.id(), self.moved), |packed| packed.origin());
         Position {
             key: self.source.key,
             identity: Identity {
-                dev: self.id.dev,
-                ino: self.id.ino,
+                dev: id.dev,
+                ino: id.ino,
                 head: self.head,
             },
             path: self.source.path.to_string(),
@@ -459,9 +603,14 @@ impl Follower {
             before: self.before,
             trail: self.trail.marks(),
             finished,
-            inside_line: self.taken > 0,
-            at: self.moved,
+            inside_line: self.is_inside_line(),
+            at,
         }
+    }
+
+    /// Whether the line at its place was handed over in part.
+    pub(super) fn is_inside_line(&self) -> bool {
+        self.taken > 0
     }
 
     /// What stood before some of the offsets that were passed.
@@ -484,7 +633,7 @@ impl Follower {
         }
         // While the original lies there uncut, its own bytes say more than any hash.
         let size = file.metadata()?.len();
-        if !trail::agree(&self.file, file, size)? {
+        if !trail::agree(&*self.file()?, file, size)? {
             return Ok(None);
         }
         // In this order: an original that is whole now was so then. A cut that was not noticed yet is, soon.
@@ -497,7 +646,7 @@ impl Follower {
 
     /// Whether the bytes before `at` are still what they were when they were read.
     pub(super) fn is_whole(&self) -> io::Result<bool> {
-        identity::fits(&self.file, self.head, self.before, self.at)
+        identity::fits(&*self.file()?, self.head, self.before, self.at)
     }
 
     /// How its lines end.
@@ -517,7 +666,7 @@ impl Follower {
         };
         for most in [GLANCE, Manner::FIRST] {
             let most = most.min(with.buffer.len());
-            let read = identity::read_at(&self.file, &mut with.buffer[..most], 0)?;
+            let read = identity::read_at(&*self.file()?, &mut with.buffer[..most], 0)?;
             self.source.manner = joints.manner(&self.source.path, &with.buffer[..read]);
             if !self.source.manner.open || read < most {
                 break;
@@ -540,7 +689,7 @@ impl Follower {
 
     /// Compares the head, and lets it grow with a short file.
     fn starts_as_before(&mut self) -> io::Result<bool> {
-        let first = identity::first_bytes(&self.file)?;
+        let first = identity::first_bytes(&*self.file()?)?;
         let same = self.head.fits(&first);
         let now = Head::of(&first);
         if same && now != self.head {
@@ -558,7 +707,7 @@ impl Follower {
             .unwrap_or(usize::MAX)
             .min(buffer.len());
         let read = identity::read_at(
-            &self.file,
+            &*self.file()?,
             &mut buffer[..wanted.max(self.before.len as usize)],
             from,
         )?;
@@ -581,7 +730,7 @@ impl Follower {
         let wanted = usize::try_from(end.saturating_sub(from))
             .unwrap_or(usize::MAX)
             .min(with.buffer.len());
-        let read = identity::read_at(&self.file, &mut with.buffer[..wanted], from)?;
+        let read = identity::read_at(&*self.file()?, &mut with.buffer[..wanted], from)?;
         let new = &with.buffer[..read];
         if memchr::memchr(b'\n', new).is_some() || self.half + read as u64 > room {
             return Ok(false);
@@ -739,12 +888,12 @@ impl Follower {
             let wanted = usize::try_from(end - from)
                 .unwrap_or(usize::MAX)
                 .min(with.buffer.len());
-            let read = identity::read_at(&self.file, &mut with.buffer[..wanted], from)?;
+            let read = identity::read_at(&*self.file()?, &mut with.buffer[..wanted], from)?;
             let run = self.line_end().zeros(&with.buffer[..read]);
             self.zeros_to = from + run as u64;
             if run < read {
                 self.at = self.zeros_to;
-                self.before = identity::before(&self.file, self.at)?;
+                self.before = identity::before(&*self.file()?, self.at)?;
                 (self.half, self.open) = (0, 0);
                 (self.dirty, self.moved) = (true, with.now.wall);
                 return Ok(self.settle(true));
@@ -764,7 +913,8 @@ impl Follower {
     /// Where the next byte before `end` is that may not be a NUL; holes are jumped over.
     fn next_data(&self, end: u64) -> Option<u64> {
         let from = self.at.max(self.zeros_to);
-        let data = match rustix::fs::seek(&self.file, SeekFrom::Data(from)) {
+        let file = self.file().ok()?;
+        let data = match rustix::fs::seek(&*file, SeekFrom::Data(from)) {
             Ok(data) => data,
             Err(rustix::io::Errno::NXIO) => return None,
             // A filesystem that knows no holes.

@@ -45,7 +45,7 @@ pub enum Note {
         /// The file.
         path: PathBuf,
     },
-    /// A file under /proc, /sys or /dev, or of our own state, is never followed.
+    /// A file under /proc, /sys or /dev, of our own state, or that we write our log to, is never followed.
     Forbidden {
         /// The file, links resolved.
         path: PathBuf,
@@ -55,6 +55,13 @@ pub enum Note {
         /// The file.
         path: PathBuf,
         /// What the system said.
+        error: String,
+    },
+    /// An archive with the rest of a file ends in the middle.
+    Damaged {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
         error: String,
     },
     /// Hints are not to be had; the sweep goes on alone.
@@ -76,7 +83,8 @@ impl Note {
             | Self::NotRegular { path }
             | Self::Compressed { path }
             | Self::Forbidden { path }
-            | Self::Failed { path, .. } => format!("file {}", path.display()),
+            | Self::Failed { path, .. }
+            | Self::Damaged { path, .. } => format!("file {}", path.display()),
             Self::TooManyOpen => "descriptors".to_owned(),
             Self::NoHints { .. } => "hints".to_owned(),
         }
@@ -133,7 +141,7 @@ impl fmt::Display for Note {
             }
             Self::Forbidden { path } => write!(
                 f,
-                "{} is not followed: /proc, /sys, /dev and tailgram's own state are out of reach",
+                "{} is not followed: /proc, /sys, /dev, tailgram's own state and its own log are out of reach",
                 path.display()
             ),
             Self::Failed { path, error } => {
@@ -143,6 +151,11 @@ impl fmt::Display for Note {
                     path.display()
                 )
             }
+            Self::Damaged { path, error } => write!(
+                f,
+                "{} is damaged ({error}); what stood in it behind that place is lost",
+                path.display()
+            ),
             Self::NoHints { error, .. } => write!(
                 f,
                 "file events are not to be had ({error}); files are looked at by the clock instead. If a limit \

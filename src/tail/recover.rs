@@ -1,18 +1,22 @@
 //! Where the bytes are that we knew under a path: after downtime, and after rotations between two looks.
 //!
-//! Looks only at the path's own folder, at names a rotator would give. The trap: a file that cannot be found,
+//! Looks only at the path's own folder, and where the path is a link at that of the file it leads to, at names a rotator
+//! would give. The trap: a file that cannot be found,
 //! a file that cannot be opened and a folder that cannot be read are different things; only the first is a
 //! loss.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::identity::{self, Seen};
-use crate::model::Position;
+use crate::model::{Head, Position};
 
 /// A file in the folder of a followed path.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sibling {
     pub(super) path: PathBuf,
     pub(super) seen: Seen,
@@ -20,15 +24,58 @@ pub(super) struct Sibling {
     pub(super) generation: bool,
 }
 
-/// All regular files beside `path`, itself included; compressed ones are left out.
-pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
-    let folder = path
-        .parent()
+/// The most links that the last name of a path is followed through.
+const MOST_LINKS: usize = 40;
+
+/// Where the path leads when the links at its end are followed, whether anything is there or not.
+fn target(path: &Path) -> PathBuf {
+    let mut at = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(next) = std::fs::read_link(&at) else { break };
+        at = folder(&at).join(next);
+    }
+    at
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let base = path.file_name().unwrap_or_default().to_string_lossy();
+        .unwrap_or(Path::new("."))
+}
+
+/// The folders that [`siblings`] lists.
+pub(super) fn folders(path: &Path) -> [PathBuf; 2] {
+    [folder(path).to_owned(), folder(&target(path)).to_owned()]
+}
+
+/// All regular files beside `path`, itself included, and beside the file that it leads to; compressed ones are left out.
+pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
+    let target = target(path);
+    if target == path {
+        return beside(&[path]);
+    }
+    if folder(&target) == folder(path) {
+        return beside(&[path, &target]);
+    }
+    let mut found = beside(&[path])?;
+    match beside(&[&target]) {
+        Ok(more) => found.extend(more),
+        Err(error) if is_for_now(&error) => return Err(error),
+        // The link leads nowhere, or where nothing may be looked at.
+        Err(_) => {}
+    }
+    Ok(found)
+}
+
+/// All regular files in the folder of these paths.
+fn beside(paths: &[&Path]) -> io::Result<Vec<Sibling>> {
+    let bases = || {
+        paths
+            .iter()
+            .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
+    };
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    for entry in std::fs::read_dir(folder(paths[0]))? {
         let entry = entry?;
         let path = entry.path();
         if identity::has_compressed_name(&path) {
@@ -41,12 +88,116 @@ pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
             Err(_) => continue,
         };
         if seen.regular {
-            let generation = identity::is_generation(&entry.file_name().to_string_lossy(), &base);
+            let name = entry.file_name();
+            let generation = bases().any(|base| identity::is_generation(&name.to_string_lossy(), &base));
             found.push(Sibling {
                 path,
                 seen,
                 generation,
             });
+        }
+    }
+    Ok(found)
+}
+
+/// Folders that were listed for one look, so that many files which went at once do not list theirs once each.
+#[derive(Debug, Default)]
+pub(super) struct Listings(HashMap<PathBuf, Vec<Sibling>>);
+
+impl Listings {
+    /// The generations of `path`, and whatever has this inode.
+    pub(super) fn siblings(&mut self, path: &Path, ino: u64) -> io::Result<Vec<Sibling>> {
+        if path.is_symlink() {
+            // Where it leads is another folder, and has other names.
+            return siblings(path);
+        }
+        let listed = match self.0.entry(folder(path).to_owned()) {
+            Entry::Occupied(listed) => listed.into_mut(),
+            Entry::Vacant(vacant) => {
+                let mut listed = siblings(path)?;
+                listed.sort_by(|one, other| name(&one.path).cmp(name(&other.path)));
+                vacant.insert(listed)
+            }
+        };
+        let base = name(path).to_string_lossy();
+        // All that a rotator makes of a name begins with it, at least up to its extension.
+        let stem = base.rsplit_once('.').map_or(&*base, |(stem, _)| stem);
+        let begins = |sibling: &Sibling| {
+            name(&sibling.path)
+                .as_encoded_bytes()
+                .starts_with(stem.as_bytes())
+        };
+        let from = listed.partition_point(|sibling| name(&sibling.path).as_encoded_bytes() < stem.as_bytes());
+        let alike = listed[from..].iter().take_while(|sibling| begins(sibling));
+        let others = listed
+            .iter()
+            .filter(|sibling| sibling.seen.id.ino == ino && !begins(sibling));
+        let beside = alike.chain(others).map(|sibling| Sibling {
+            generation: identity::is_generation(&name(&sibling.path).to_string_lossy(), &base),
+            ..sibling.clone()
+        });
+        Ok(beside.collect())
+    }
+}
+
+fn name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
+}
+
+/// Whether what lies at the path of a position is not the file it speaks of and agrees with it all the same: whoever
+/// wrote it anew kept what stood there. A KiB has to agree before that is believed.
+///
+/// An error says that it cannot be known now.
+pub(super) fn was_rewritten(position: &Position, siblings: &[Sibling]) -> io::Result<bool> {
+    let path = Path::new(&position.path);
+    if position.offset < u64::from(Head::FULL) {
+        return Ok(false);
+    }
+    let same = siblings
+        .iter()
+        .filter(|sibling| sibling.seen.id.ino == position.identity.ino);
+    for sibling in same {
+        // The file itself is still there, under whatever name.
+        if open_fitting(&sibling.path, position)?.is_some() {
+            return Ok(false);
+        }
+    }
+    let current = open_regular(path)?;
+    current.map_or(Ok(false), |file| identity::fits_position(&file, position))
+}
+
+/// Archives beside `path`, and beside the file that it leads to, that may have been made of a generation of it, newest
+/// first.
+pub(super) fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let target = target(path);
+    let mut found = archives_of(path)?;
+    if target != path {
+        match archives_of(&target) {
+            Ok(more) => found.extend(more),
+            Err(error) if is_for_now(&error) => return Err(error),
+            // As above: the link leads nowhere.
+            Err(_) => {}
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found.into_iter().rev().map(|(_, path)| path).collect())
+}
+
+fn archives_of(path: &Path) -> io::Result<Vec<(i128, PathBuf)>> {
+    let base = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder(path))? {
+        let entry = entry?;
+        let path = entry.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        if !identity::has_compressed_name(&path) || !(name == base || identity::is_generation(&name, &base)) {
+            continue;
+        }
+        if let Ok(seen) = Seen::at(&path)
+            && seen.regular
+        {
+            found.push((seen.born.unwrap_or(seen.written), path));
         }
     }
     Ok(found)

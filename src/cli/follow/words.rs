@@ -50,9 +50,11 @@ fn about(note: &Note) -> String {
              silence this"
         ),
         // Where the unit is bytes no file is too compressed.
-        Note::Unreadable { .. } | Note::Readable { .. } | Note::Compressed { .. } | Note::Failed { .. } => {
-            note.to_string()
-        }
+        Note::Unreadable { .. }
+        | Note::Readable { .. }
+        | Note::Compressed { .. }
+        | Note::Damaged { .. }
+        | Note::Failed { .. } => note.to_string(),
     }
 }
 

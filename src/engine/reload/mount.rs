@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::model::Names;
 
 /// The kernel's table.
-const TABLE: &str = "/proc/self/mountinfo";
+pub(in crate::engine) const TABLE: &str = "/proc/self/mountinfo";
 
 /// What is mounted, as it was at the first look.
 #[derive(Debug, Default)]
@@ -46,7 +46,9 @@ impl Mounts {
         let mut single = Vec::new();
         for (path, is_rules) in std::iter::once((rules, true)).chain(logs.iter().map(|path| (&**path, false)))
         {
-            let real = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            // The kernel knows mounts by where they are, whatever links lead there.
+            let real = path.canonicalize().or_else(|_| std::path::absolute(path));
+            let real = real.unwrap_or_else(|_| path.to_owned());
             let Some(root) = points.get(&real) else {
                 continue;
             };

@@ -12,11 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::follow::Follower;
+use super::super::packed::Loss;
 use super::super::trail::{self, Original};
 use super::super::{Mode, Note, Source, Turn, identity, recover};
 use super::lost::Beside;
 use super::{Tailer, text};
-use crate::model::{FileKey, Gap, GapKind, Head, Mark, Now, Timestamp};
+use crate::model::{FileKey, Gap, GapKind, Head, Identity, Mark, Now, Position, Timestamp};
 
 /// So often copies are looked at again that could not be looked at.
 const MOST_TRIES: u8 = 10;
@@ -31,11 +32,15 @@ pub(super) struct Cut {
     pub(super) head: Head,
     pub(super) before: Head,
     pub(super) trail: Vec<Mark>,
+    /// The line at `at` was handed over in part.
+    inside_line: bool,
     pub(super) lost: u64,
     /// When the position in it last moved.
     pub(super) since: Timestamp,
     /// The copy that has what was not read.
     pub(super) copy: Option<FileKey>,
+    /// That may be compressed, and is looked for.
+    packed: bool,
     /// How often nothing could be learned about its copies, because the system failed.
     tries: u8,
 }
@@ -61,9 +66,8 @@ impl Cut {
 impl Tailer {
     /// The file begins again under a new key. The rest of the old generation may stand in a copy.
     pub(super) fn cut(&mut self, index: usize, lost: u64, now: Now, turn: &mut Turn) {
-        let folder = self.followers[index].path().parent();
         let hollow = self.followers[index].at == 0 && lost == 0;
-        if hollow && !self.changed_since_the_last_sweep(folder) {
+        if hollow && !self.changed_beside(self.followers[index].path()) {
             // Nothing was read of it, and nobody made a copy of what it may have been meanwhile.
             return;
         }
@@ -73,7 +77,7 @@ impl Tailer {
         let new = if hollow { follower.source.key } else { drawn };
         let (old, path, at) = (follower.source.key, follower.source.path.clone(), follower.at);
         let (head, before, since) = (follower.head, follower.before, follower.moved);
-        let trail = follower.marks();
+        let (trail, inside_line) = (follower.marks(), follower.is_inside_line());
         if let Err(error) = follower.restart(new, now) {
             follower.cool_down();
             let note = Note::Failed {
@@ -93,9 +97,11 @@ impl Tailer {
             head,
             before,
             trail,
+            inside_line,
             lost,
             since,
             copy: None,
+            packed: false,
             tries: 0,
         });
     }
@@ -123,7 +129,7 @@ impl Tailer {
             let settled = known && self.settle(&mut cut, now, turn).is_ok();
             cut.tries += 1;
             if settled || cut.tries == MOST_TRIES {
-                if !settled {
+                if !settled && !cut.packed {
                     Self::tell_gap(&cut, cut.lost, now, turn);
                 }
                 self.cuts.remove(index);
@@ -141,6 +147,7 @@ impl Tailer {
             let siblings = recover::siblings(Path::new(&*cut.path))?;
             if before.is_none() {
                 cut.copy = self.copy_beside(cut, &siblings, now)?;
+                cut.packed = cut.copy.is_none() && self.search_copy(cut, turn);
             }
             before = self.cut_again(cut, &siblings, now, turn)?.or(cut.copy);
         }
@@ -153,12 +160,52 @@ impl Tailer {
         let bytes = cut.lost.saturating_sub(copied);
         // There was time to write what nobody saw: between the copying and the cut, or since the last look. An empty
         // file that was touched is told of only if there was something in between.
-        if bytes > 0 || cut.at > 0 || before.is_some() {
+        // What an archive does not have is told when it was read.
+        if !cut.packed && (bytes > 0 || cut.at > 0 || before.is_some()) {
             Self::tell_gap(cut, bytes, now, turn);
         }
         self.make_wait(cut.new, before);
         self.close_copies(before);
         Ok(())
+    }
+
+    /// The copy may have been compressed already: what is owed of it is stored, and looked for in archives.
+    fn search_copy(&mut self, cut: &mut Cut, turn: &mut Turn) -> bool {
+        let mut followers = self.followers.iter();
+        let Some(current) = followers.find(|follower| follower.source.key == cut.new) else {
+            return false;
+        };
+        let source = Source {
+            key: FileKey::draw(&mut self.random),
+            ..current.source.clone()
+        };
+        let owed = Position {
+            key: source.key,
+            identity: Identity {
+                dev: current.id().dev,
+                ino: current.id().ino,
+                head: cut.head,
+            },
+            path: cut.path.to_string(),
+            log: self.settings.logs[source.logs[0]].name.clone(),
+            offset: cut.at,
+            before: cut.before,
+            trail: cut.trail.clone(),
+            finished: false,
+            inside_line: cut.inside_line,
+            at: cut.since,
+        };
+        let loss = Loss {
+            kind: GapKind::Truncated,
+            bytes: cut.lost,
+            doubtful: false,
+        };
+        let sought = !cut.is_hollow() && self.search_archives(&owed, &source, loss);
+        if sought {
+            cut.copy = Some(owed.key);
+            turn.positions.push(owed);
+        }
+        sought
     }
 
     fn tell_gap(cut: &Cut, bytes: u64, now: Now, turn: &mut Turn) {
@@ -216,7 +263,7 @@ impl Tailer {
         };
         let mut copy = None;
         for sibling in recover::newer(siblings, since).into_iter().rev() {
-            if self.followers.iter().any(|f| f.id == sibling.seen.id) {
+            if self.holds(sibling.seen.id) {
                 continue;
             }
             if let Some(file) = recover::open_regular(&sibling.path)?
@@ -244,7 +291,7 @@ impl Tailer {
         let taken = identity::line_before(&file, at, max_line, line_end)?;
         let mut follower = Follower::new(file, source, at, taken, now)?;
         follower.unlinked = Some(now.moment);
-        self.followers.push(follower);
+        self.hold(follower);
         Ok(Some(key))
     }
 
@@ -263,7 +310,7 @@ impl Tailer {
         };
         let log = self.settings.logs[current.source.logs[0]].name.clone();
         let source = current.source.clone();
-        let current = current.file.try_clone()?;
+        let current = current.file()?.try_clone()?;
         self.put_aside_copies(&cut.original(), siblings, &log, &source, now, turn)
             .map_err(|(_, error)| error)?;
         // Nobody is behind a key that was just drawn: the first of them waits for no one.
@@ -282,7 +329,7 @@ impl Tailer {
         for sibling in recover::newer(siblings, i128::from(cut.since.0) * 1_000_000) {
             let mut followers = self.followers.iter_mut();
             let taken_up =
-                followers.find(|follower| follower.id == sibling.seen.id && follower.is_untouched());
+                followers.find(|follower| follower.id() == sibling.seen.id && follower.is_untouched());
             let key = |follower: &&mut Follower| ![cut.new, last.key].contains(&follower.source.key);
             if let Some(follower) = taken_up.filter(key) {
                 follower.after = Some(std::mem::replace(&mut last.key, follower.source.key));
@@ -299,7 +346,8 @@ impl Tailer {
             .filter(|follower| follower.copy_of == Some(cut.old))
         {
             let max_line = self.settings.logs[follower.source.logs[0]].max_line;
-            let skipped = match cut.original().copied_to(&follower.file) {
+            let copied = follower.file().and_then(|file| cut.original().copied_to(&file));
+            let skipped = match copied {
                 Ok(Some(at)) => follower.skip_to(at, max_line),
                 // It goes on where it was last found to be a copy.
                 Ok(None) => Ok(()),
@@ -356,7 +404,7 @@ impl Tailer {
     /// An error says that it cannot be known now.
     fn same_up_to(original: &Follower, copy: &Follower) -> io::Result<Option<u64>> {
         let at = original.at.min(copy.size());
-        if at == copy.at || trail::agree(&original.file, &copy.file, at)? {
+        if at == copy.at || trail::agree(&*original.file()?, &*copy.file()?, at)? {
             return Ok(Some(at));
         }
         // In this order: an original that is whole now was so then.

@@ -20,7 +20,8 @@ impl Tailer {
             .followers
             .iter()
             .find(|follower| follower.source.key == after);
-        if before.is_none_or(Follower::lets_go) || self.waits_for_itself(after) {
+        let gone = before.is_none() && !self.is_sought(after);
+        if gone || before.is_some_and(Follower::lets_go) || self.waits_for_itself(after) {
             self.followers[index].after = None;
         }
     }
@@ -63,7 +64,10 @@ impl Tailer {
         // What the rest of a copy waits for was destroyed with its original, and what came after that comes after it.
         let no_more = follower.over || follower.held_out(now, self.settings.hold);
         let waited = no_more || now.moment - follower.grew() >= patience;
-        let due = follower.has_half() && !follower.waits() && (waited || self.mode == Mode::Once);
+        let due = follower.has_half()
+            && !follower.waits()
+            && !follower.is_unpacking()
+            && (waited || self.mode == Mode::Once);
         // A last look: its rest may have come just now.
         if !due || (self.mode == Mode::Forever && follower.changed(now).is_err()) || follower.hot {
             return false;
@@ -81,9 +85,19 @@ impl Tailer {
 
     /// Lets go of files that were rotated away, read to their end, and quiet for long enough.
     pub(super) fn finish(&mut self, now: Now, turn: &mut Turn) {
+        self.let_go_of_archives(now, turn);
+        let may_go = |follower: &Follower| follower.refused || follower.unlinked.is_some();
+        if self.followers.iter().any(may_go) {
+            self.let_go(now, turn);
+        }
+        self.bound_shelf(turn);
+    }
+
+    fn let_go(&mut self, now: Now, turn: &mut Turn) {
         let mut kept = Vec::with_capacity(self.followers.len());
         for mut follower in std::mem::take(&mut self.followers) {
             let over = self.mode == Mode::Forever
+                && follower.packed.is_none()
                 && follower.held_out(now, self.settings.hold)
                 && !follower.waits()
                 && follower.changed(now).is_ok()
@@ -97,11 +111,10 @@ impl Tailer {
                 let log = &self.settings.logs[follower.source.logs[0]].name;
                 let position = follower.position(log, true);
                 turn.positions.push(position.clone());
-                self.shelf.insert(position.key, position);
+                self.shelf.insert(position);
             }
         }
         self.followers = kept;
-        self.bound_shelf(turn);
     }
 
     pub(super) fn bound_shelf(&mut self, turn: &mut Turn) {

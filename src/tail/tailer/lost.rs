@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
+use super::super::packed::Loss;
 use super::super::trail::{self, Original};
 use super::super::{Note, Source, Turn, recover};
 use super::sweep::{Group, Vacant};
@@ -52,6 +53,7 @@ impl Tailer {
             by_inode.entry(id.ino).or_default().push(group);
         }
         let inodes: HashSet<u64> = owed.iter().map(|position| position.identity.ino).collect();
+        let mut listings = recover::Listings::default();
         for position in owed {
             if !self.shelf.contains_key(&position.key) {
                 // Taken up as a successor of one before.
@@ -64,7 +66,7 @@ impl Tailer {
             let mut resumable = true;
             if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
                 let in_place = group.paths.contains(&path);
-                if in_place && position.offset > 0 {
+                if in_place && (self.drop_contradiction(&position, group, turn) || position.offset > 0) {
                     continue;
                 }
                 if !in_place {
@@ -75,9 +77,18 @@ impl Tailer {
                 resumable = !in_place;
             }
             // A folder that is away may come back with the file in it.
-            let Ok(siblings) = recover::siblings(&path) else {
+            let Ok(siblings) = listings.siblings(&path, position.identity.ino) else {
                 continue;
             };
+            let stray = self.strays.get(&position.key).copied();
+            let since = stray.map_or(position.at, |stray| stray.since);
+            if resumable && recover::was_rewritten(&position, &siblings).unwrap_or(true) {
+                // It is taken up where a glob reaches it, like any file there; or nothing can be known now.
+                if let Some(group) = groups.values().find(|group| group.paths.contains(&path)) {
+                    self.drop_contradiction(&position, group, turn);
+                }
+                continue;
+            }
             let source = |path: &Path| Source {
                 key: position.key,
                 path: text(path),
@@ -98,14 +109,16 @@ impl Tailer {
             }
             let mut last = source(&path);
             let ahead = queue.get(&path).copied();
+            let sought = self.is_sought(position.key);
             let mut held = self.followers.iter_mut();
             match held.find(|follower| follower.source.key == position.key) {
                 Some(held) => held.after = ahead,
+                None if sought => self.wait_with_search(position.key, ahead),
                 // What it waits for is nobody, or what another position at this path has before it.
                 None => last.key = ahead.unwrap_or_else(|| FileKey::draw(&mut self.random)),
             }
             let ino = position.identity.ino;
-            let beside = self.beside(&path, &siblings, position.at, &inodes);
+            let beside = self.beside(&path, &siblings, since, &inodes);
             let looked =
                 beside.is_ok_and(|beside| self.follow_newer(&beside, groups, &mut last, now, turn, queue));
             queue.insert(path, last.key);
@@ -114,11 +127,27 @@ impl Tailer {
             }
             self.vacant.push(Vacant {
                 last,
-                since: position.at,
+                since,
                 ino,
                 looked,
+                // As long as it would have been held.
+                until: stray.map(|_| now.moment + self.settings.hold),
             });
         }
+    }
+
+    /// A file that is held went on from another position: this one, which speaks of the same file, said something else,
+    /// and is dropped.
+    fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) -> bool {
+        let held = self
+            .followers
+            .iter()
+            .any(|follower| follower.id() == group.seen.id);
+        if held {
+            self.shelf.remove(&position.key);
+            turn.forgotten.push(position.key);
+        }
+        held
     }
 
     /// Opens again what a position speaks of, or gives it up. The note says why it is to be tried again.
@@ -131,19 +160,25 @@ impl Tailer {
         now: Now,
         turn: &mut Turn,
     ) -> Result<(), Note> {
+        if self.make_room().is_err() {
+            self.waiting += 1;
+            return Err(Note::TooManyOpen);
+        }
         if let Some(mut follower) = self.reopen(position, siblings, source.clone(), now)? {
             follower.unlinked = Some(now.moment);
-            if follower.id.ino != position.identity.ino {
+            if follower.id().ino != position.identity.ino {
                 follower.over = true;
                 // Between the copying and the cut there was time to write what nobody saw.
-                Self::tell_lost(position, GapKind::Truncated, now, turn);
+                self.tell_lost(position, GapKind::Truncated, now, turn);
             }
-            self.followers.push(follower);
+            self.hold(follower);
         } else {
             let known = Original::stored(position);
             self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
                 .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
-            Self::give_up(position, groups, now, turn);
+            if !self.search_archives(position, source, self.loss(position, groups)) {
+                self.give_up(position, groups, now, turn);
+            }
         }
         self.shelf.remove(&position.key);
         Ok(())
@@ -169,7 +204,7 @@ impl Tailer {
             };
             let copy = copy.position(log, true);
             turn.positions.push(copy.clone());
-            self.shelf.insert(copy.key, copy);
+            self.shelf.insert(copy);
         }
         Ok(())
     }
@@ -238,7 +273,11 @@ impl Tailer {
     fn is_watched(&self, path: &str) -> bool {
         let vacant = self.vacant.iter().map(|vacant| &vacant.last);
         let held = self.followers.iter().map(|follower| &follower.source);
-        vacant.chain(held).any(|source| *source.path == *path)
+        let sought = self.searches.iter().map(|search| &search.source);
+        vacant
+            .chain(held)
+            .chain(sought)
+            .any(|source| *source.path == *path)
     }
 
     /// The very file, where a glob reaches it, so that `begin` will resume it.
@@ -255,7 +294,7 @@ impl Tailer {
 
     fn is_held(&self, file: &File) -> io::Result<bool> {
         let id = Seen::of(&file.metadata()?).id;
-        Ok(self.followers.iter().any(|follower| follower.id == id))
+        Ok(self.holds(id))
     }
 
     /// Whether a stored position goes on in this file, which is then a copy of the file it speaks of: that position
@@ -270,25 +309,49 @@ impl Tailer {
         Ok(false)
     }
 
-    fn give_up(position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
+    fn give_up(&self, position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
         turn.forgotten.push(position.key);
         if identity::was_never_opened(position) {
             // What nobody could read was not lost by us, and has been told.
             return;
         }
+        self.tell_lost(position, self.loss(position, groups).kind, now, turn);
+    }
+
+    fn loss(&self, position: &Position, groups: &BTreeMap<FileId, Group>) -> Loss {
         let id = FileId {
             dev: position.identity.dev,
             ino: position.identity.ino,
         };
-        let kind = if groups.contains_key(&id) {
+        // An inode is used again, but then its file is younger than what was read.
+        let read = i128::from(position.at.0) * 1_000_000;
+        let cut = groups
+            .get(&id)
+            .is_some_and(|group| group.seen.born.is_none_or(|born| born <= read));
+        let kind = if cut {
             GapKind::Truncated
         } else {
             GapKind::Vanished
         };
-        Self::tell_lost(position, kind, now, turn);
+        Loss {
+            kind,
+            bytes: 0,
+            doubtful: self.was_read(position),
+        }
     }
 
-    fn tell_lost(position: &Position, kind: GapKind, now: Now, turn: &mut Turn) {
+    /// Whether it was closed with nothing in it that was not handed out.
+    fn was_read(&self, position: &Position) -> bool {
+        let stray = self.strays.get(&position.key);
+        stray.is_some_and(|stray| !stray.unread)
+    }
+
+    /// Bytes of it may have been lost. Of what was closed because nobody wrote to it that is said only if somebody did:
+    /// files are deleted every day.
+    fn tell_lost(&self, position: &Position, kind: GapKind, now: Now, turn: &mut Turn) {
+        if self.was_read(position) {
+            return;
+        }
         turn.gaps.push(Gap {
             path: position.path.clone(),
             at: now.wall,
@@ -313,7 +376,7 @@ impl Tailer {
             });
         };
         let id = Seen::of(&file.metadata()?).id;
-        let known = inodes.contains(&id.ino) || self.followers.iter().any(|follower| follower.id == id);
+        let known = inodes.contains(&id.ino) || self.holds(id);
         Ok(Beside {
             siblings,
             since,
@@ -334,8 +397,7 @@ impl Tailer {
     ) -> bool {
         let mut complete = true;
         for sibling in recover::newer(beside.siblings, i128::from(beside.since.0) * 1_000_000) {
-            let mut held = self.followers.iter();
-            if held.any(|follower| follower.id == sibling.seen.id) {
+            if self.holds(sibling.seen.id) {
                 continue;
             }
             match beside.has_copy(sibling) {
@@ -361,7 +423,7 @@ impl Tailer {
                 Ok(None) => {}
                 Ok(Some(follower)) => {
                     last.key = follower.source.key;
-                    self.followers.push(follower);
+                    self.hold(follower);
                 }
                 Err(_) => complete = false,
             }
@@ -371,6 +433,7 @@ impl Tailer {
 
     /// A generation that no glob reaches, from its beginning, if it is none that is read in another way.
     fn newer(&mut self, sibling: &recover::Sibling, last: &Source, now: Now) -> io::Result<Option<Follower>> {
+        self.make_room()?;
         let Some(file) = recover::open_regular(&sibling.path)? else {
             return Ok(None);
         };

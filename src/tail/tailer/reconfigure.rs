@@ -28,6 +28,7 @@ impl Tailer {
     ///
     /// `start` speaks of the files of a log only if its name was never read with this store.
     pub fn reconfigure(&mut self, settings: Settings) -> LetGo {
+        self.end_searches();
         let fresh = settings.logs.iter().map(|log| self.is_fresh(log));
         self.fresh = fresh.collect();
         self.globs = super::Globs::new(&settings);
@@ -52,7 +53,7 @@ impl Tailer {
                 None => {
                     // It counts as read to its end: nobody owes the rest to anyone.
                     let position = follower.position(old, true);
-                    self.shelf.insert(position.key, position.clone());
+                    self.shelf.insert(position.clone());
                     let_go.positions.push(position);
                 }
             }

@@ -10,9 +10,11 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::aim;
 use crate::jsonl::{self, Journal};
 use crate::mutation::Mutation;
 use crate::plan::{Plan, Theme};
@@ -22,6 +24,9 @@ use crate::subject::Binaries;
 use crate::tools::Tools;
 use crate::verdict::Verdict;
 
+/// Every so manieth round of a campaign with aims is played for its theme's own sake.
+const TURN: usize = 6;
+
 /// What is to be played.
 #[derive(Clone, Debug)]
 pub struct Campaign {
@@ -29,8 +34,12 @@ pub struct Campaign {
     pub name: String,
     /// Every round's seed comes from it.
     pub seed: u64,
-    /// So many rounds.
+    /// So many rounds at most.
     pub rounds: usize,
+    /// Once every theme was played, those whose [`aim`]s are far off are played most; it ends when all are reached.
+    pub aims: bool,
+    /// No round begins later than this.
+    pub within: Option<Duration>,
     /// How much is done in each.
     pub scale: usize,
     /// So many at once.
@@ -130,6 +139,8 @@ impl Campaign {
         let tools = Tools::find(self.binaries.failpoints.is_some());
         let path = self.folder.join("progress.jsonl");
         let before = played(&self.folder)?;
+        self.sweep(&before)?;
+        let begun = Instant::now();
         let played = Mutex::new(before);
         let (progress, next) = (Journal::open(&path)?, AtomicUsize::new(0));
         let failure = Mutex::new(None);
@@ -138,14 +149,18 @@ impl Campaign {
                 scope.spawn(|| {
                     loop {
                         let round = next.fetch_add(1, Ordering::SeqCst);
-                        if round >= self.rounds || lock(&failure).is_some() {
+                        let is_late = self.within.is_some_and(|within| begun.elapsed() > within);
+                        if round >= self.rounds || is_late || lock(&failure).is_some() {
                             return;
                         }
                         if lock(&played).iter().any(|played| played.round == round) {
                             continue;
                         }
+                        let Some(theme) = self.theme(round, &lock(&played)) else {
+                            return;
+                        };
                         match self
-                            .round(round, tools, tell)
+                            .round(round, theme, tools, tell)
                             .and_then(|new| progress.append(&new).map(|()| new))
                         {
                             Ok(new) => lock(&played).push(new),
@@ -161,9 +176,48 @@ impl Campaign {
         Ok(sum(&lock(&played)))
     }
 
-    fn round(&self, round: usize, tools: Tools, tell: &impl Fn(&str)) -> io::Result<Played> {
-        let theme = self.themes[round % self.themes.len()];
-        let seed = fastrand::Rng::with_seed(self.seed ^ ((round as u64) << 32)).u64(..1 << 32);
+    /// What is played next; none when every aim is reached.
+    fn theme(&self, round: usize, played: &[Played]) -> Option<Theme> {
+        let count = self.themes.len();
+        if !self.aims || round < count {
+            return Some(self.themes[round % count]);
+        }
+        let figures = sum(played).figures;
+        if aim::all_reached(&figures) {
+            return None;
+        }
+        // A theme without an aim has its turn, too.
+        if round.is_multiple_of(TURN) {
+            return Some(self.themes[round / TURN % count]);
+        }
+        aim::next(&self.themes, &figures, &mut self.random(round))
+    }
+
+    fn random(&self, round: usize) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.seed ^ ((round as u64) << 32))
+    }
+
+    /// Removes what rounds left that were interrupted; another theme may have their numbers now.
+    fn sweep(&self, played: &[Played]) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let number = name
+                .to_string_lossy()
+                .split('-')
+                .next()
+                .and_then(|n| n.parse().ok());
+            let is_open =
+                number.is_some_and(|number: usize| played.iter().all(|played| played.round != number));
+            if is_open && entry.file_type()?.is_dir() {
+                stage::clear(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn round(&self, round: usize, theme: Theme, tools: Tools, tell: &impl Fn(&str)) -> io::Result<Played> {
+        let seed = self.random(round).u64(..1 << 32);
         let folder = self.folder.join(format!("{round:05}-{}", theme.name()));
         let plan = Plan::draw(theme, seed, self.scale);
         let verdict = stage::play(&plan, &folder, &self.binaries, tools).map_err(|error| {

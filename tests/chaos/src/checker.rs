@@ -14,7 +14,7 @@ use botapi::{Request, Verdict as Answer};
 use crate::jsonl;
 use crate::line::{Id, Line, Rule, Word};
 use crate::notes::Note;
-use crate::site::{SECRET, Site, chat_name};
+use crate::site::{Manner, SECRET, Site, chat_name};
 use crate::status::{Account, Status};
 use crate::told::{self, Kind, Told};
 use crate::truth::{CUT, Truth};
@@ -26,8 +26,8 @@ const MEMORY: u64 = 64 * 1024;
 const DESCRIPTORS: u64 = 32;
 /// Threads: the runtime's, the reader's, the ledger's, those of the watch, and tokio's for blocking work.
 const THREADS: u64 = 24;
-/// New messages that one death can leave in doubt: one per chat.
-const PER_DEATH: u64 = 3;
+/// So long it waits for answers when it is asked to end, in milliseconds, and a little less.
+const PATIENCE: u64 = 7_000;
 /// So many deaths say something about where they fell.
 const ENOUGH_DEATHS: u64 = 20;
 
@@ -50,6 +50,7 @@ struct Files {
     truth: BTreeMap<Id, Line>,
     /// Lines that were destroyed: no file has them.
     destroyed: BTreeSet<Id>,
+    manner: Manner,
     record: Vec<Request>,
     told: Vec<Told>,
     notes: Vec<Note>,
@@ -84,12 +85,14 @@ impl Files {
     fn read(site: &Site) -> io::Result<Self> {
         let record: Vec<Request> = jsonl::read(&site.record())?;
         let status = fs::read(site.status()).unwrap_or_default();
+        let notes: Vec<Note> = jsonl::read(&site.notes())?;
         let mut files = Self {
+            manner: manner(&notes),
             truth: BTreeMap::new(),
             destroyed: BTreeSet::new(),
             told: told::messages(&record),
             record,
-            notes: jsonl::read(&site.notes())?,
+            notes,
             status: serde_json::from_slice(&status).unwrap_or_default(),
             log: String::from_utf8_lossy(&fs::read(site.log()).unwrap_or_default()).into_owned(),
         };
@@ -106,6 +109,10 @@ impl Files {
             }
         }
         Ok(files)
+    }
+
+    fn rules(&self) -> impl Iterator<Item = Rule> {
+        Rule::of_round(self.manner.chorus)
     }
 
     /// Whether a fault of this class and in these words was injected.
@@ -127,6 +134,18 @@ impl Files {
             .iter()
             .filter(move |told| told.chat == chat && told.rule() == Some(rule))
     }
+}
+
+/// Who was told, and under which limits.
+fn manner(notes: &[Note]) -> Manner {
+    let round = notes.iter().find_map(|note| match note {
+        Note::Round { polite, chorus, .. } => Some(Manner {
+            polite: *polite,
+            chorus: *chorus,
+        }),
+        _ => None,
+    });
+    round.unwrap_or_default()
 }
 
 /// The lines that stand in the log that is cut, or in one of its copies.
@@ -200,22 +219,18 @@ impl Reading {
                 Note::Skipped { class, why } => {
                     self.figures.skipped.insert(format!("{class}: {why}"));
                 }
-                Note::Ended { code } if *code != Some(0) => {
-                    self.figures.bad_ends += 1;
-                    self.wrong(format!(
-                        "it ended with {code:?} when it was asked to end, or over a damaged state"
-                    ));
-                }
+                Note::Ended {
+                    code,
+                    in_flight,
+                    took,
+                } => self.ended(*code, *in_flight, *took),
                 Note::Sample { .. } => self.sample(note),
-                Note::Round { .. } | Note::Ended { .. } | Note::Calm { .. } => {}
+                Note::Round { .. } | Note::Calm { .. } => {}
             }
         }
         let panics = panics(files);
         self.figures.lines = files.truth.len() as u64;
-        self.figures.matches = Rule::ALL
-            .iter()
-            .map(|rule| files.matches(*rule).count() as u64)
-            .sum();
+        self.figures.matches = files.rules().map(|rule| files.matches(rule).count() as u64).sum();
         self.figures.messages = files.told.len() as u64;
         self.figures.panics = panics;
         if self.figures.panics > 0 {
@@ -237,6 +252,23 @@ impl Reading {
         if kills == kills_at_random && kills >= ENOUGH_DEATHS && kills_in_flight * 10 < kills {
             self.wrong(format!(
                 "only {kills_in_flight} of {kills} kills fell between attempt and settle"
+            ));
+        }
+    }
+
+    /// It ends well, and with nothing under way but what the machine did not answer for as long as it may wait.
+    fn ended(&mut self, code: Option<i32>, in_flight: u64, took: u64) {
+        self.figures.struck += in_flight;
+        if code != Some(0) {
+            self.figures.bad_ends += 1;
+            self.wrong(format!(
+                "it ended with {code:?} when it was asked to end, or over a damaged state"
+            ));
+        }
+        if in_flight > 0 && took < PATIENCE {
+            self.figures.bad_ends += 1;
+            self.wrong(format!(
+                "it ended after {took} ms, and did not wait for {in_flight} new messages under way"
             ));
         }
     }
@@ -284,7 +316,7 @@ impl Reading {
 
     /// I1, I4 and I5 for rules that forward every line.
     fn forwarded(&mut self, files: &Files) {
-        for rule in Rule::ALL.into_iter().filter(|rule| rule.forwards()) {
+        for rule in files.rules().filter(|rule| rule.forwards()) {
             for chat in rule.chats() {
                 let seen = self.arrivals(files, rule, *chat);
                 let owed = files.matches(rule).map(|line| line.id);
@@ -345,7 +377,7 @@ impl Reading {
 
     /// I1 and I5 for rules that count: per incident the last text of its last message.
     fn incidents(&mut self, files: &Files) {
-        for rule in Rule::ALL.into_iter().filter(|rule| !rule.forwards()) {
+        for rule in files.rules().filter(|rule| !rule.forwards()) {
             for chat in rule.chats() {
                 let live = self.live(files, rule, *chat);
                 if self.damaged {
@@ -366,7 +398,9 @@ impl Reading {
             struck,
             ..
         } = self.figures;
-        if !self.forgetful && repeats > kills * PER_DEATH + struck {
+        // One death can leave one new message per chat in doubt.
+        let per_death = files.manner.chats().count() as u64;
+        if !self.forgetful && repeats > kills * per_death + struck {
             self.wrong(format!(
                 "{repeats} repeats of {kills} kills and {struck} requests in doubt"
             ));
@@ -469,7 +503,7 @@ impl Reading {
                 self.ledger_error(&format!("does not add up, or something is left: {row:?}"));
             }
         }
-        let wanted: usize = Rule::ALL.iter().map(|rule| rule.chats().len()).sum();
+        let wanted: usize = files.rules().map(|rule| rule.chats().len()).sum();
         if files.status.ledger.len() != wanted {
             self.ledger_error(&format!("has {} rows, not {wanted}", files.status.ledger.len()));
         }

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use botapi::{Fault as ApiFault, FaultKind};
 use rustix::process::Signal;
@@ -18,9 +18,15 @@ use crate::subject::{Under, code, was_abort};
 /// A crash that was ordered comes within this, or it does not come.
 const CRASH_WITHIN: Duration = Duration::from_secs(4);
 /// The same at one of its own crash points, with whatever has to happen before.
-const POINT_WITHIN: Duration = Duration::from_secs(40);
+const POINT_WITHIN: Duration = Duration::from_mins(1);
 /// Longer than the program takes to end when it is asked to, under a tracer as well.
 const END_WITHIN: Duration = Duration::from_secs(30);
+/// How long an aimed kill waits for a new message on the wire.
+const MESSAGE_WITHIN: Duration = Duration::from_secs(2);
+/// How long a cut waits for somebody to notice it.
+const UNNOTICED: Duration = Duration::from_secs(2);
+/// How likely each kind of wrong answer is, where the kinds before it did not strike: about half of all are wrong.
+const CHANCE: f64 = 0.04;
 /// Smaller than the database, larger than the status.
 const TINY: u64 = 4_096;
 
@@ -44,6 +50,8 @@ pub enum Fault {
         after: u64,
         /// Down for so long.
         down: u64,
+        /// Not before a new message is on the wire, if one comes soon.
+        aimed: bool,
     },
     /// K2: SIGKILL when a thread enters this call for the n-th time.
     KillAtCall(&'static str, u64),
@@ -59,6 +67,8 @@ pub enum Fault {
     Wire(Harm, u64),
     /// N2: the server answers so to the next requests.
     Api(ApiFault),
+    /// N2: for so many milliseconds about every second answer is wrong, each time in another way.
+    Answers(u64),
     /// V1: no room on the state's disk for so many milliseconds; killed meanwhile, or not.
     FullDisk(u64, bool),
     /// C1: restarted with a monotonic clock so many seconds ahead, and back again.
@@ -80,7 +90,7 @@ impl Fault {
             Self::Terminate(_) => "K6",
             Self::Damage(_) => "K7",
             Self::Wire(..) => "N1",
-            Self::Api(_) => "N2",
+            Self::Api(_) | Self::Answers(_) => "N2",
             Self::FullDisk(..) => "V1",
             Self::Clock(_) | Self::Pause(_) => "C1",
             Self::Burst(_) => "L1",
@@ -94,8 +104,11 @@ impl Fault {
             what: format!("{self:?}"),
         })?;
         match self {
-            Self::Kill { after, down } => {
+            Self::Kill { after, down, aimed } => {
                 pause(*after);
+                if *aimed {
+                    stage.proxy.until_in_flight(MESSAGE_WITHIN);
+                }
                 stage.kill()?;
                 pause(*down);
                 stage.start(&Under::Plain)
@@ -114,15 +127,20 @@ impl Fault {
             }
             Self::Damage(damage) => hurt(stage, *damage),
             Self::Wire(harm, ms) => {
-                stage.proxy.set(Some(*harm));
-                pause(*ms);
-                stage.proxy.set(None);
+                cut(stage, *harm, *ms);
                 Ok(())
             }
             Self::Api(fault) => {
                 stage.server.fault(fault)?;
-                pause(400);
+                pause(200);
                 Ok(())
+            }
+            Self::Answers(ms) => {
+                for kind in answers() {
+                    stage.server.fault(&ApiFault::always(kind).probability(CHANCE))?;
+                }
+                pause(*ms);
+                stage.server.calm()
             }
             Self::FullDisk(ms, killed) => full_disk(stage, *ms, *killed),
             Self::Clock(ahead) => {
@@ -140,6 +158,46 @@ impl Fault {
             Self::Burst(lines) => stage.generator.burst(*lines),
         }
     }
+}
+
+/// Cuts the wire for a while, and for as long as nobody noticed: a cut that met nothing tests nothing.
+fn cut(stage: &Stage, harm: Harm, ms: u64) {
+    let before = stage.proxy.met();
+    stage.proxy.set(Some(harm));
+    pause(ms);
+    let deadline = Instant::now() + UNNOTICED;
+    while stage.proxy.met() == before && Instant::now() < deadline {
+        pause(10);
+    }
+    stage.proxy.set(None);
+    pause(150);
+}
+
+/// Every way in which an answer can go wrong; those that refuse a message for good would owe nothing any more. A 429 is
+/// not among them: two of them close the whole bot, and then nothing else goes wrong.
+fn answers() -> Vec<FaultKind> {
+    let mut kinds = vec![
+        FaultKind::Error {
+            status: 500,
+            code: 500,
+            description: "Internal Server Error".to_owned(),
+        },
+        FaultKind::AnswerLost,
+        FaultKind::Refuse,
+        FaultKind::Reset,
+        FaultKind::Slow { ms_per_byte: 1 },
+        FaultKind::Huge { bytes: 200_000 },
+        FaultKind::Delay { ms: 300 },
+        FaultKind::Late { ms: 300 },
+    ];
+    for store in [false, true] {
+        kinds.push(FaultKind::Html { status: 502, store });
+        kinds.push(FaultKind::Empty { store });
+        kinds.push(FaultKind::Truncated { store });
+        kinds.push(FaultKind::HalfAnswer { store });
+        kinds.push(FaultKind::Stall { ms: 700, store });
+    }
+    kinds
 }
 
 /// A short name of what the server does wrong.
@@ -244,7 +302,11 @@ fn hurt(stage: &mut Stage, damage: Damage) -> io::Result<()> {
     stage.start(&Under::Plain)?;
     stage.subject()?.until_it_hears()?;
     if let Some(status) = stage.subject()?.ended_within(Duration::from_millis(700))? {
-        stage.notes.append(&Note::Ended { code: code(status) })?;
+        stage.notes.append(&Note::Ended {
+            code: code(status),
+            in_flight: stage.proxy.take_in_flight(),
+            took: u64::MAX,
+        })?;
         return stage.start(&Under::Plain);
     }
     Ok(())
@@ -286,7 +348,7 @@ fn full_disk(stage: &mut Stage, ms: u64, killed: bool) -> io::Result<()> {
     if killed {
         stage.start(&Under::Plain)?;
     }
-    pause(300);
+    pause(200);
     Ok(())
 }
 

@@ -27,6 +27,8 @@ pub struct Pace {
     pub rotate: Option<Duration>,
     /// Whether one of them is copied and cut.
     pub cuts: bool,
+    /// Whether [`Rule::Chorus`] has lines, too.
+    pub chorus: bool,
 }
 
 /// What all writers share.
@@ -49,7 +51,8 @@ struct Stage {
 struct Voice {
     series: u32,
     number: u64,
-    units: [u64; 6],
+    units: [u64; Rule::ALL.len()],
+    chorus: bool,
     random: fastrand::Rng,
 }
 
@@ -81,11 +84,13 @@ impl Voice {
             75..82 => Rule::Mend,
             82..88 => Rule::Brief,
             88..93 => Rule::Few,
+            93..96 if self.chorus => return self.line(Word::Rule(Rule::Chorus), 0),
             _ => return self.line(Word::Noise, 0),
         };
         let at = rule as usize;
         let ends = match rule {
             Rule::Storm => self.random.u8(..60) == 0,
+            Rule::Few => self.random.u8(..3) == 0,
             _ => self.random.u8(..12) == 0,
         };
         let unit = self.units[at];
@@ -113,7 +118,8 @@ impl Stage {
         Voice {
             series: self.series.fetch_add(1, Ordering::SeqCst),
             number: 0,
-            units: [0; 6],
+            units: [0; Rule::ALL.len()],
+            chorus: self.pace.chorus,
             random,
         }
     }

@@ -8,6 +8,7 @@
 //! The trap: the rig imports nothing from the program, so that both cannot share an error. What it knows of it, it
 //! knows as a person does: from messages, from `status --json`, and from exit codes.
 
+pub mod aim;
 pub mod campaign;
 pub mod checker;
 pub mod fault;

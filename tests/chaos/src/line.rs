@@ -26,6 +26,8 @@ pub enum Rule {
     Few,
     /// Proves that the road is open.
     Canary,
+    /// `ring = "all"` again, to many people at once: requests without a pause. Only some rounds have it.
+    Chorus,
 }
 
 /// A person.
@@ -34,6 +36,16 @@ pub const OPS: i64 = 4242;
 pub const TEAM: i64 = -77;
 /// Another person.
 pub const DESK: i64 = 4343;
+/// Many more persons.
+pub const CHORUS: [i64; 32] = {
+    let mut ids = [0; 32];
+    let (mut at, mut id) = (0, 5_000);
+    while at < ids.len() {
+        ids[at] = id;
+        (at, id) = (at + 1, id + 1);
+    }
+    ids
+};
 
 /// Ids of the supergroups that the group may become lie below this.
 const SUPERGROUPS: i64 = -1_007_700_000_000;
@@ -50,14 +62,22 @@ pub fn home(id: i64) -> i64 {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Every,
         Self::Storm,
         Self::Mend,
         Self::Brief,
         Self::Few,
         Self::Canary,
+        Self::Chorus,
     ];
+
+    /// Those of a round.
+    pub fn of_round(chorus: bool) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(move |rule| chorus || *rule != Self::Chorus)
+    }
 
     /// Its name in rules.toml and in messages.
     pub fn name(self) -> &'static str {
@@ -68,6 +88,7 @@ impl Rule {
             Self::Brief => "brief",
             Self::Few => "few",
             Self::Canary => "canary",
+            Self::Chorus => "voices",
         }
     }
 
@@ -84,12 +105,13 @@ impl Rule {
             Self::Brief => &[TEAM],
             Self::Few => &[DESK],
             Self::Canary => &[OPS, TEAM, DESK],
+            Self::Chorus => &CHORUS,
         }
     }
 
     /// Whether each of its lines is forwarded.
     pub fn forwards(self) -> bool {
-        matches!(self, Self::Every | Self::Canary)
+        matches!(self, Self::Every | Self::Canary | Self::Chorus)
     }
 
     /// Whether a unit has one incident for ever: `quiet` is longer than any run.

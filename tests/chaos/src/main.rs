@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use chaos::campaign::{Campaign, Course};
 use chaos::checker;
@@ -13,11 +14,11 @@ use chaos::subject::Binaries;
 
 const USAGE: &str =
     "usage: chaos pr|nightly --tailgram FILE --botapi FILE [--failpoints FILE] [--seed N] [--rounds N]
-             [--scale N] [--jobs N] [--theme NAME]... [--dir DIR | --resume DIR] [--keep]
+             [--scale N] [--jobs N] [--minutes N] [--theme NAME]... [--dir DIR | --resume DIR] [--keep]
        chaos check FOLDER
        chaos report FOLDER
-Every number may also come from the environment: CHAOS_SEED, CHAOS_ROUNDS, CHAOS_SCALE, CHAOS_JOBS. CHAOS_COMMIT says
-what was built.";
+Every number may also come from the environment: CHAOS_SEED, CHAOS_ROUNDS, CHAOS_SCALE, CHAOS_JOBS, CHAOS_MINUTES.
+CHAOS_COMMIT says what was built.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -62,7 +63,7 @@ fn tell_report(folder: &Path) -> Result<bool, String> {
 fn play(name: &str, args: &[String]) -> Result<bool, String> {
     let campaign = campaign(name, args)?;
     tell(&format!(
-        "chaos {name}: seed {}, {} rounds in {}",
+        "chaos {name}: seed {}, at most {} rounds in {}",
         campaign.seed,
         campaign.rounds,
         campaign.folder.display()
@@ -89,9 +90,10 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
     let nightly = name == "nightly";
     let themes = Theme::ALL.len() as u64;
     let mut seed = number("CHAOS_SEED", fastrand::u64(..1 << 32))?;
-    let mut rounds = number("CHAOS_ROUNDS", if nightly { 20 * themes } else { themes })?;
-    let mut scale = number("CHAOS_SCALE", if nightly { 3 } else { 1 })?;
-    let mut jobs = number("CHAOS_JOBS", 5)?;
+    let mut rounds = number("CHAOS_ROUNDS", if nightly { 40 * themes } else { themes })?;
+    let mut scale = number("CHAOS_SCALE", if nightly { 4 } else { 1 })?;
+    let mut jobs = number("CHAOS_JOBS", if nightly { 8 } else { 6 })?;
+    let mut minutes = number("CHAOS_MINUTES", u64::MAX)?;
     let (mut only, mut folder, mut keep) = (Vec::new(), PathBuf::from("target/chaos").join(name), false);
     let (mut plain, mut failpoints, mut botapi) = (None, None, None);
     let mut resumes = false;
@@ -117,6 +119,7 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
             "--rounds" => rounds = count()?,
             "--scale" => scale = count()?,
             "--jobs" => jobs = count()?,
+            "--minutes" => minutes = count()?,
             "--theme" => only.push(Theme::named(value).ok_or_else(|| format!("no theme: {value}"))?),
             "--dir" => folder = value.into(),
             "--resume" => (folder, resumes) = (value.into(), true),
@@ -137,6 +140,8 @@ fn campaign(name: &str, args: &[String]) -> Result<Campaign, String> {
         name: name.to_owned(),
         seed,
         rounds: size(rounds),
+        aims: nightly,
+        within: minutes.checked_mul(60).map(Duration::from_secs),
         scale: size(scale),
         jobs: size(jobs),
         themes: if only.is_empty() {

@@ -14,6 +14,9 @@ pub enum Note {
         seed: u64,
         /// Whether Telegram's limits are in force on both sides.
         polite: bool,
+        /// Whether many more persons are told of one rule.
+        #[serde(default)]
+        chorus: bool,
     },
     /// A fault was injected.
     Fault {
@@ -45,6 +48,12 @@ pub enum Note {
     Ended {
         /// Its exit code; absent: a signal.
         code: Option<i32>,
+        /// How many new messages were on the wire when it ended: those that were not answered within its patience.
+        #[serde(default)]
+        in_flight: u64,
+        /// How long it took to end, in milliseconds.
+        #[serde(default)]
+        took: u64,
     },
     /// A sample of what the process held.
     Sample {

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::fault::{Damage, Fault, api};
 use crate::generator::Pace;
 use crate::proxy::Harm;
+use crate::site::Manner;
 
 /// What a round is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,10 @@ pub enum Theme {
     Terminate,
     /// K7.
     Damage,
-    /// N1 and N2.
+    /// N1, and some of N2.
     Network,
+    /// N2, with requests without a pause.
+    Answers,
     /// V1.
     Disk,
     /// L1 and C1, with Telegram's limits in force.
@@ -36,11 +39,12 @@ pub enum Theme {
 
 impl Theme {
     /// In the order in which they are played: the long ones first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Load,
         Self::Crash,
         Self::Call,
         Self::Kill,
+        Self::Answers,
         Self::Network,
         Self::Error,
         Self::All,
@@ -59,6 +63,7 @@ impl Theme {
             Self::Terminate => "terminate",
             Self::Damage => "damage",
             Self::Network => "network",
+            Self::Answers => "answers",
             Self::Disk => "disk",
             Self::Load => "load",
             Self::All => "all",
@@ -78,8 +83,8 @@ pub struct Plan {
     pub theme: Theme,
     /// What everything is drawn from.
     pub seed: u64,
-    /// Telegram's limits are in force, on both sides.
-    pub polite: bool,
+    /// Who is told, and under which limits.
+    pub manner: Manner,
     /// How fast is written, and how often rotated.
     pub pace: Pace,
     /// How long a new message takes at most, in milliseconds: kills should find some of them under way.
@@ -104,15 +109,15 @@ const CALLS: [&str; 10] = [
 /// The program's own crash points, and at which of its visits it is to end there at the latest. Some are passed all the
 /// time; two are passed once before a commit and once after it; one is where something else has to be done first.
 pub const POINTS: [(&str, u64); 15] = [
-    ("after-read", 20),
-    ("after-match", 20),
-    ("before-commit", 20),
-    ("after-commit", 20),
-    ("after-attempt-commit", 12),
-    ("after-request-written", 12),
-    ("after-response", 12),
-    ("before-settle-commit", 12),
-    ("after-settle-commit", 12),
+    ("after-read", 12),
+    ("after-match", 12),
+    ("before-commit", 12),
+    ("after-commit", 12),
+    ("after-attempt-commit", 8),
+    ("after-request-written", 8),
+    ("after-response", 8),
+    ("before-settle-commit", 8),
+    ("after-settle-commit", 8),
     ("migrate", 2),
     ("notice", 2),
     ("rotate-switch", 2),
@@ -154,10 +159,14 @@ impl Plan {
         Self {
             theme,
             seed,
-            polite: theme == Theme::Load,
+            manner: Manner {
+                polite: theme == Theme::Load,
+                chorus: matches!(theme, Theme::Network | Theme::Answers),
+            },
             pace: pace(theme),
             slowness: match theme {
-                Theme::Load => 50,
+                Theme::Answers => 0,
+                Theme::Load | Theme::Network => 50,
                 Theme::Kill | Theme::Crash | Theme::All => 400,
                 _ => 200,
             },
@@ -179,6 +188,7 @@ fn pace(theme: Theme) -> Pace {
         rotate,
         // Beside restarts, what is written around two cuts may come out of order; docs/chaos.md says when.
         cuts: theme == Theme::Network,
+        chorus: matches!(theme, Theme::Network | Theme::Answers),
     }
 }
 
@@ -198,17 +208,18 @@ fn faults(theme: Theme, scale: usize, random: &mut fastrand::Rng) -> Vec<Fault> 
             .into_iter()
             .map(|(call, error)| Fault::CallFails(call, error, nth(call, random)))
             .collect(),
-        Theme::Terminate => times(20).map(|_| Fault::Terminate(random.u64(50..700))).collect(),
+        Theme::Terminate => times(20).map(|_| Fault::Terminate(random.u64(20..500))).collect(),
         Theme::Damage => times(12).map(|_| damage(random)).collect(),
         Theme::Network => {
-            let wire = times(16).map(|nth| Fault::Wire(HARMS[nth % HARMS.len()], random.u64(200..1_500)));
+            let wire = times(40).map(|nth| Fault::Wire(HARMS[nth % HARMS.len()], random.u64(100..600)));
             let mut all: Vec<_> = wire.collect();
-            all.extend(times(30).map(answer));
+            all.extend(times(15).map(answer));
             random.shuffle(&mut all);
             all
         }
+        Theme::Answers => times(3).map(|_| Fault::Answers(6_000)).collect(),
         Theme::Disk => times(10)
-            .map(|nth| Fault::FullDisk(random.u64(300..2_500), nth % 3 == 2))
+            .map(|nth| Fault::FullDisk(random.u64(200..1_200), nth % 3 == 2))
             .collect(),
         Theme::Load => {
             let mut all: Vec<_> = times(6).map(|_| Fault::Burst(10_000)).collect();
@@ -232,12 +243,13 @@ fn shuffled<T>(random: &mut fastrand::Rng, values: impl Iterator<Item = T>) -> V
 
 fn kill(random: &mut fastrand::Rng) -> Fault {
     Fault::Kill {
-        after: random.u64(50..1_500),
+        after: random.u64(30..900),
         down: if random.u8(..4) == 0 {
             random.u64(..1_000)
         } else {
             0
         },
+        aimed: random.bool(),
     }
 }
 

@@ -59,7 +59,9 @@ struct Wire {
     in_flight: Mutex<BTreeSet<u64>>,
     next: AtomicU64,
     /// Every new message waits up to so many milliseconds, before it goes through or after.
-    slowness: u64,
+    slowness: AtomicU64,
+    /// How many conversations what goes wrong has met.
+    met: AtomicU64,
     random: Mutex<fastrand::Rng>,
     notes: Journal<Note>,
     over: AtomicBool,
@@ -120,7 +122,8 @@ impl Proxy {
             harm: Mutex::new(None),
             in_flight: Mutex::default(),
             next: AtomicU64::new(0),
-            slowness,
+            slowness: AtomicU64::new(slowness),
+            met: AtomicU64::new(0),
             random: Mutex::new(random),
             notes,
             over: AtomicBool::new(false),
@@ -138,6 +141,25 @@ impl Proxy {
     /// From now on this goes wrong, or nothing.
     pub fn set(&self, harm: Option<Harm>) {
         *lock(&self.wire.harm) = harm;
+    }
+
+    /// How many conversations met what went wrong until now.
+    pub fn met(&self) -> u64 {
+        self.wire.met.load(Ordering::SeqCst)
+    }
+
+    /// Waits until a new message is in flight, or for so long.
+    pub fn until_in_flight(&self, longest: Duration) {
+        let deadline = Instant::now() + longest;
+        while lock(&self.wire.in_flight).is_empty() && Instant::now() < deadline {
+            sleep(GLANCE / 5);
+        }
+    }
+
+    /// Nothing goes wrong any more, and nothing is slow.
+    pub fn calm(&self) {
+        self.set(None);
+        self.wire.slowness.store(0, Ordering::SeqCst);
     }
 
     /// How many new messages were in flight when the program died. To be asked right after its end, once.
@@ -182,6 +204,7 @@ fn converse(wire: &Wire, mut client: TcpStream) -> io::Result<()> {
     client.set_read_timeout(Some(GLANCE))?;
     client.set_nodelay(true)?;
     if wire.harm() == Some(Harm::Blackhole) {
+        wire.met.fetch_add(1, Ordering::SeqCst);
         wire.hold(&client, Harm::Blackhole);
         return Ok(());
     }
@@ -219,6 +242,7 @@ fn pass_on(
     is_send: bool,
 ) -> io::Result<bool> {
     let harm = wire.harm();
+    wire.met.fetch_add(u64::from(harm.is_some()), Ordering::SeqCst);
     if let Some(harm) = harm.filter(|harm| is_send && harm.leaves_doubt()) {
         wire.notes.append(&Note::Struck {
             harm: format!("{harm:?}"),
@@ -263,11 +287,12 @@ fn pass_on(
 
 /// How long a request waits before and after it goes through.
 fn slowness(wire: &Wire, is_send: bool) -> (Duration, Duration) {
-    if !is_send || wire.slowness == 0 {
+    let slowness = wire.slowness.load(Ordering::SeqCst);
+    if !is_send || slowness == 0 {
         return Default::default();
     }
     let mut random = lock(&wire.random);
-    let span = Duration::from_millis(random.u64(..wire.slowness));
+    let span = Duration::from_millis(random.u64(..slowness));
     if random.u8(..3) == 0 {
         (span, Duration::ZERO)
     } else {
@@ -314,6 +339,7 @@ fn read_request(wire: &Wire, client: &mut TcpStream) -> io::Result<Option<Vec<u8
             Ok(_) => return Err(io::Error::other("a request without an end")),
             Err(error) if is_pause(&error) => {
                 let cut = matches!(wire.harm(), Some(Harm::Refuse | Harm::Blackhole));
+                wire.met.fetch_add(u64::from(cut), Ordering::SeqCst);
                 if wire.is_over() || (cut && bytes.is_empty()) {
                     return Ok(None);
                 }

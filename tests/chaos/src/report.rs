@@ -5,12 +5,10 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
+use crate::aim::{AIMS, Aim, EACH_POINT};
 use crate::campaign::{self, Course, Played};
 use crate::plan::POINTS;
 use crate::verdict::{Figures, Verdict};
-
-/// So often the program is to end at each crash point.
-const EACH_POINT: u64 = 50;
 
 /// The section, from the files of a campaign. Fails where there is none, or nothing of it was played.
 pub fn write(folder: &Path) -> io::Result<String> {
@@ -40,8 +38,8 @@ fn section(course: &Course, played: &[Played]) -> String {
         themes(played),
     );
     text.push_str("| what | done | aimed at |\n| --- | --- | --- |\n");
-    for (what, done, aim) in done(figures) {
-        let _ = writeln!(text, "| {what} | {done} | {aim} |");
+    for aim in &AIMS {
+        text.push_str(&row(aim, figures));
     }
     text.push_str("\n| what must be 0 | found |\n| --- | --- |\n");
     for (what, found) in [
@@ -69,33 +67,29 @@ fn section(course: &Course, played: &[Played]) -> String {
 }
 
 /// What was done, how often, and how often it is to be done in a night.
-fn done(figures: &Figures) -> [(&'static str, String, String); 6] {
-    let class = |class: &str| figures.faults.get(class).copied().unwrap_or_default();
-    let fewest = POINTS
-        .iter()
-        .map(|(point, _)| figures.points.get(*point).copied().unwrap_or_default())
-        .min();
-    let ends: u64 = figures.points.values().sum();
-    [
-        (
-            "kill -9",
-            (class("K1") + class("K2")).to_string(),
-            "1,000".to_owned(),
-        ),
-        (
-            "crash points x times",
-            format!(
-                "{} x {} or more, {ends} in all",
-                POINTS.len(),
-                fewest.unwrap_or_default()
-            ),
-            format!("16 x {EACH_POINT}"),
-        ),
-        ("network cuts", class("N1").to_string(), "1,000".to_owned()),
-        ("API faults", figures.answers.to_string(), "20,000".to_owned()),
-        ("disk-full cycles", class("V1").to_string(), "200".to_owned()),
-        ("SIGTERM", class("K6").to_string(), "300".to_owned()),
-    ]
+fn row(aim: &Aim, figures: &Figures) -> String {
+    let (what, done) = (aim.what, aim.done(figures));
+    if aim.wanted != EACH_POINT {
+        return format!("| {what} | {} | {} |\n", grouped(done), grouped(aim.wanted));
+    }
+    let (points, ends) = (POINTS.len(), figures.points.values().sum::<u64>());
+    format!(
+        "| {what} x times | {points} x {done} or more, {} in all | 16 x {EACH_POINT} |\n",
+        grouped(ends)
+    )
+}
+
+/// A number as people write it.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn points(figures: &Figures) -> String {
@@ -154,7 +148,9 @@ mod tests {
         let mut good = Verdict::default();
         good.figures.faults = BTreeMap::from([("K1".to_owned(), 40), ("K2".to_owned(), 2)]);
         good.figures.points = POINTS.iter().map(|(point, _)| ((*point).to_owned(), 3)).collect();
+        good.figures.answers = 1_234_567;
         let mut bad = good.clone();
+        bad.figures.answers = 0;
         bad.figures.lost = 1;
         bad.wrong.push("ops was not told a line".to_owned());
         let round = |round, commit: &str, verdict: &Verdict| Played {
@@ -174,6 +170,7 @@ mod tests {
             "- commit: abc (1 rounds), def (1 rounds)\n- seed: 5, scale 3\n- rounds: 2, of them passed 1; kill 2\n",
             "| kill -9 | 84 | 1,000 |",
             "x 6 or more, ",
+            "| API faults | 1,234,567 | 20,000 |",
             "| lost lines | 1 |",
             "- round 1 (kill, seed 7): ops was not told a line",
         ] {

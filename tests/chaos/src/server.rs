@@ -10,8 +10,8 @@ use std::time::Duration;
 use botapi::Fault;
 use serde_json::json;
 
-use crate::line::{DESK, OPS, TEAM};
-use crate::site::{Site, TOKEN};
+use crate::line::TEAM;
+use crate::site::{Manner, Site, TOKEN};
 use crate::tools;
 
 /// A running server.
@@ -23,13 +23,14 @@ pub struct Server {
 
 impl Server {
     /// Starts it over the round's record.
-    pub fn start(binary: &Path, site: &Site, polite: bool) -> io::Result<Self> {
+    pub fn start(binary: &Path, site: &Site, manner: Manner) -> io::Result<Self> {
         let mut command = tools::mortal(binary);
         command.args(["--token", TOKEN, "--journal"]).arg(site.record());
-        for (chat, kind) in [(OPS, "private"), (TEAM, "group"), (DESK, "private")] {
+        for chat in manner.chats() {
+            let kind = if chat == TEAM { "group" } else { "private" };
             command.args(["--chat", &format!("{chat}:{kind}")]);
         }
-        if !polite {
+        if !manner.polite {
             command.arg("--no-limits");
         }
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
@@ -51,7 +52,7 @@ impl Server {
         self.addr
     }
 
-    /// From now on this goes wrong, too.
+    /// From now on this goes wrong, too, behind what went wrong before.
     pub fn fault(&self, fault: &Fault) -> io::Result<()> {
         self.post("faults", &serde_json::to_string(fault)?)
     }

@@ -5,12 +5,29 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::line::{DESK, OPS, Rule, TEAM};
+use crate::line::{CHORUS, DESK, OPS, Rule, TEAM};
 
 /// The bot's token in all rounds; its second half must be nowhere but in requests.
 pub const TOKEN: &str = "777000777:AAcanary-chaos_token_0123456789abcdef";
 /// The half that is secret.
 pub const SECRET: &str = "AAcanary-chaos_token_0123456789abcdef";
+
+/// Who is told, and under which limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Telegram's limits are in force, on both sides.
+    pub polite: bool,
+    /// There are many more chats, and a rule for them.
+    pub chorus: bool,
+}
+
+impl Manner {
+    /// The chats of a round.
+    pub fn chats(self) -> impl Iterator<Item = i64> {
+        let more = CHORUS.into_iter().filter(move |_| self.chorus);
+        [OPS, TEAM, DESK].into_iter().chain(more)
+    }
+}
 
 /// A round's folder.
 #[derive(Clone, Debug)]
@@ -20,15 +37,15 @@ pub struct Site {
 }
 
 impl Site {
-    /// An empty folder with rules.toml in it. `polite` leaves Telegram's limits in force.
-    pub fn build(folder: &Path, polite: bool) -> io::Result<Self> {
+    /// An empty folder with rules.toml in it.
+    pub fn build(folder: &Path, manner: Manner) -> io::Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
         let site = Self::at(folder);
         fs::create_dir_all(site.logs())?;
         fs::create_dir_all(site.state())?;
-        fs::write(site.rules(), rules(&site.logs(), polite))?;
+        fs::write(site.rules(), rules(&site.logs(), manner))?;
         Ok(site)
     }
 
@@ -84,6 +101,7 @@ impl Site {
 fn delivery(rule: Rule) -> &'static str {
     match rule {
         Rule::Every => "ring = \"all\"\nevery = \"200ms\"\nquiet = \"1h\"",
+        Rule::Chorus => "ring = \"all\"\nevery = \"100ms\"\nquiet = \"1h\"",
         Rule::Canary => "ring = \"all\"\nevery = \"50ms\"\nquiet = \"1h\"",
         Rule::Storm => "by = [\"unit\"]\nevery = \"300ms\"\nquiet = \"1h\"\nlimit = \"100000/min\"",
         Rule::Mend => {
@@ -91,17 +109,20 @@ fn delivery(rule: Rule) -> &'static str {
              resolve = 'LINE mended unit=(?P<unit>\\w+)'"
         }
         Rule::Brief => "by = [\"unit\"]\nevery = \"500ms\"\nquiet = \"3s\"\nlimit = \"100000/min\"",
-        Rule::Few => "by = [\"unit\"]\nevery = \"500ms\"\nquiet = \"2s\"\nlimit = \"20/min\"",
+        Rule::Few => "by = [\"unit\"]\nevery = \"500ms\"\nquiet = \"2s\"\nlimit = \"1/s\"",
     }
 }
 
-fn rules(logs: &Path, polite: bool) -> String {
+fn rules(logs: &Path, manner: Manner) -> String {
     let mut text = "host = \"chaos\"\n[telegram]\nupdates = \"off\"\n".to_owned();
-    for chat in [OPS, TEAM, DESK] {
+    for chat in manner.chats() {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "[chats.{}]\nid = {chat}", chat_name(chat));
-        if !polite {
+        if !manner.polite {
             text.push_str("limit = \"100000/min\"\n");
+        }
+        if CHORUS.contains(&chat) {
+            text.push_str("notices = false\n");
         }
     }
     let files = logs.join("*.log");
@@ -110,7 +131,7 @@ fn rules(logs: &Path, polite: bool) -> String {
         "[[logs]]\nname = \"app\"\nfiles = [\"{}\"]\nstart = \"beginning\"",
         files.display()
     );
-    for rule in Rule::ALL {
+    for rule in Rule::of_round(manner.chorus) {
         let chats: Vec<_> = rule.chats().iter().map(|chat| chat_name(*chat)).collect();
         let name = rule.name();
         let wait = if rule == Rule::Brief { "500ms" } else { "0s" };
@@ -125,10 +146,11 @@ fn rules(logs: &Path, polite: bool) -> String {
 }
 
 /// A chat's name in rules.toml and in the ledger.
-pub fn chat_name(chat: i64) -> &'static str {
+pub fn chat_name(chat: i64) -> String {
     match chat {
-        OPS => "ops",
-        TEAM => "team",
-        _ => "desk",
+        OPS => "ops".to_owned(),
+        TEAM => "team".to_owned(),
+        DESK => "desk".to_owned(),
+        voice => format!("voice{voice}"),
     }
 }

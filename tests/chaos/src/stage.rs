@@ -16,16 +16,16 @@ use crate::notes::Note;
 use crate::plan::Plan;
 use crate::proxy::Proxy;
 use crate::server::Server;
-use crate::site::Site;
+use crate::site::{Manner, Site};
 use crate::status::Status;
 use crate::subject::{Binaries, Subject, Under, code, environment};
 use crate::tools::Tools;
 use crate::verdict::Verdict;
 
 /// What was written must be told within this after the last fault.
-const DRAIN_WITHIN: Duration = Duration::from_secs(100);
+const DRAIN_WITHIN: Duration = Duration::from_mins(3);
 /// What was summed up while its message was under way is told by the rule's next message; so there is one.
-const ONCE_MORE: Duration = Duration::from_secs(8);
+const ONCE_MORE: Duration = Duration::from_secs(4);
 /// The same where Telegram's limits are in force, and each such line takes a place.
 const ONCE_MORE_POLITE: Duration = Duration::from_secs(45);
 /// Longer than the program's own patience with a request under way.
@@ -53,7 +53,7 @@ pub struct Stage {
     pub team: i64,
     /// Whether the state lies on a disk of its own, which may be filled.
     pub own_disk: bool,
-    polite: bool,
+    manner: Manner,
     binaries: Binaries,
     subject: Option<Subject>,
     disk: Option<Disk>,
@@ -91,11 +91,14 @@ impl Stage {
     /// Asks it to end, which it must do well.
     pub fn terminate(&mut self) -> io::Result<()> {
         self.sample()?;
+        let begun = Instant::now();
         let status = self.subject()?.terminate(END_WITHIN)?;
         self.subject = None;
-        self.proxy.take_in_flight();
+        let in_flight = self.proxy.take_in_flight();
         self.notes.append(&Note::Ended {
             code: status.and_then(code),
+            in_flight,
+            took: millis(begun.elapsed()),
         })
     }
 
@@ -157,7 +160,11 @@ impl Stage {
     }
 
     fn drain(&mut self) -> io::Result<()> {
-        let every = if self.polite { ONCE_MORE_POLITE } else { ONCE_MORE };
+        let every = if self.manner.polite {
+            ONCE_MORE_POLITE
+        } else {
+            ONCE_MORE
+        };
         let (deadline, mut again) = (Instant::now() + DRAIN_WITHIN, Instant::now() + every);
         while Instant::now() < deadline {
             if Instant::now() > again {
@@ -168,7 +175,7 @@ impl Stage {
             if quiet && checker::read(&self.site)?.is_settled() {
                 break;
             }
-            sleep(Duration::from_millis(500));
+            sleep(Duration::from_millis(300));
         }
         Ok(())
     }
@@ -195,16 +202,25 @@ pub fn play(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io
     finish(stage)
 }
 
+/// Removes a round's files. A rig that was killed could not clean up behind itself, and may have left a disk there.
+pub fn clear(folder: &Path) -> io::Result<()> {
+    drop(Disk(Site::at(folder).state()));
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
 fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Result<Stage> {
     let mut random = fastrand::Rng::with_seed(plan.seed);
-    // A rig that was killed could not clean up behind itself.
-    drop(Disk(Site::at(folder).state()));
-    let site = Site::build(folder, plan.polite)?;
+    clear(folder)?;
+    let site = Site::build(folder, plan.manner)?;
     let notes = Journal::open(&site.notes())?;
     notes.append(&Note::Round {
         theme: plan.theme.name().to_owned(),
         seed: plan.seed,
-        polite: plan.polite,
+        polite: plan.manner.polite,
+        chorus: plan.manner.chorus,
     })?;
     let wants_disk = plan
         .faults
@@ -215,7 +231,7 @@ fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Res
     } else {
         None
     };
-    let server = Server::start(&binaries.botapi, &site, plan.polite)?;
+    let server = Server::start(&binaries.botapi, &site, plan.manner)?;
     let proxy = Proxy::start(server.addr(), plan.slowness, notes.clone(), random.fork())?;
     let generator = Generator::start(
         &site.logs(),
@@ -231,7 +247,7 @@ fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Res
         random,
         team: TEAM,
         own_disk: disk.is_some(),
-        polite: plan.polite,
+        manner: plan.manner,
         binaries: binaries.clone(),
         subject: None,
         disk,
@@ -239,15 +255,17 @@ fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Res
     })
 }
 
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Lets the dust settle, ends the program, and judges.
 fn finish(mut stage: Stage) -> io::Result<Verdict> {
     stage.generator.stop()?;
-    stage.proxy.set(None);
+    stage.proxy.calm();
     stage.server.calm()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    stage.notes.append(&Note::Calm {
-        at: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-    })?;
+    stage.notes.append(&Note::Calm { at: millis(now) })?;
     stage.generator.canary()?;
     stage.drain()?;
     stage.terminate()?;

@@ -14,19 +14,19 @@ use chaos::jsonl::Journal;
 use chaos::line::{Id, Line, Rule, Word};
 use chaos::mutation::Mutation;
 use chaos::notes::Note;
-use chaos::site::{Site, chat_name};
+use chaos::site::{Manner, Site, chat_name};
 use chaos::truth::Truth;
 use serde_json::json;
 
 /// Six lines of each rule, by one writer.
 fn lines() -> Vec<Line> {
-    let of = |(rule, number): (&Rule, u64)| Line {
-        word: Word::Rule(*rule),
+    let of = |(rule, number): (Rule, u64)| Line {
+        word: Word::Rule(rule),
         unit: "u1".to_owned(),
         id: Id { series: 1, number },
         leaks: false,
     };
-    let rules = Rule::ALL.iter().flat_map(|rule| [rule; 6]);
+    let rules = Rule::of_round(false).flat_map(|rule| [rule; 6]);
     rules.zip(0..).map(of).collect()
 }
 
@@ -70,7 +70,7 @@ fn tell(record: &mut Record, rule: Rule, chat: i64, lines: &[&Line], message_id:
 }
 
 fn honest_run(folder: &Path) -> Site {
-    let site = Site::build(folder, false).unwrap();
+    let site = Site::build(folder, Manner::default()).unwrap();
     let lines = lines();
     let truth = Journal::open(&site.truth()).unwrap();
     let wrote = Truth::Wrote {
@@ -80,7 +80,12 @@ fn honest_run(folder: &Path) -> Site {
     truth.append(&wrote).unwrap();
     let notes = Journal::open(&site.notes()).unwrap();
     notes.append(&Note::Calm { at: 0 }).unwrap();
-    notes.append(&Note::Ended { code: Some(0) }).unwrap();
+    let ended = Note::Ended {
+        code: Some(0),
+        in_flight: 0,
+        took: 20,
+    };
+    notes.append(&ended).unwrap();
     let mut record = Record {
         file: Journal::open(&site.record()).unwrap(),
         next: 1,
@@ -137,9 +142,35 @@ fn every_way_to_spoil_a_run_is_noticed() {
     }
 }
 
+/// The figures of an honest run whose end was another one.
+fn judged(ended: &Note) -> chaos::verdict::Figures {
+    let folder = tempfile::tempdir().unwrap();
+    let site = honest_run(&folder.path().join("run"));
+    let notes = Journal::open(&site.notes()).unwrap();
+    notes.append(ended).unwrap();
+    let verdict = checker::read(&site).unwrap().verdict();
+    assert_eq!(verdict.passes(), verdict.figures.bad_ends == 0);
+    verdict.figures
+}
+
+#[test]
+fn who_is_asked_to_end_waits_for_what_is_under_way_unless_it_takes_too_long() {
+    let ended = |in_flight, took| {
+        let figures = judged(&Note::Ended {
+            code: Some(0),
+            in_flight,
+            took,
+        });
+        (figures.bad_ends, figures.struck)
+    };
+    assert_eq!(ended(0, 20), (0, 0));
+    assert_eq!(ended(2, 20), (1, 2));
+    assert_eq!(ended(2, 8_100), (0, 2));
+}
+
 #[test]
 fn a_run_without_files_does_not_pass() {
     let folder = tempfile::tempdir().unwrap();
-    let site = Site::build(folder.path(), false).unwrap();
+    let site = Site::build(folder.path(), Manner::default()).unwrap();
     assert!(!checker::read(&site).unwrap().verdict().passes());
 }

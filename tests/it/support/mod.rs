@@ -1,5 +1,7 @@
 //! What tests are made of.
 
+mod delivered;
+mod namespace;
 mod nobody;
 mod numbered;
 mod proxy;
@@ -9,10 +11,11 @@ mod soak;
 mod terminal;
 mod total;
 
-pub use nobody::as_nobody;
+pub use namespace::{Namespace, Served, ext4};
+pub use nobody::{as_nobody, folder_of_nobody};
 pub use numbered::{Back, Series, first_text, labelled};
 pub use proxy::Proxy;
-pub use sandbox::{ME, Running, Sandbox, eventually, until, until_within};
+pub use sandbox::{ME, Running, Sandbox, eventually, is_released, until, until_within};
 pub use scrape::Scrape;
 pub use soak::{evidence, seed, soak};
 pub use terminal::Terminal;

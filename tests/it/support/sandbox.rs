@@ -11,6 +11,21 @@ use botapi::{BotApi, ChatConfig, ChatKind, Config, LimitConfig};
 /// The chat that [`Sandbox::rules`] declares as `me`.
 pub const ME: i64 = 4242;
 
+/// The released program, where a run is to judge that one: figures of memory mean nothing else, and tests need not be
+/// built like it for them.
+const RELEASED: &str = "TAILGRAM_RELEASE";
+
+/// The program under test: the one that was built beside the tests, unless `TAILGRAM_RELEASE` names another.
+fn program() -> PathBuf {
+    let built = || env!("CARGO_BIN_EXE_tailgram").into();
+    std::env::var_os(RELEASED).map_or_else(built, PathBuf::from)
+}
+
+/// Whether the program under test is what users get.
+pub fn is_released() -> bool {
+    !cfg!(debug_assertions) || std::env::var_os(RELEASED).is_some()
+}
+
 /// Everything one test plays with. Dropped, it stops what it started and removes its folder.
 pub struct Sandbox {
     folder: tempfile::TempDir,
@@ -113,7 +128,7 @@ impl Sandbox {
 
     /// The binary with this sandbox's environment, and nothing of the test's own.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tailgram"));
+        let mut command = Command::new(program());
         command.args(args).env_clear().current_dir(self.folder.path());
         command
             .env("TELEGRAM_BOT_TOKEN", self.api.token())
