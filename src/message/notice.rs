@@ -9,8 +9,8 @@ use super::sanitise::Clean;
 use super::text::TextBuilder;
 use super::words::{counted, matches, thousands};
 use crate::model::{
-    Bound, Changed, Changes, Digest, Gap, GapKind, Hindsight, Names, Notice, NoticeCard, RuleName,
-    RulesProblem, Text,
+    Bound, Changed, Changes, Digest, Gap, GapKind, Hindsight, LogName, Names, Notice, NoticeCard, RuleName,
+    RulesProblem, Text, Timestamp,
 };
 
 /// Most UTF-16 units of a name or a path, and of a reason.
@@ -164,29 +164,10 @@ impl Page {
                 at_start,
             } => self.not_reloaded(problem, *more, *at_start),
             Notice::Digest(digest) => self.digest(digest),
-            Notice::Unreachable { from, to, incidents } => {
-                let span = self.clock.minutes(*from, *to);
-                let late = counted(*incidents, "incident was", "incidents were");
-                self.out
-                    .say(&format!("Telegram was unreachable {span}; {late} told late"));
-            }
-            Notice::Unwritten { from, to } => {
-                let span = self.clock.span(*from, *to);
-                self.out.say(&format!(
-                    "the state could not be written {span}, and no log was read; what was written meanwhile is read now"
-                ));
-            }
+            Notice::Unreachable { from, to, incidents } => self.unreachable(*from, *to, *incidents),
+            Notice::Unwritten { from, to } => self.unwritten(*from, *to),
             Notice::Overflow { rule, bound } => self.overflow(rule, *bound),
-            Notice::Greedy { rule, log, percent } => {
-                self.named("rule ", rule.as_str());
-                self.named(
-                    &format!(" matches about {percent} % of the lines of log "),
-                    log.as_str(),
-                )
-                .out
-                .say("; if that is not meant, narrow it down with ");
-                self.out.code(&Clean::line("unless"));
-            }
+            Notice::Greedy { rule, log, percent } => self.greedy(rule, log, *percent),
             Notice::StaleMount { path } => {
                 self.named("", path).out.say(
                     " is mounted as a single file and was replaced outside: what is written there is not seen here. \
@@ -254,6 +235,31 @@ impl Page {
         if quiet.count > 0 {
             self.names("; nothing from ", quiet);
         }
+    }
+
+    fn unreachable(&mut self, from: Timestamp, to: Timestamp, incidents: u64) {
+        let span = self.clock.minutes(from, to);
+        let late = counted(incidents, "incident was", "incidents were");
+        self.out
+            .say(&format!("Telegram was unreachable {span}; {late} told late"));
+    }
+
+    fn unwritten(&mut self, from: Timestamp, to: Timestamp) {
+        let span = self.clock.span(from, to);
+        self.out.say(&format!(
+            "the state could not be written {span}, and no log was read; what was written meanwhile is read now"
+        ));
+    }
+
+    fn greedy(&mut self, rule: &RuleName, log: &LogName, percent: u64) {
+        self.named("rule ", rule.as_str());
+        self.named(
+            &format!(" matches about {percent} % of the lines of log "),
+            log.as_str(),
+        )
+        .out
+        .say("; if that is not meant, narrow it down with ");
+        self.out.code(&Clean::line("unless"));
     }
 
     fn overflow(&mut self, rule: &RuleName, bound: Bound) {
