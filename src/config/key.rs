@@ -47,6 +47,8 @@ pub(super) enum Kind {
     Rate,
     /// Where a chat is: a number, perhaps in quotes, or `@name`.
     ChatId,
+    /// A minute of the day: `"08:00"`.
+    TimeOfDay,
     /// A part of the day: `"22:00-07:00"`.
     Hours,
     /// A whole number in these bounds.
@@ -97,6 +99,7 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Top => (TOP, true),
         Table::Telegram => (TELEGRAM, true),
         Table::Health => (HEALTH, true),
+        Table::Digest => (DIGEST, true),
         Table::Fence => (FENCE, true),
         Table::Chat => (CHAT, true),
         Table::Log => (LOG, true),
@@ -149,6 +152,11 @@ const TOP: &[Key] = &[
         "defaults",
         Kind::Table(Table::Defaults),
         "What rules say that do not say it themselves.",
+    ),
+    Key::new(
+        "digest",
+        Kind::Table(Table::Digest),
+        "A silent message a day: what happened since the one before. Without it there is none.",
     ),
     Key::new(
         "health",
@@ -245,6 +253,20 @@ const HEALTH: &[Key] = &[
         "Something is owed and Telegram took nothing for this long.",
     )
     .default("5m"),
+];
+
+const DIGEST: &[Key] = &[
+    Key::new(
+        "at",
+        Kind::TimeOfDay,
+        "When: \"08:00\", in the chat's timezone, else in that of TZ.",
+    )
+    .needed(),
+    Key::new(
+        "chat",
+        Kind::Text,
+        "Who is told. Without it: the first chat of rules.toml.",
+    ),
 ];
 
 const FENCE: &[Key] = &[

@@ -12,6 +12,7 @@ pub(super) enum Table {
     Top,
     Telegram,
     Health,
+    Digest,
     Fence,
     Chat,
     Log,
@@ -25,10 +26,11 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 13] = [
+    pub(super) const ALL: [Table; 14] = [
         Table::Top,
         Table::Telegram,
         Table::Health,
+        Table::Digest,
         Table::Fence,
         Table::Chat,
         Table::Log,
@@ -47,6 +49,7 @@ impl Table {
             Table::Top => "the top level",
             Table::Telegram => "[telegram]",
             Table::Health => "[health]",
+            Table::Digest => "[digest]",
             Table::Fence => "[fence]",
             Table::Chat => "[chats.NAME]",
             Table::Log => "[[logs]]",
@@ -199,6 +202,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("partial", "partial = \"5s\""),
     ("flush", "flush = \"1s\""),
     ("watch", "watch = \"auto\""),
+    ("at", "at = \"08:00\""),
+    ("chat", "chat = \"ops\""),
     ("ignore", "ignore = ['healthcheck']"),
     ("format", "format = \"docker\""),
     ("multiline", "multiline = \"auto\""),

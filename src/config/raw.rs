@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) host: Option<Word>,
     pub(super) telegram: Telegram,
     pub(super) health: Health,
+    pub(super) digest: Option<Digest>,
     pub(super) fence: Fence,
     /// In the order of the file.
     pub(super) chats: Vec<Chat>,
@@ -55,6 +56,14 @@ pub(super) struct Health {
     pub(super) read_within: Option<Word>,
     /// For networks that are often away.
     pub(super) deliver_within: Option<Word>,
+}
+
+/// `[digest]`.
+#[derive(Debug)]
+pub(super) struct Digest {
+    pub(super) at: Option<Word>,
+    /// For whoever keeps it apart from what rings.
+    pub(super) chat: Option<Word>,
 }
 
 /// `[fence]`.
@@ -262,6 +271,11 @@ impl File {
         {
             self.health = Health::read(&table, report);
         }
+        if seen.first("digest", &top, report)
+            && let Some(table) = table(&top, "digest", Table::Digest, env, report)
+        {
+            self.digest = Some(Digest::read(&table, report));
+        }
         if seen.first("fence", &top, report)
             && let Some(table) = table(&top, "fence", Table::Fence, env, report)
         {
@@ -367,6 +381,16 @@ impl Health {
         Self {
             read_within: table.word("read_within", report),
             deliver_within: table.word("deliver_within", report),
+        }
+    }
+}
+
+impl Digest {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        table.require("at", "say when: at = \"08:00\"", report);
+        Self {
+            at: table.word("at", report),
+            chat: table.word("chat", report),
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod process;
 mod reader;
 mod reload;
 mod run;
+mod shares;
 pub mod status;
 mod tally;
 

@@ -302,6 +302,7 @@ fn settings() -> Settings {
         per: Duration::from_mins(2),
     });
     Settings {
+        digest: None,
         rules: vec![
             RuleSettings {
                 attach: true,
@@ -1130,6 +1131,7 @@ fn world_with(rule: RuleSettings) -> World {
         notices: Vec::new(),
         silent: BTreeMap::new(),
         rules: vec![rule],
+        digest: None,
     };
     name_all(&mut world);
     world.reload(0);
@@ -1358,6 +1360,7 @@ fn restart_with(world: &mut World, rule: RuleSettings) {
         silent: BTreeMap::new(),
         chats: rule.chats.clone(),
         rules: vec![rule],
+        digest: None,
     };
     name_all(world);
     world.reload(0);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 
+use super::digest::DigestSettings;
 use super::silence::SilentHours;
 
 /// Everything the room needs to know.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub notices: Vec<ChatName>,
     /// When messages make no sound, for the chats that say so.
     pub silent: BTreeMap<ChatName, SilentHours>,
+    /// When a digest is told, and to whom; absent: never.
+    pub digest: Option<DigestSettings>,
 }
 
 /// The incident half of one `[[rules]]` entry.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::{Settings, notices, render};
 use crate::model::{
-    Absence, By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, FileKey, Gap,
-    GapKind, Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names, Notice, NoticeCard, Now,
-    Origin, Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp,
-    Values,
+    Absence, Account, Bound, By, Card, CardKind, Carried, Changed, Changes, ChatName, Digest, Ended,
+    EntityKind, FileKey, Gap, GapKind, Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names,
+    Notice, NoticeCard, Now, Origin, Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId,
+    Text, Timer, Timestamp, Values,
 };
 
 pub(super) fn settings() -> Settings {
@@ -747,6 +747,86 @@ fn mounts_that_hide_what_happens_are_told_with_the_cure() {
     02:10:04 ⟪/etc/tailgram/rules.toml⟫ is mounted as a single file and was replaced outside: what is written there is not seen here. Mount its folder instead, and restart
     02:10:04 mounted as single files: ⟪/logs/app.log, /logs/web.log⟫. When they are rotated outside, that is not seen here: mount their folder instead, and restart
     ");
+}
+
+#[test]
+fn times_without_telegram_and_without_a_disk_are_told_with_what_they_cost() {
+    let list = [
+        Notice::Unreachable {
+            from: at("02:10:04"),
+            to: at("02:17:41"),
+            incidents: 12,
+        },
+        Notice::Unreachable {
+            from: at("02:10:04"),
+            to: at("02:11:41"),
+            incidents: 1,
+        },
+        Notice::Unwritten {
+            from: at("02:10:04"),
+            to: at("02:17:41"),
+        },
+    ];
+    insta::assert_snapshot!(told(&list, 0, false), @r"
+    ⚠ on ⟪web-1⟫
+    02:10:04 Telegram was unreachable 02:10-02:17; 12 incidents were told late
+    02:10:04 Telegram was unreachable 02:10-02:11; 1 incident was told late
+    02:10:04 the state could not be written 02:10:04 – 02:17:41, and no log was read; what was written meanwhile is read now
+    ");
+}
+
+#[test]
+fn a_day_is_told_in_a_sentence_and_a_quiet_one_too() {
+    let digest = Digest {
+        from: Timestamp(at("02:10:04").0 - 86_400_000),
+        to: at("02:10:04"),
+        incidents: 12,
+        rings: 5,
+        account: Account {
+            matched: 1_204,
+            shown: 20,
+            counted: 1_181,
+            muted: 0,
+            failed: 0,
+        },
+        pending: 3,
+        noisiest: vec![(RuleName::new("exception"), 1_100), (RuleName::new("db"), 104)],
+        quiet: names(&["backup", "oom"]),
+    };
+    let quiet = Digest {
+        from: digest.from,
+        to: digest.to,
+        quiet: names(&["backup"]),
+        ..Digest::default()
+    };
+    insta::assert_snapshot!(told(&[Notice::Digest(Box::new(digest)), Notice::Digest(Box::new(quiet))], 0, false), @r"
+    ℹ on ⟪web-1⟫
+    02:10:04 digest of Nov 20 02:10-02:10: 12 incidents, 5 rings; 1,204 matches: 20 shown, 1,181 counted, 3 pending; most from ⟪exception⟫ (1,100), ⟪db⟫ (104); nothing from ⟪backup, oom⟫
+    02:10:04 digest of Nov 20 02:10-02:10: 0 incidents, 0 rings; 0 matches; nothing from ⟪backup⟫
+    ");
+}
+
+#[test]
+fn bounds_and_rules_that_match_too_much_are_told_with_the_cure() {
+    let rule = || RuleName::new("exception");
+    let overflow = |bound| Notice::Overflow { rule: rule(), bound };
+    let list = [
+        overflow(Bound::Incidents),
+        overflow(Bound::Shapes),
+        overflow(Bound::Lines),
+        Notice::Greedy {
+            rule: rule(),
+            log: LogName::new("app"),
+            percent: 60,
+        },
+    ];
+    insta::assert_snapshot!(told(&list, 0, false), @r#"
+    ⚠ on ⟪web-1⟫
+    02:10:04 rule ⟪exception⟫ has 1,000 open incidents; further ones share one named others. Fewer values of by, or a shorter quiet, help
+    02:10:04 rule ⟪exception⟫ has 200 kinds of lines in one incident; further kinds are counted and do not ring. Narrow it down, or tell incidents apart with by
+    02:10:04 rule ⟪exception⟫ finds more than the chat takes: of the lines that wait some are counted and not sent. Narrow it down, or leave out ring = "all"
+    02:10:04 rule ⟪exception⟫ matches about 60 % of the lines of log ⟪app⟫; if that is not meant, narrow it down with ⟪unless⟫
+    "#);
 }
 
 #[test]

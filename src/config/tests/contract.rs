@@ -56,6 +56,9 @@ severity = "error"
 [health]
 read_within = "30s"
 deliver_within = "5m"
+[digest]
+at = "08:00"
+chat = "ops"
 [fence]
 landlock = "auto"
 read = ["/var/log/pods"]
