@@ -23,9 +23,9 @@ bench:
     cargo bench --bench scan
     cargo bench --bench start
 
-# The large runs; writes docs/evidence.md
-soak:
-    scripts/soak
+# The large runs, or those whose names hold WORDS; `follow` is what following is judged by; writes docs/evidence.md
+soak *WORDS:
+    scripts/soak {{ WORDS }}
 
 # Faults around the real program: `pr` takes minutes, `nightly` as long as it is told; see docs/chaos.md
 chaos WHICH="pr" *OPTIONS:

@@ -1,6 +1,6 @@
 //! The scan beside two plain ways to do the same, on the same bytes in the same run.
 //!
-//! `cargo bench --bench scan`; `BENCH_MIB` (256) and `BENCH_ROUNDS` (5) shrink or grow it. Rounds are
+//! `cargo bench --bench scan`; `BENCH_MIB` (256) and `BENCH_ROUNDS` (7) shrink or grow it. Rounds are
 //! interleaved, time is that of the processor, and medians are printed, so other load on the machine hurts all
 //! rows alike: believe the ratios, not the MB/s. Rows that do not select the same lines are VOID, and the run then fails.
 //!
@@ -9,8 +9,10 @@
 //! - `set per line`: `RegexSet` on every line; it knows which rules matched.
 //! - `grep`: `grep-searcher` with all rules in one matcher, Unicode off; it only knows that some rule matched.
 //! - then the formats: the same lines as a container runtime would have written them, beside the plain ones. Speeds are
-//!   those of the text, not of what wraps it; nearly nothing matches.
-//! - then events of several lines (`multiline = "auto"`) beside lines, with what is held back at the end of each chunk.
+//!   those of the text, not of what wraps it; nearly nothing matches. None may need more than three times as long as the
+//!   plain one.
+//! - then lines beside events of several lines (`multiline = "auto"`), with what is held back at the end of each chunk.
+//!   The events may need a quarter more time than the lines, which is a fifth less speed.
 //! - then the Unicode rows: the same scan over a log with 1 % of lines beyond ASCII, beside pure ASCII.
 
 #![allow(clippy::print_stdout, missing_docs)]
@@ -35,7 +37,7 @@ const CHUNK: usize = 256 * 1024;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mib = knob("BENCH_MIB", 256);
-    let rounds = knob("BENCH_ROUNDS", 5).max(1);
+    let rounds = knob("BENCH_ROUNDS", 7).max(1);
     let ascii = Recipe {
         bytes: mib << 20,
         alerts: 1e-3,
@@ -172,10 +174,11 @@ fn interleave(rows: &mut [Row<'_>], rounds: usize) {
     }
 }
 
-/// Prints the rows; the first one is what the others are compared with.
-fn print(title: &str, rows: &mut [Row<'_>], same_log: bool) -> bool {
+/// Prints the rows; the first one is what the others are compared with. Whoever needs more than `most` times as long as
+/// it is marked; that depends on the machine and what else it does, so it is no failure.
+fn print(title: &str, rows: &mut [Row<'_>], same_log: bool, most: f64) -> bool {
     println!("\n{title}");
-    let (first, ours) = (rows[0].count, rows[0].speed());
+    let (first, ours, first_name) = (rows[0].count, rows[0].speed(), rows[0].name);
     let mut good = true;
     for row in rows {
         let speed = row.speed();
@@ -188,9 +191,11 @@ fn print(title: &str, rows: &mut [Row<'_>], same_log: bool) -> bool {
         good &= fits;
         let lines = row.count.map_or(0, |count| count.lines);
         let void = if fits { "" } else { "  VOID" };
+        let slow = if ours / speed > most { "  SLOW" } else { "" };
         println!(
-            "  {:<14} {speed:>7.0} MB/s  tailgram is {:>5.2}x  {lines} lines{void}",
+            "  {:<14} {speed:>7.0} MB/s  {} is {:>5.2}x  {lines} lines{void}{slow}",
             row.name,
+            first_name,
             ours / speed
         );
     }
@@ -211,7 +216,7 @@ fn beside_others(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dy
         Row::new("grep", log, |log| grep(&mut searcher, &matcher, log)),
     ];
     interleave(&mut rows, rounds);
-    Ok(print(&format!("{count} rules"), &mut rows, true))
+    Ok(print(&format!("{count} rules"), &mut rows, true, f64::INFINITY))
 }
 
 /// The same lines in every format, found by the same rules.
@@ -236,25 +241,26 @@ fn formats(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Erro
         rows.push(row);
     }
     interleave(&mut rows, rounds);
-    Ok(print(&format!("{count} rules, formats"), &mut rows, true))
+    Ok(print(&format!("{count} rules, formats"), &mut rows, true, 3.0))
 }
 
 /// Events of several lines beside lines. What matches stands in the first line of an event, so both find as many.
 fn several_lines(count: usize, log: &[u8], rounds: usize) -> Result<bool, Box<dyn Error>> {
     let rules = logs::rules(count);
     let mut rows = [
+        Row::new("lines", log, in_format(Format::Plain, Multiline::Off, &rules)?),
         Row::new(
             "multi-line",
             log,
             in_format(Format::Plain, Multiline::Auto, &rules)?,
         ),
-        Row::new("lines", log, in_format(Format::Plain, Multiline::Off, &rules)?),
     ];
     interleave(&mut rows, rounds);
     Ok(print(
         &format!("{count} rules, events of several lines"),
         &mut rows,
         true,
+        1.25,
     ))
 }
 
@@ -341,6 +347,7 @@ fn unicode(count: usize, ascii: &[u8], foreign: &[u8], rounds: usize) -> Result<
         &format!("{count} rules, 1 % of lines beyond ASCII"),
         &mut rows,
         false,
+        f64::INFINITY,
     ))
 }
 

@@ -20,13 +20,13 @@
 //! | floor | rooms | may use |
 //! | --- | --- | --- |
 //! | 0 | [`model`]: the shared words | nothing |
-//! | 1 | [`tail`], [`event`], [`scan`], [`incident`], [`message`], [`store`], [`telegram`] | floor 0, never each other |
+//! | 1 | [`tail`], [`gnu`], [`event`], [`scan`], [`incident`], [`message`], [`store`], [`telegram`] | floor 0, never each other |
 //! | 2 | [`config`]: rules.toml becomes the rooms' settings | the settings of floor 1 |
 //! | 3 | [`engine`]: threads, tasks and channels | everything below |
 //! | 4 | [`cli`]: commands, words, exit codes | everything below |
 //!
-//! [`failpoint`] is no room: every floor may name the places where a test ends the process, and in a release they are
-//! nothing.
+//! Two files are no rooms, and every floor may name them: [`failpoint`], the places where a test ends the process, in a
+//! release nothing; and [`fence`], what the kernel lets the process open.
 //!
 //! A test reads the `use crate::` lines and fails on an import that runs upward or sideways.
 
@@ -35,6 +35,7 @@ pub mod config;
 pub mod engine;
 pub mod event;
 pub mod failpoint;
+pub mod fence;
 pub mod gnu;
 pub mod incident;
 pub mod message;

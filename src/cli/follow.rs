@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::engine::{self, Follow};
 use crate::model::LogName;
-use crate::tail::{Glob, LogSettings, Settings, Start, Unit, Watch};
+use crate::tail::{self, Glob, LogSettings, Settings, Start, Unit, Watch};
 
 use self::printer::Printer;
 use super::Failure;
@@ -64,6 +64,7 @@ pub(super) struct Args {
 const SHORTEST: Duration = Duration::from_millis(1);
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
+    tail::raise_limit();
     if let Some(line) = args.gnu {
         return gnu::run(line);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::{self, Environment, Texts};
 use crate::engine::{self, Messenger, Plan, Summary, Watched};
 use crate::store::{Damage, Opened, Store};
-use crate::tail::{Mode, Start};
+use crate::tail::{self, Mode, Start};
 use crate::telegram::Client;
 
 use super::state_dir::StateDir;
@@ -35,6 +35,7 @@ enum From {
 }
 
 pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(), Failure> {
+    tail::raise_limit();
     let state_dir = StateDir::choose(options, env)?;
     let mode = if args.once { Mode::Once } else { Mode::Forever };
     let (mut settings, watched) = rules(options, args, &state_dir, env)?;
@@ -57,6 +58,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         .folder()
         .filter(|_| !args.dry_run)
         .map(std::path::Path::to_owned);
+    engine::enclose(&settings, &watched, folder.as_deref()).map_err(Failure::Running)?;
     let plan = Plan {
         settings,
         store: opened.store,

@@ -217,6 +217,7 @@ fn request(chat: &ChatSettings, text: &str, state: Option<&State>) -> Request {
         chat: known.map_or_else(|| chat.target.clone(), |known| known.place(&chat.target)),
         topic: chat.topic,
         text: message::by_hand(text),
+        document: None,
         plain: false,
         silent: false,
         call: Call::Send { reply_to: None },

@@ -84,7 +84,16 @@ fn head(status: &Status) -> String {
     } else {
         format!("UNHEALTHY: {}", reasons.join("; "))
     };
-    format!("tailgram {version}, process {pid}, up {uptime_s} s, {health}")
+    let held = status.descriptors;
+    let waiting = if held.waiting > 0 {
+        format!(
+            "\n{} files wait until others can be closed: {} are open, and {} may be (ulimit -n)",
+            held.waiting, held.open, held.most
+        )
+    } else {
+        String::new()
+    };
+    format!("tailgram {version}, process {pid}, up {uptime_s} s, {health}{waiting}")
 }
 
 fn log(log: &crate::engine::status::Log) -> Vec<String> {

@@ -116,6 +116,12 @@ impl Terminal {
             page.push_str(line);
             page.push('\n');
         }
+        if let Some(document) = &request.document {
+            page.extend(["   with ", &document.name, ":\n"]);
+            for line in document.content.lines() {
+                page.extend(["   | ", line, "\n"]);
+            }
+        }
         // A terminal that is gone must not stop the pipeline; and whoever held the lock and panicked left
         // only a half-printed page.
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

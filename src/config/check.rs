@@ -6,6 +6,8 @@
 mod buttons;
 pub(super) mod chats;
 mod conditions;
+mod digest;
+mod fence;
 mod health;
 mod logs;
 mod names;
@@ -33,8 +35,9 @@ pub(super) fn settings(
     report: &mut Report<'_>,
 ) -> Settings {
     let zone = zone(env, report);
-    let chats = chats::check(&file.chats, &zone, report);
+    let chats = chats::check(&file.chats, digest::told(file), &zone, report);
     let (telegram, token) = telegram::check(file, &chats, env, report);
+    let digest = digest::check(file, &chats, &zone, report);
     let logs = logs::check(&file.logs, report);
     let rules = rules::check(file, &chats, report);
     let tests = rules.iter().map(|rule| rule.tests).sum();
@@ -82,8 +85,10 @@ pub(super) fn settings(
                 .into_iter()
                 .filter_map(|chat| Some((chat.telegram.name, chat.silent?)))
                 .collect(),
+            digest,
         },
         health: health::check(&file.health, report),
+        fence: fence::check(&file.fence, report),
         telegram,
         token,
         tests,

@@ -9,6 +9,7 @@ use super::Environment;
 use super::expand::expand;
 use super::problem::Report;
 use super::table::{Word, Words};
+use crate::fence;
 use crate::tail::Glob;
 
 /// So many files in all, and one less is allowed: that many and more look the same.
@@ -73,6 +74,15 @@ impl Pattern {
         }
     }
 
+    /// Where its files lie.
+    pub(super) fn folder(&self) -> &Path {
+        if self.folder == Path::new("") {
+            Path::new(".")
+        } else {
+            &self.folder
+        }
+    }
+
     fn reaches(&self, path: &Path) -> bool {
         match &self.name {
             Name::File(file) => file == path,
@@ -87,6 +97,12 @@ impl Pattern {
 
 /// The files that the text of the file at `holder` includes.
 pub(super) fn files(holder: &Path, text: &str, env: &Environment) -> Vec<PathBuf> {
+    let patterns = patterns(holder, text, env).into_iter();
+    patterns.flat_map(|pattern| pattern.files()).collect()
+}
+
+/// What the text of the file at `holder` includes, as far as it can be understood.
+pub(super) fn patterns(holder: &Path, text: &str, env: &Environment) -> Vec<Pattern> {
     // Most files include nothing, and this one is read twice a second.
     if !text.contains("include") {
         return Vec::new();
@@ -102,8 +118,9 @@ pub(super) fn files(holder: &Path, text: &str, env: &Environment) -> Vec<PathBuf
         .into_iter()
         .flat_map(|list| list.iter());
     let texts = one.chain(list.filter_map(|item| item.get_ref().as_str()));
-    let patterns = texts.filter_map(|text| Pattern::parse(holder, &expand(text, env).ok()?).ok());
-    patterns.flat_map(|pattern| pattern.files()).collect()
+    texts
+        .filter_map(|text| Pattern::parse(holder, &expand(text, env).ok()?).ok())
+        .collect()
 }
 
 /// One of the files, for checking.
@@ -166,7 +183,10 @@ pub(super) fn check(files: &[Included<'_>], report: &mut Report<'_>) {
 }
 
 fn unreached(word: &Word, pattern: &Pattern, report: &mut Report<'_>) {
-    if pattern.folder.is_dir() || pattern.folder == Path::new("") {
+    if fence::shuts_out(&pattern.folder) {
+        let what = format!("{} cannot be read: {}", pattern.folder.display(), fence::WHY);
+        report.problem(&word.at, what, fence::CURE);
+    } else if pattern.folder.is_dir() || pattern.folder == Path::new("") {
         let what = format!("no file matches {:?} yet", word.value);
         report.warn(Some(&word.at), what, "files that come later are read then");
     } else {

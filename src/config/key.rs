@@ -47,6 +47,8 @@ pub(super) enum Kind {
     Rate,
     /// Where a chat is: a number, perhaps in quotes, or `@name`.
     ChatId,
+    /// A minute of the day: `"08:00"`.
+    TimeOfDay,
     /// A part of the day: `"22:00-07:00"`.
     Hours,
     /// A whole number in these bounds.
@@ -97,6 +99,8 @@ pub(super) fn of(table: Table) -> impl Iterator<Item = &'static Key> {
         Table::Top => (TOP, true),
         Table::Telegram => (TELEGRAM, true),
         Table::Health => (HEALTH, true),
+        Table::Digest => (DIGEST, true),
+        Table::Fence => (FENCE, true),
         Table::Chat => (CHAT, true),
         Table::Log => (LOG, true),
         Table::Rule => (RULE, true),
@@ -150,9 +154,19 @@ const TOP: &[Key] = &[
         "What rules say that do not say it themselves.",
     ),
     Key::new(
+        "digest",
+        Kind::Table(Table::Digest),
+        "A silent message a day: what happened since the one before. Without it there is none.",
+    ),
+    Key::new(
         "health",
         Kind::Table(Table::Health),
         "After how long of silence `tailgram health` turns red. May be left out.",
+    ),
+    Key::new(
+        "fence",
+        Kind::Table(Table::Fence),
+        "What tailgram may open once it runs. May be left out.",
     ),
 ];
 
@@ -239,6 +253,34 @@ const HEALTH: &[Key] = &[
         "Something is owed and Telegram took nothing for this long.",
     )
     .default("5m"),
+];
+
+const DIGEST: &[Key] = &[
+    Key::new(
+        "at",
+        Kind::TimeOfDay,
+        "When: \"08:00\", in the chat's timezone, else in that of TZ.",
+    )
+    .needed(),
+    Key::new(
+        "chat",
+        Kind::Text,
+        "Who is told. Without it: the first chat of rules.toml.",
+    ),
+];
+
+const FENCE: &[Key] = &[
+    Key::new(
+        "landlock",
+        Kind::Choice(&["auto", "require", "off"]),
+        "Whether the kernel holds the fence: where it can, always (or nothing starts), never.",
+    )
+    .default("auto"),
+    Key::new(
+        "read",
+        Kind::Texts,
+        "Folders that may be read beside those of the logs: where links will lead that are made later.",
+    ),
 ];
 
 const LOG: &[Key] = &[
@@ -394,6 +436,13 @@ const RULE: &[Key] = &[
         Kind::Table(Table::Context),
         "The lines around the newest match that are shown with it: { before = 2, after = 5 }.",
     )
+    .shared(),
+    Key::new(
+        "attach",
+        Kind::Choice(&["lines", "off"]),
+        "\"lines\": when it is over, all its kept lines follow as a document, unless its message shows them all.",
+    )
+    .default("off")
     .shared(),
     Key::new(
         "template",

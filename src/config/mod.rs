@@ -48,7 +48,7 @@ pub use token::{TokenSource, TokenSourceError};
 pub(crate) use value::{duration, show_duration};
 
 use crate::model::{ChatTarget, LogName};
-use crate::{event, incident, message, scan, tail, telegram};
+use crate::{event, fence, incident, message, scan, tail, telegram};
 use problem::{Part, Report, Source};
 
 /// The largest rules.toml that is read, with all that it includes, in bytes.
@@ -67,6 +67,8 @@ pub struct Settings {
     pub message: message::Settings,
     /// When the program calls itself ill.
     pub health: Health,
+    /// What may be opened.
+    pub fence: Fence,
     /// How to reach Telegram.
     pub telegram: telegram::Settings,
     /// Where the token is.
@@ -97,6 +99,27 @@ impl Default for Health {
             deliver_within: Duration::from_mins(5),
         }
     }
+}
+
+/// `[fence]`: what may be opened once it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fence {
+    /// Whether the kernel is asked to hold it.
+    pub landlock: Landlock,
+    /// Folders that may be read beside those that the rest of rules.toml names.
+    pub read: Vec<PathBuf>,
+}
+
+/// `landlock` of [`Fence`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Landlock {
+    /// Where the kernel has it.
+    #[default]
+    Auto,
+    /// Nothing starts without it.
+    Require,
+    /// Never.
+    Off,
 }
 
 /// What the reader needs to know about one log beyond where it is.
@@ -164,7 +187,7 @@ fn judge(whole: &texts::Whole, texts: &Texts, env: &Environment) -> (Settings, P
 /// All bytes of the file, at most so many, or what is wrong and its cure. Reading stops one byte past the bound, so
 /// that a pipe or a huge file named by mistake costs little.
 fn read(path: &Path, most: usize) -> Result<Vec<u8>, (String, String)> {
-    let file = File::open(path).map_err(|error| cannot_read(&error))?;
+    let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
     if file.metadata().is_ok_and(|about| about.is_dir()) {
         return Err((
             "this is a directory".into(),
@@ -174,7 +197,7 @@ fn read(path: &Path, most: usize) -> Result<Vec<u8>, (String, String)> {
     let mut bytes = Vec::new();
     file.take(most as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| cannot_read(&error))?;
+        .map_err(|error| cannot_read(path, &error))?;
     if bytes.len() > most {
         Err(too_large())
     } else {
@@ -182,7 +205,10 @@ fn read(path: &Path, most: usize) -> Result<Vec<u8>, (String, String)> {
     }
 }
 
-fn cannot_read(error: &std::io::Error) -> (String, String) {
+fn cannot_read(path: &Path, error: &std::io::Error) -> (String, String) {
+    if error.kind() == std::io::ErrorKind::PermissionDenied && fence::shuts_out(path) {
+        return (format!("cannot be read: {}", fence::WHY), fence::CURE.into());
+    }
     let cure = match error.kind() {
         std::io::ErrorKind::NotFound => "check the path; in a container, check that the folder is mounted",
         std::io::ErrorKind::PermissionDenied => {

@@ -13,7 +13,7 @@ use super::Environment;
 use super::expand::expand;
 use crate::model::{Changed, Changes, Names};
 
-/// Keys of `[telegram]` that the connection is built from; it is built once.
+/// Keys of `[telegram]` that the connection is built from; it is built once. So is the fence.
 const BUILT_ONCE: [&str; 4] = ["api_url", "proxy", "token", "token_file"];
 
 /// A key and its value as it is written.
@@ -70,8 +70,8 @@ impl Outline {
         different.sort();
         different.dedup();
         let built_once = |key: &&String| {
-            let key = key.strip_prefix("telegram.");
-            key.is_some_and(|key| BUILT_ONCE.contains(&key))
+            let connection = key.strip_prefix("telegram.");
+            connection.is_some_and(|key| BUILT_ONCE.contains(&key)) || key.starts_with("fence.")
         };
         let (restart, others): (Vec<&String>, Vec<&String>) = different.into_iter().partition(built_once);
         let short = |key: &String| key.strip_prefix("telegram.").unwrap_or(key).to_owned();

@@ -22,6 +22,8 @@ pub(super) struct File {
     pub(super) host: Option<Word>,
     pub(super) telegram: Telegram,
     pub(super) health: Health,
+    pub(super) digest: Option<Digest>,
+    pub(super) fence: Fence,
     /// In the order of the file.
     pub(super) chats: Vec<Chat>,
     pub(super) logs: Vec<Log>,
@@ -54,6 +56,23 @@ pub(super) struct Health {
     pub(super) read_within: Option<Word>,
     /// For networks that are often away.
     pub(super) deliver_within: Option<Word>,
+}
+
+/// `[digest]`.
+#[derive(Debug)]
+pub(super) struct Digest {
+    pub(super) at: Option<Word>,
+    /// For whoever keeps it apart from what rings.
+    pub(super) chat: Option<Word>,
+}
+
+/// `[fence]`.
+#[derive(Debug, Default)]
+pub(super) struct Fence {
+    /// For those who would rather not start than run without it, and for those who trust their own.
+    pub(super) landlock: Option<Word>,
+    /// For links that lead somewhere else later.
+    pub(super) read: Option<Words>,
 }
 
 /// `[chats.NAME]`, or `NAME = ID` in `[chats]`.
@@ -200,6 +219,8 @@ pub(super) struct Shared {
     pub(super) limit: Option<Word>,
     /// For matches that say little alone.
     pub(super) context: Option<Context>,
+    /// For those who want all of it.
+    pub(super) attach: Option<Word>,
     /// For those who want other words.
     pub(super) template: Option<Word>,
     /// For the way from the phone to the runbook.
@@ -249,6 +270,16 @@ impl File {
             && let Some(table) = table(&top, "health", Table::Health, env, report)
         {
             self.health = Health::read(&table, report);
+        }
+        if seen.first("digest", &top, report)
+            && let Some(table) = table(&top, "digest", Table::Digest, env, report)
+        {
+            self.digest = Some(Digest::read(&table, report));
+        }
+        if seen.first("fence", &top, report)
+            && let Some(table) = table(&top, "fence", Table::Fence, env, report)
+        {
+            self.fence = Fence::read(&table, report);
         }
         if seen.first("defaults", &top, report)
             && let Some(table) = table(&top, "defaults", Table::Defaults, env, report)
@@ -350,6 +381,25 @@ impl Health {
         Self {
             read_within: table.word("read_within", report),
             deliver_within: table.word("deliver_within", report),
+        }
+    }
+}
+
+impl Digest {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        table.require("at", "say when: at = \"08:00\"", report);
+        Self {
+            at: table.word("at", report),
+            chat: table.word("chat", report),
+        }
+    }
+}
+
+impl Fence {
+    fn read(table: &Reader<'_, '_>, report: &mut Report<'_>) -> Self {
+        Self {
+            landlock: table.word("landlock", report),
+            read: table.words("read", report),
         }
     }
 }
@@ -508,6 +558,7 @@ impl Shared {
             limit: table.word("limit", report),
             context: self::table(table, "context", Table::Context, table.env, report)
                 .map(|table| Context::read(&table, report)),
+            attach: table.word("attach", report),
             template: table.word("template", report),
             buttons: table
                 .has("buttons")

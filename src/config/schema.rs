@@ -20,6 +20,7 @@ const DURATION: &str = r"^\s*[0-9]+\s*(ms|s|m|min|h|d)\s*$";
 const SIZE: &str = r"^\s*[0-9]+\s*(B|KB|kB|KiB|MB|MiB)\s*$";
 const RATE: &str = r"^\s*\+?[0-9]*[1-9][0-9]*\s*/\s*(s|sec|m|min|h|d)\s*$";
 const HOURS: &str = r"^\s*([01]?[0-9]|2[0-3]):[0-5][0-9]\s*-\s*(([01]?[0-9]|2[0-3]):[0-5][0-9]|24:00)\s*$";
+const TIME: &str = r"^\s*([01]?[0-9]|2[0-3]):[0-5][0-9]\s*$";
 const CHAT_ID: &str = r"^\s*([+-]?[0-9]+|@[A-Za-z][0-9A-Za-z_]{3,31})\s*$";
 /// What a string with a variable in it holds is only known when it runs.
 const VARIABLE: &str = r"\$\{";
@@ -109,6 +110,7 @@ fn holds(kind: Kind) -> Value {
         Kind::Size => string(SIZE),
         Kind::Rate => string(RATE),
         Kind::Hours => string(HOURS),
+        Kind::TimeOfDay => string(TIME),
         Kind::ChatId => chat_id(),
         Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Boolean => json!({ "type": "boolean" }),

@@ -3,7 +3,7 @@
 //! Reading is a step of its own, apart from checking: what is watched is compared byte by byte, and what was good
 //! is kept for the next start. The trap: the texts may hold a token, so they are never printed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +78,26 @@ impl Texts {
             }
         }
         texts
+    }
+
+    /// The folders of these files and of what they include, whether there is such a file already or not.
+    pub fn folders(&self, env: &Environment) -> BTreeSet<PathBuf> {
+        let texts = self.files.iter().filter_map(|file| {
+            let text = str::from_utf8(file.bytes.as_ref().ok()?).ok()?;
+            Some((&file.path, text))
+        });
+        let included = texts.flat_map(|(path, text)| include::patterns(path, text, env));
+        let included = included.map(|pattern| pattern.folder().to_owned());
+        let files = self.files.iter().flat_map(|file| {
+            // A link may lead to another folder, and an editor replaces what it leads to.
+            let ends = [Some(file.path.clone()), file.path.canonicalize().ok()];
+            ends.into_iter().flatten()
+        });
+        let holding = files.map(|path| match path.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => PathBuf::from("."),
+        });
+        holding.chain(included).collect()
     }
 
     /// One text that includes nothing.

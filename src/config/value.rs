@@ -62,6 +62,11 @@ pub(super) fn hours(text: &str) -> Option<(u16, u16)> {
     (from < DAY).then_some((from, to))
 }
 
+/// Reads a time of the day, as minutes since midnight.
+pub(super) fn time_of_day(text: &str) -> Option<u16> {
+    minute(text.trim()).filter(|minute| *minute < DAY)
+}
+
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
 

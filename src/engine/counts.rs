@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::{ChatName, GapKind, Now, Outcome, Timestamp};
-use crate::telegram::Call;
+use crate::telegram::{Call, Request};
 
 /// Upper bounds of the buckets for requests, in seconds; a request has 15.
 pub(super) const REQUEST_BUCKETS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
@@ -80,8 +80,16 @@ impl Counts {
     }
 
     /// A request, and what became of it.
-    pub(super) fn request(&self, chat: &ChatName, call: Call, outcome: &Outcome, took: Duration, now: Now) {
-        let method = match call {
+    pub(super) fn request(
+        &self,
+        chat: &ChatName,
+        request: &Request,
+        outcome: &Outcome,
+        took: Duration,
+        now: Now,
+    ) {
+        let method = match request.call {
+            Call::Send { .. } if request.document.is_some() => "sendDocument",
             Call::Send { .. } => "sendMessage",
             Call::Edit { .. } => "editMessageText",
         };

@@ -54,8 +54,7 @@ impl Courier {
         let began = Instant::now();
         let outcome = self.messenger.deliver(chat, subject, request).await;
         let now = self.clock.now();
-        self.counts
-            .request(chat, request.call, &outcome, began.elapsed(), now);
+        self.counts.request(chat, request, &outcome, began.elapsed(), now);
         outcome
     }
 }
@@ -219,6 +218,7 @@ impl Lane {
                 .map_or_else(|| self.chat.target.clone(), ChatTarget::Id),
             topic: self.chat.topic.filter(|_| !order.topic_gone),
             text: order.text.clone(),
+            document: order.document.clone(),
             plain: order.plain,
             silent: order.silent,
             call: match order.call {

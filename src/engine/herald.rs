@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::model::{Moment, Now};
-use crate::tail::FileStatus;
+use crate::tail::{Descriptors, FileStatus, Tailer};
 
+use super::beside::{Safety, replace};
 use super::clock::Clock;
 use super::courier::lanes::Roster;
 use super::ledger::Ask;
@@ -33,15 +34,17 @@ pub(super) struct Pulse(Arc<Mutex<Beat>>);
 pub(super) struct Beat {
     /// The reader's last turn; absent until the first sweep is done.
     pub(super) at: Option<Moment>,
-    pub(super) files: Vec<FileStatus>,
+    pub(super) files: Arc<Vec<FileStatus>>,
+    pub(super) descriptors: Descriptors,
 }
 
 impl Pulse {
     /// The reader is alive; its files are copied at most once a second.
-    pub(super) fn beat(&self, now: Now, files: impl FnOnce() -> Vec<FileStatus>) {
+    pub(super) fn beat(&self, now: Now, tailer: &Tailer) {
         let mut beat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if beat.at.is_none_or(|at| now.moment - at >= EVERY) {
-            beat.files = files();
+            beat.files = Arc::new(tailer.files());
+            beat.descriptors = tailer.descriptors();
             beat.at = Some(now.moment);
         }
     }
@@ -251,7 +254,5 @@ impl Page {
 
 /// Replaces the file as a whole, so that nobody ever reads half of it.
 fn write(folder: &Path, status: &Status) -> std::io::Result<()> {
-    let new: PathBuf = folder.join(format!("{FILE}.new"));
-    std::fs::write(&new, serde_json::to_vec(status)?)?;
-    std::fs::rename(new, folder.join(FILE))
+    replace(folder, FILE, &serde_json::to_vec(status)?, Safety::Crash)
 }

@@ -21,7 +21,7 @@ use crate::incident::{Class, Incidents, LedgerLine, Order, OrderCall, Render, Se
 use crate::message;
 use crate::model::{
     AttemptId, Card, ChatName, Delta, FileKey, FoundCount, Gap, HostDelta, LogName, Moment, Notice,
-    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Slowed, Text, TurnNo,
+    NoticeCard, Now, Outcome, Position, Rendered, Row, RuleName, Slowed, Text, Timestamp, TurnNo,
 };
 use crate::store::{CommitError, Store};
 use crate::telegram::ChatSettings;
@@ -43,6 +43,8 @@ pub(super) const BATCHES: usize = 4;
 const GAPS: usize = 100;
 /// How often a commit that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// When the disk took nothing for less than this, nobody is told.
+const HITCH: Duration = Duration::from_secs(3);
 
 /// What the reader learned in one turn: it stands or falls together.
 #[derive(Debug, Default)]
@@ -255,6 +257,7 @@ impl Ledger {
                 self.withdraw_messages(&mut turn);
             }
             let stop = turn.stop;
+            turn.news |= was_unwritten && self.unwritten.is_none();
             self.reply(turn);
             self.remember_again();
             self.tell_drained(&mut drained, reading);
@@ -442,8 +445,9 @@ impl Ledger {
             Ok(turn) => {
                 failpoint::reach(Point::AfterCommit);
                 self.counts.commit(began.elapsed());
-                if since.is_some() {
+                if let Some(since) = since {
                     tracing::info!("the state is written again; reading goes on");
+                    self.tell_unwritten(since);
                 }
                 self.turn = turn;
                 Ok(true)
@@ -463,6 +467,18 @@ impl Ledger {
                 });
                 Ok(false)
             }
+        }
+    }
+
+    /// The disk takes what is stored again: what was written to the logs meanwhile is only read now.
+    fn tell_unwritten(&mut self, since: Moment) {
+        let now = self.clock.now();
+        let lasted = now.moment - since;
+        if lasted >= HITCH {
+            let lasted = i64::try_from(lasted.as_millis()).unwrap_or(i64::MAX);
+            let from = Timestamp(now.wall.0.saturating_sub(lasted));
+            let notice = Notice::Unwritten { from, to: now.wall };
+            self.incidents.notice(&notice, now);
         }
     }
 

@@ -65,6 +65,10 @@ pub(super) fn describe(refusal: &Refusal) -> String {
         RefusalKind::TopicGone => "the forum topic is gone or closed; messages go to the chat itself",
         RefusalKind::MessageGone => "the message to edit is gone; the next one replaces it",
         RefusalKind::Buttons => "the link buttons were refused; the message goes without them",
+        RefusalKind::Document => {
+            "the document was refused; the message stands without it. Let the bot send files to this chat, or write \
+             attach = \"off\""
+        }
         RefusalKind::Text => "this text was refused",
     };
     format!("{} ({cure})", refusal.why)

@@ -16,11 +16,13 @@
 //! [`follow`] is the short road: files in, bytes out.
 
 mod around;
+mod beside;
 mod clock;
 pub mod control;
 mod counts;
 mod courier;
 mod ends;
+mod fence;
 mod follow;
 mod herald;
 mod http;
@@ -31,9 +33,11 @@ pub mod process;
 mod reader;
 mod reload;
 mod run;
+mod shares;
 pub mod status;
 mod tally;
 
+pub use fence::enclose;
 pub use follow::{Follow, Viewer, follow};
 pub use ledger::LedgerError;
 pub use messenger::{Delivering, Messenger};

@@ -18,6 +18,7 @@ use super::ends::Ends;
 use super::herald::Pulse;
 use super::ledger::Batch;
 use super::reload::Change;
+use super::shares::Shares;
 use super::tally::{Lens, Tally};
 
 /// What the thread is made from.
@@ -75,6 +76,7 @@ impl Reader {
             mut start,
         } = self;
         let mut surroundings = Surroundings::default();
+        let mut shares = Shares::new(&lens);
         let mut behind = start.is_some_and(|start| start.rolled_back);
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
         while !stop.load(Ordering::Acquire) {
@@ -82,12 +84,13 @@ impl Reader {
                 failpoint::reach(Point::ConfigSwap);
                 let batch = adopt(change, &mut lens, &mut ends, &mut tailer);
                 counts.keep_logs(lens.logs());
+                shares = Shares::new(&lens);
                 if batches.send(batch).is_err() {
                     return;
                 }
             }
             let now = clock.now();
-            let mut tally = Tally::new(&lens, now);
+            let mut tally = Tally::new(&lens, &mut shares, now);
             let mut turn = tailer.turn(now, &mut |source, chunk| {
                 tally.chunk(source, chunk);
                 counts.read(lens.logs_of(source), chunk.bytes.len());
@@ -100,6 +103,9 @@ impl Reader {
             let (mut rows, found, spots) = tally.finish();
             surroundings.fill(&mut rows, spots, &tailer, now);
             let mut batch = batch(&mut turn, rows, found);
+            batch
+                .notices
+                .extend(shares.news(|log, rule| lens.picky_rule(log, rule)));
             batch.read = ends.news(&tailer);
             batch.caught_up = behind && !more && tailer.is_settled(now);
             behind &= !batch.caught_up;
@@ -116,7 +122,7 @@ impl Reader {
             if !batch.is_empty() && batches.send(batch).is_err() {
                 return;
             }
-            pulse.beat(clock.now(), || tailer.files());
+            pulse.beat(clock.now(), &tailer);
             match (more, mode) {
                 (true, _) => {}
                 (false, Mode::Once) => return,
@@ -209,7 +215,11 @@ fn notice(note: &Note) -> Option<Notice> {
 
 fn say(turn: &Turn) {
     for note in &turn.notes {
-        tracing::warn!("{note}");
+        match note {
+            // Whoever asked for events by name wants to hear that there are none.
+            Note::NoHints { asked: true, .. } => tracing::error!("{note}"),
+            note => tracing::warn!("{note}"),
+        }
     }
     for gap in &turn.gaps {
         tracing::warn!(path = %gap.path, bytes = gap.bytes, kind = ?gap.kind, "bytes were destroyed before they were read");

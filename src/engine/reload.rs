@@ -54,6 +54,7 @@ use debounce::{Debounce, Verdict};
 use mount::Mounts;
 
 pub use good::last_good;
+pub(super) use mount::TABLE as MOUNTS;
 pub(super) use watching::{News, Sources, Watching, news};
 
 /// How often the file is looked at.
@@ -218,9 +219,9 @@ impl Reload {
     /// Files that are mounted one by one are told once; when one of them is replaced outside, that is told too.
     fn look_at_mounts(&self, mounts: &mut Mounts) {
         let rules = self.watched.path.clone();
-        let files = self.pulse.read().files.into_iter();
-        let logs = files.filter(|file| file.state == FileState::Following);
-        let logs: Vec<PathBuf> = logs.map(|file| file.path.into()).collect();
+        let files = self.pulse.read().files;
+        let logs = files.iter().filter(|file| file.state == FileState::Following);
+        let logs: Vec<PathBuf> = logs.map(|file| PathBuf::from(&file.path)).collect();
         let found = mounts.look(&rules, &logs);
         if found.rules {
             tracing::warn!(

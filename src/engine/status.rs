@@ -36,6 +36,9 @@ pub struct Status {
     pub reasons: Vec<String>,
     /// What is followed.
     pub logs: Vec<Log>,
+    /// How many of these files are open.
+    #[serde(default)]
+    pub descriptors: Descriptors,
     /// What is open, or over and not told everywhere.
     pub incidents: Vec<OpenIncident>,
     /// Who is told.
@@ -50,6 +53,17 @@ pub struct Status {
     pub gaps: Vec<LostBytes>,
     /// Messages from people who may not command; none are heard yet.
     pub strangers: u64,
+}
+
+/// How many files are open. The others are closed while nobody writes to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Descriptors {
+    /// Files that are.
+    pub open: u64,
+    /// So many may be.
+    pub most: u64,
+    /// Files that could not be opened because so many are.
+    pub waiting: u64,
 }
 
 /// One log and its files.
@@ -227,6 +241,11 @@ impl Status {
             healthy: reasons.is_empty(),
             reasons,
             logs: logs(&sources.beat.files),
+            descriptors: Descriptors {
+                open: sources.beat.descriptors.open as u64,
+                most: sources.beat.descriptors.most as u64,
+                waiting: sources.beat.descriptors.waiting as u64,
+            },
             incidents: books.map(|books| books.incidents.clone()).unwrap_or_default(),
             chats: sources.chats.iter().map(|chat| self::chat(chat, books)).collect(),
             mutes: Vec::new(),
@@ -402,7 +421,7 @@ mod tests {
             now: at(1_000),
             beat: Beat {
                 at: beat.map(|beat| at(beat).moment),
-                files: Vec::new(),
+                ..Beat::default()
             },
             books,
             chats: &[],

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use regex::Regex;
 
 use super::places::Places;
+use super::shares::Shares;
 use crate::config::LogRules;
 use crate::event::{self, Event, Events, Fields, Place, Placed, Reference, Scratch};
 use crate::incident::{self, Around, Ring};
@@ -39,6 +40,8 @@ pub(super) struct Lens {
 
 /// One log's half of the [`Lens`].
 struct LogLens {
+    /// Its place among the logs.
+    index: usize,
     name: String,
     /// Shared with the matches whose surroundings are still awaited: they may outlive this lens.
     events: Arc<Events>,
@@ -53,6 +56,8 @@ struct RuleLens {
     values: Vec<String>,
     /// `ring = "all"`: every line is kept.
     keeps_all: bool,
+    /// It forwards what it finds, or waits for signs of life: finding much is what it is for.
+    finds_all: bool,
     /// The lines around its matches that are wanted.
     around: Option<Around>,
     /// The rule's own redaction, on top of the built-in one; absent where it has none.
@@ -68,16 +73,19 @@ impl Lens {
     ) -> Result<Self, ScanError> {
         let settings = |name: &RuleName| incidents.rules.iter().find(|rule| rule.name == *name);
         let keeps_all = |name: &RuleName| settings(name).is_some_and(|rule| rule.ring == Ring::All);
-        let log = |log: &LogRules| {
+        let log = |(index, log): (usize, &LogRules)| {
             let rules = log.scan.rules.iter().map(|rule: &scan::RuleSettings| RuleLens {
                 name: rule.name.clone(),
                 by: rule.by.clone(),
                 values: rule.values.clone(),
                 keeps_all: keeps_all(&rule.name),
+                finds_all: keeps_all(&rule.name)
+                    || settings(&rule.name).is_some_and(|rule| rule.absent.is_some()),
                 around: settings(&rule.name).and_then(|rule| rule.around),
                 redactor: redactor(&rule.redact).map(Arc::new),
             });
             Ok(LogLens {
+                index,
                 name: log.name.to_string(),
                 events: Arc::new(Events::new(log.event.clone())),
                 scanner: Scanner::compile(&log.scan)?,
@@ -89,13 +97,25 @@ impl Lens {
             zone: message.zone.clone(),
             places: RefCell::default(),
             redactor: Arc::default(),
-            logs: logs.iter().map(log).collect::<Result<_, _>>()?,
+            logs: logs.iter().enumerate().map(log).collect::<Result<_, _>>()?,
         })
     }
 
     /// The names of the logs.
     pub(super) fn logs(&self) -> impl Iterator<Item = &str> {
         self.logs.iter().map(|log| log.name.as_str())
+    }
+
+    /// How many rules look at each log.
+    pub(super) fn rules_per_log(&self) -> impl Iterator<Item = usize> {
+        self.logs.iter().map(|log| log.rules.len())
+    }
+
+    /// The names of a log and of a rule that looks at it; none if it is meant to find whatever there is.
+    pub(super) fn picky_rule(&self, log: usize, rule: usize) -> Option<(&str, &RuleName)> {
+        let log = self.logs.get(log)?;
+        let rule = log.rules.get(rule).filter(|rule| !rule.finds_all)?;
+        Some((&log.name, &rule.name))
     }
 
     /// The names of the logs that reach a file.
@@ -136,6 +156,7 @@ impl Lens {
 /// The rows of one turn under construction.
 pub(super) struct Tally<'l> {
     lens: &'l Lens,
+    shares: &'l mut Shares,
     now: Now,
     rows: Vec<Row>,
     /// Where the row of a rule and its `by` values is, unless a resolve sealed it.
@@ -149,9 +170,10 @@ pub(super) struct Tally<'l> {
 }
 
 impl<'l> Tally<'l> {
-    pub(super) fn new(lens: &'l Lens, now: Now) -> Self {
+    pub(super) fn new(lens: &'l Lens, shares: &'l mut Shares, now: Now) -> Self {
         Self {
             lens,
+            shares,
             now,
             rows: Vec::new(),
             open: HashMap::new(),
@@ -185,6 +207,7 @@ impl<'l> Tally<'l> {
         chunk: Chunk<'_>,
         seen: &mut Option<HashSet<(usize, RuleName)>>,
     ) {
+        self.shares.read(log.index, chunk.bytes);
         let mut at = 0;
         let mut verdict = std::mem::take(&mut self.verdict);
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -242,6 +265,7 @@ impl<'l> Tally<'l> {
             let hit = own.as_ref().unwrap_or(&hit);
             match finding.says {
                 Says::Match { by, values } => {
+                    self.shares.matched(log.index, finding.rule);
                     let by = self.fill(rule, &rule.by, by, BY_CHARS, log, at);
                     let pairs = rule
                         .by
@@ -529,6 +553,7 @@ mod tests {
             by: Vec::new(),
             values: Vec::new(),
             keeps_all: false,
+            finds_all: false,
             around: None,
             redactor: None,
         }

@@ -15,6 +15,9 @@ use super::rows::Rows;
 use super::settings::{Ring, RuleSettings};
 use super::{fold, limit};
 
+/// A document that may have arrived this often is given up: something on the way takes texts and no documents, and each
+/// further try would hold the chat's other messages up.
+const DOCUMENT_TRIES: u32 = 10;
 /// The pause before a follow-up ring grows to this at most.
 const RING_PAUSE: Duration = Duration::from_mins(30);
 
@@ -31,6 +34,8 @@ pub enum Settled {
     TokenWrong,
     /// Telegram refused the link buttons; it will be sent again without them.
     WithoutButtons,
+    /// Telegram refused the document; the message stands without it.
+    WithoutDocument,
     /// Telegram refused the text for good: so many matches are failed.
     GaveUp {
         /// How many.
@@ -58,6 +63,7 @@ pub(super) fn settle(
         return Settled::Stale;
     };
     let was_new_message = attempt.kind.is_new_message();
+    let is_document = attempt.kind == AttemptKind::Document;
     let heard = chat::hear(rows, &key.chat, outcome, retry, now);
     let mut booking = Booking {
         rows,
@@ -71,10 +77,17 @@ pub(super) fn settle(
         Heard::Later => booking.later(Settled::Later),
         Heard::Unsure => {
             booking.may_have_arrived();
-            booking.later(Settled::Later)
+            if booking.is_in_vain() {
+                booking.without_document()
+            } else {
+                booking.later(Settled::Later)
+            }
         }
         Heard::Parked => booking.later(Settled::Parked),
         Heard::TokenWrong => booking.later(Settled::TokenWrong),
+        Heard::MessageGone | Heard::ButtonsRefused | Heard::TextRefused if is_document => {
+            booking.without_document()
+        }
         Heard::MessageGone if !was_new_message => booking.message_gone(),
         Heard::ButtonsRefused => booking.refused_buttons(),
         Heard::MessageGone | Heard::TextRefused => booking.refused_text(),
@@ -207,6 +220,7 @@ impl Booking<'_> {
     fn advance(&mut self, message_id: i64) {
         let (every, now) = (self.rule.every, self.now.moment);
         let remind = self.rule.remind.map(|remind| Timer::start(now, remind));
+        let attaches = self.rule.attaches_for(&self.key.chat) && !self.attempt.whole;
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return;
         };
@@ -233,6 +247,7 @@ impl Booking<'_> {
                 delivery.remind = delivery.remind.or(remind);
                 delivery.carried = self.attempt.carried.take();
                 delivery.end_told = self.attempt.over;
+                delivery.document_owed = self.attempt.over && attaches;
             }
             AttemptKind::Reply => {
                 delivery.follow_ups += 1;
@@ -240,7 +255,11 @@ impl Booking<'_> {
             }
             AttemptKind::Remind => delivery.remind = remind,
             AttemptKind::Resolved => delivery.resolve_told = true,
-            AttemptKind::End => delivery.end_told = true,
+            AttemptKind::End => {
+                delivery.end_told = true;
+                delivery.document_owed = attaches;
+            }
+            AttemptKind::Document => delivery.document_owed = false,
             AttemptKind::Batch | AttemptKind::Edit => {}
         }
         delivery.owed_since = (delivery.pending() > 0).then_some(now);
@@ -278,11 +297,28 @@ impl Booking<'_> {
         self.later(Settled::WithoutButtons)
     }
 
+    /// What the message says stays said.
+    fn without_document(&mut self) -> Settled {
+        if let Some(delivery) = self.rows.delivery_mut(self.key) {
+            (delivery.document_owed, delivery.repeat, delivery.unsure) = (false, false, 0);
+        }
+        self.finish();
+        Settled::WithoutDocument
+    }
+
+    /// Whether this is a document that may have arrived too often.
+    fn is_in_vain(&self) -> bool {
+        let delivery = self.rows.delivery(self.key);
+        self.attempt.kind == AttemptKind::Document
+            && delivery.is_some_and(|delivery| delivery.unsure >= DOCUMENT_TRIES)
+    }
+
     /// First with less of it, form by form; then what this text alone would have settled is failed. Other
     /// incidents it told of stay pending.
     fn refused_text(&mut self) -> Settled {
         self.release();
         let account = self.account();
+        let attaches = self.rule.attaches_for(&self.key.chat);
         let Some(delivery) = self.rows.delivery_mut(self.key) else {
             return Settled::Stale;
         };
@@ -303,6 +339,8 @@ impl Booking<'_> {
             delivery.remind = self.rule.remind.map(|remind| Timer::start(moment, remind));
         }
         delivery.end_told |= self.attempt.kind == AttemptKind::End;
+        // What the last edit could not say, its lines may.
+        delivery.document_owed |= self.attempt.kind == AttemptKind::End && attaches;
         delivery.resolve_told |= self.attempt.kind == AttemptKind::Resolved;
         delivery.shown_ahead.retain(|nth| *nth > self.attempt.upto);
         for _ in 0..self.attempt.lines {
@@ -377,7 +415,8 @@ pub(super) fn finish(rows: &mut Rows, key: &DeliveryKey) {
         return;
     };
     let over = rows.incident(key.incident).is_some_and(Incident::is_over);
-    let told = delivery.message_id.is_none() || (delivery.end_told && delivery.resolve_told);
+    let told = delivery.message_id.is_none()
+        || (delivery.end_told && delivery.resolve_told && !delivery.document_owed);
     if over && told && delivery.pending() == 0 && delivery.attempt.is_none() {
         rows.remove_delivery(key);
     }

@@ -162,7 +162,7 @@ fn refused(rows: &mut Rows, chat: &ChatName, refusal: &Refusal, retry: Duration,
         }
         RefusalKind::MessageGone => Heard::MessageGone,
         RefusalKind::Buttons => Heard::ButtonsRefused,
-        RefusalKind::TopicGone | RefusalKind::Text => Heard::TextRefused,
+        RefusalKind::TopicGone | RefusalKind::Document | RefusalKind::Text => Heard::TextRefused,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::model::{
     AccountKey, Attempt, AttemptId, AttemptKind, Card, CardKind, Carried, ChatName, Delivery, DeliveryKey,
-    Ended, Form, Incident, KeptLine, NoticeKey, Now, Phase, Rendered, Text, Timestamp,
+    Document, Ended, Form, Incident, KeptLine, NoticeKey, Now, Phase, Rendered, Text, Timestamp,
 };
 
 use super::policy::{SendReason, new_shapes, rises};
@@ -35,6 +35,8 @@ pub struct Order {
     pub plain: bool,
     /// The text.
     pub text: Text,
+    /// What comes with it; the text is its caption.
+    pub document: Option<Document>,
     /// The supergroup that the chat became.
     pub moved_to: Option<i64>,
     /// The chat's topic is gone.
@@ -134,7 +136,9 @@ pub(super) fn begin(
         _ => (0, 0),
     };
     let upto = match decided.kind {
-        AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Resolved => delivery.settled,
+        AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Resolved | AttemptKind::Document => {
+            delivery.settled
+        }
         _ if rule.ring == Ring::All => (delivery.settled + lines + dropped).min(delivery.applied),
         _ => delivery.applied,
     };
@@ -158,6 +162,7 @@ pub(super) fn begin(
         carried,
         folds,
         over: incident.is_over() && upto == delivery.applied,
+        whole: rendered.covers.whole,
         refreshes: delivery.refresh
             && matches!(
                 decided.kind,
@@ -165,7 +170,8 @@ pub(super) fn begin(
             ),
         at: now.wall,
     };
-    let order = order(rows, delivery, &attempt, decided, rendered.text)?;
+    let content = (rendered.text, rendered.document);
+    let order = order(rows, delivery, &attempt, decided, content)?;
     if let Some(delivery) = rows.delivery_mut(key) {
         delivery.refresh &= !attempt.refreshes;
         delivery.attempt = Some(attempt);
@@ -190,17 +196,25 @@ fn farewell(incident: &Incident) -> Option<Incident> {
     })
 }
 
-fn order(rows: &Rows, delivery: &Delivery, attempt: &Attempt, decided: Decided, text: Text) -> Option<Order> {
+fn order(
+    rows: &Rows,
+    delivery: &Delivery,
+    attempt: &Attempt,
+    decided: Decided,
+    (text, document): (Text, Option<Document>),
+) -> Option<Order> {
     let call = match attempt.kind {
         AttemptKind::Edit | AttemptKind::End => OrderCall::Edit {
             message_id: delivery.message_id?,
         },
         AttemptKind::Open => OrderCall::Send { reply_to: None },
-        AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Batch | AttemptKind::Resolved => {
-            OrderCall::Send {
-                reply_to: delivery.message_id,
-            }
-        }
+        AttemptKind::Reply
+        | AttemptKind::Remind
+        | AttemptKind::Batch
+        | AttemptKind::Resolved
+        | AttemptKind::Document => OrderCall::Send {
+            reply_to: delivery.message_id,
+        },
     };
     let chat = rows.chat(&delivery.key.chat);
     Some(Order {
@@ -214,6 +228,7 @@ fn order(rows: &Rows, delivery: &Delivery, attempt: &Attempt, decided: Decided, 
         silent: !attempt.sounds,
         plain: delivery.form.is_plain(),
         text,
+        document,
         moved_to: chat.and_then(|chat| chat.moved_to),
         topic_gone: chat.is_some_and(|chat| chat.topic_gone),
     })
@@ -233,9 +248,11 @@ fn tells_of(
 ) -> Tells {
     match kind {
         AttemptKind::Edit | AttemptKind::End => (Vec::new(), delivery.carried.clone(), false),
-        AttemptKind::Reply | AttemptKind::Remind | AttemptKind::Batch | AttemptKind::Resolved => {
-            (Vec::new(), None, false)
-        }
+        AttemptKind::Reply
+        | AttemptKind::Remind
+        | AttemptKind::Batch
+        | AttemptKind::Resolved
+        | AttemptKind::Document => (Vec::new(), None, false),
         AttemptKind::Open => {
             let row = rows.account(account);
             let folded = row.and_then(|row| row.fold.clone());
@@ -290,6 +307,7 @@ fn card<'a>(
         AttemptKind::Reply => CardKind::FollowUp(new_shapes(incident, delivery).collect()),
         AttemptKind::Remind => CardKind::Reminder { at: now },
         AttemptKind::Resolved => CardKind::Resolved,
+        AttemptKind::Document => CardKind::Document,
     };
     Card {
         incident,

@@ -31,6 +31,18 @@ impl Incidents {
         }
     }
 
+    /// A rule that attaches nothing any more, or tells the chat no longer, owes no document.
+    pub(super) fn fit_documents(&mut self) {
+        for key in self.keys() {
+            let stray = self.rows.delivery(&key).is_some_and(|delivery| {
+                delivery.document_owed && !self.rule(&delivery.rule).attaches_for(&key.chat)
+            });
+            if stray && let Some(delivery) = self.rows.delivery_mut(&key) {
+                delivery.document_owed = false;
+            }
+        }
+    }
+
     /// `wait`, `quiet`, `every`, `remind` and `limit` go on at the lengths of now.
     pub(super) fn fit_timers(&mut self, now: Now) {
         let open = self.rows.incidents().filter(|incident| !incident.is_over());

@@ -10,9 +10,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AccountKey, By, ChatName, Context, Delivery, DeliveryKey, Ended, Form, Found, Incident, IncidentId,
-    KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KeptLine, Logged, Now, Phase, QUEUE_BYTES, Resolve, RuleName, Timer,
-    Values,
+    AccountKey, Bound, By, ChatName, Context, Delivery, DeliveryKey, Ended, Form, Found, Incident,
+    IncidentId, KEPT_BYTES, KEPT_LINES, KEPT_SHAPES, KeptLine, Logged, Now, Phase, QUEUE_BYTES, Resolve,
+    RuleName, Timer, Values,
 };
 
 use super::booking;
@@ -67,9 +67,13 @@ impl Grouper {
         let Some(incident) = rows.incident_mut(id) else {
             return;
         };
-        let before = incident.total;
+        let (before, had_others) = (incident.total, incident.other > 0);
         absorb(incident, found, rule.ring, now);
+        let overflows = !had_others && incident.other > 0;
         incident.quiet = Timer::start(now.moment, rule.quiet);
+        if overflows {
+            rows.overflows.push((rule.name.clone(), Bound::Shapes));
+        }
         let chats: Vec<ChatName> = rows
             .deliveries_of(id)
             .map(|delivery| delivery.key.chat.clone())
@@ -181,6 +185,9 @@ impl Grouper {
         let by = if open.len() < OPEN_INCIDENTS {
             found.by.clone()
         } else {
+            if !open.contains_key(&others) {
+                rows.overflows.push((rule.name.clone(), Bound::Incidents));
+            }
             others
         };
         *open.entry(by.clone()).or_insert_with(|| {
@@ -243,6 +250,7 @@ fn owing_nothing(key: DeliveryKey, rule: &RuleSettings, now: Now) -> Delivery {
         replaces: false,
         end_told: false,
         resolve_told: true,
+        document_owed: false,
         shown_shapes: std::collections::BTreeSet::new(),
         shown_ahead: Vec::new(),
         pause: None,
@@ -365,6 +373,10 @@ fn queue(rows: &mut Rows, account: &AccountKey, key: &DeliveryKey, found: &Found
         );
     }
     if let Some(delivery) = rows.delivery_mut(key) {
+        let first = delivery.dropped == 0 && found.count > kept;
         delivery.dropped += found.count - kept;
+        if first {
+            rows.overflows.push((account.rule.clone(), Bound::Lines));
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::model::{
 use super::absence::Watch;
 use super::booking::{self, Settled};
 use super::delivery::{self, Decided, Order, Subject};
+use super::digest::{DigestSettings, Look};
 use super::grouper::Grouper;
 use super::policy::{Class, Decision, HoldReason, SendReason, View, decide};
 use super::rows::Rows;
@@ -31,10 +32,14 @@ pub struct Incidents {
     /// Those that are told notices.
     pub(super) noticed: Vec<ChatName>,
     pub(super) silent: BTreeMap<ChatName, SilentHours>,
+    pub(super) digest: Option<DigestSettings>,
+    pub(super) look: Look,
     /// Of the rules with `absent`.
     pub(super) watches: BTreeMap<RuleName, Watch>,
     /// Rules whose link buttons Telegram refused, which was told.
     without_buttons: BTreeSet<RuleName>,
+    /// The same of documents.
+    without_document: BTreeSet<RuleName>,
     pub(super) draw: fastrand::Rng,
 }
 
@@ -114,8 +119,11 @@ impl Incidents {
             chats: Vec::new(),
             noticed: Vec::new(),
             silent: BTreeMap::new(),
+            digest: None,
+            look: Look::default(),
             watches: BTreeMap::new(),
             without_buttons: BTreeSet::new(),
+            without_document: BTreeSet::new(),
             draw,
         };
         incidents.adopt(settings);
@@ -159,11 +167,15 @@ impl Incidents {
                 }
             }
         }
+        for (rule, bound) in std::mem::take(&mut self.rows.overflows) {
+            self.notice(&Notice::Overflow { rule, bound }, now);
+        }
     }
 
     /// Lets time pass: `wait` and `quiet` run out.
     pub fn tick(&mut self, now: Now) {
         let moment = now.moment;
+        self.tell_digest(now);
         self.fail_what_removed_accounts_owe(moment);
         self.forget_removed_accounts(moment);
         self.forget_below();
@@ -214,7 +226,8 @@ impl Incidents {
         let windows = self.rows.all_waiting().flat_map(|window| &window.found);
         let leaves = windows.map(|(timer, _)| timer.due);
         let incidents = self.rows.incidents().filter_map(next);
-        incidents.chain(leaves).chain(self.next_failure()).min()
+        let others = self.next_failure().into_iter().chain(self.look.due());
+        incidents.chain(leaves).chain(others).min()
     }
 
     /// What `chat` is owed now.
@@ -281,11 +294,23 @@ impl Incidents {
             flood: false,
             why: String::new(),
         };
-        self.settle(subject, attempt, &not_sent, Duration::ZERO, now);
+        self.book(subject, attempt, &not_sent, Duration::ZERO, now);
     }
 
     /// Books what became of a request. `retry` is how long to wait where Telegram did not say.
     pub fn settle(
+        &mut self,
+        subject: &Subject,
+        attempt: AttemptId,
+        outcome: &Outcome,
+        retry: Duration,
+        now: Now,
+    ) -> Settled {
+        self.hear_of_outage(outcome, now);
+        self.book(subject, attempt, outcome, retry, now)
+    }
+
+    fn book(
         &mut self,
         subject: &Subject,
         attempt: AttemptId,
@@ -322,6 +347,15 @@ impl Incidents {
                     let why = refusal.why.clone();
                     self.notice(&Notice::ButtonsRefused { rule, why }, now);
                 }
+            }
+            (Settled::WithoutDocument, Some(rule)) if self.without_document.insert(rule.clone()) => {
+                let why = match outcome {
+                    Outcome::Refused(refusal) => &refusal.why,
+                    Outcome::Unsure { why } | Outcome::Wait { why, .. } => why,
+                    Outcome::Sent { .. } | Outcome::Moved { .. } => "",
+                };
+                let why = why.to_owned();
+                self.notice(&Notice::DocumentRefused { rule, why }, now);
             }
             _ => {}
         }
@@ -436,17 +470,10 @@ impl Incidents {
     /// Whether something could be told this moment, if only Telegram took it: what `health` looks at. What a
     /// pause or a `limit` holds back is not owed yet, and a chat that is gone is nobody's illness.
     pub fn owes(&self, now: Now) -> bool {
-        let due = |delivery: &Delivery| {
-            let decision = self.decide(delivery, now);
-            matches!(
-                decision,
-                Some(Decision::Send { .. } | Decision::Hold(HoldReason::InFlight, _))
-            )
-        };
         let healthy = |chat: &ChatName| self.chats.contains(chat) && !self.is_parked(chat);
         self.rows
             .all_deliveries()
-            .any(|delivery| due(delivery) && healthy(&delivery.key.chat))
+            .any(|delivery| self.is_due(delivery, now) && healthy(&delivery.key.chat))
             || self.rows.all_notices().any(|row| {
                 let due = matches!(
                     notices::decide(row, now.moment),
@@ -526,7 +553,7 @@ impl Incidents {
         best.ok_or(wake)
     }
 
-    fn decide(&self, delivery: &Delivery, now: Now) -> Option<Decision> {
+    pub(super) fn decide(&self, delivery: &Delivery, now: Now) -> Option<Decision> {
         let incident = self.rows.incident(delivery.key.incident)?;
         let rule = self.rule(&delivery.rule);
         let account = AccountKey {

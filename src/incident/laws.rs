@@ -10,6 +10,7 @@ use super::*;
 use crate::model::*;
 
 mod absence;
+mod attach;
 mod reload;
 mod turns;
 
@@ -36,6 +37,8 @@ struct World {
     unlabelled: u64,
     maybe_arrived: BTreeSet<Owed>,
     notices: Noticed,
+    /// Which incidents brought which chat their lines in a document that does not say "may repeat".
+    documents: BTreeSet<(ChatName, IncidentId)>,
     next_message: i64,
     /// Where rules.toml says that every chat is.
     at: i64,
@@ -155,6 +158,8 @@ struct Other {
     /// Other names in `by`.
     by: bool,
     severity: bool,
+    /// Rules that attached their lines do no longer, and others do.
+    attach: bool,
     /// A lower threshold, or none.
     threshold: Option<u8>,
 }
@@ -163,15 +168,18 @@ fn other() -> impl Strategy<Value = Other> {
     let rare = || prop::bool::weighted(0.25);
     let threshold = prop_oneof![2 => Just(None), 1 => (0..6u8).prop_map(Some)];
     let first = (rare(), rare(), rare(), rare());
-    (first, (rare(), rare(), rare(), threshold)).prop_map(|((rule, chat, tells, rings), rest)| Other {
-        rule,
-        chat,
-        tells,
-        rings,
-        times: rest.0,
-        by: rest.1,
-        severity: rest.2,
-        threshold: rest.3,
+    (first, (rare(), rare(), rare(), rare(), threshold)).prop_map(|((rule, chat, tells, rings), rest)| {
+        Other {
+            rule,
+            chat,
+            tells,
+            rings,
+            times: rest.0,
+            by: rest.1,
+            severity: rest.2,
+            attach: rest.3,
+            threshold: rest.4,
+        }
     })
 }
 
@@ -187,6 +195,8 @@ fn other_settings(other: Other) -> Settings {
         }
         let matches = rule.absent.is_none();
         if other.rings && matches {
+            // What forwards every line attaches none.
+            rule.attach &= rule.ring == Ring::First;
             rule.ring = match rule.ring {
                 Ring::All => Ring::New,
                 Ring::New => Ring::All,
@@ -201,6 +211,9 @@ fn other_settings(other: Other) -> Settings {
             if let Some(absent) = &mut rule.absent {
                 absent.after = Duration::from_secs(25);
             }
+        }
+        if other.attach && matches && rule.ring != Ring::All {
+            rule.attach = !rule.attach;
         }
         if other.by && matches {
             rule.by = vec!["other".into()];
@@ -239,6 +252,7 @@ enum Answer {
     Topic,
     Message,
     Token,
+    Document,
     Text,
 }
 
@@ -253,6 +267,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         1 => Just(Answer::Topic),
         1 => Just(Answer::Message),
         1 => Just(Answer::Token),
+        1 => Just(Answer::Document),
         2 => Just(Answer::Text),
     ]
 }
@@ -288,15 +303,21 @@ fn settings() -> Settings {
         per: Duration::from_mins(2),
     });
     Settings {
+        digest: None,
         rules: vec![
-            rule("new"),
+            RuleSettings {
+                attach: true,
+                ..rule("new")
+            },
             RuleSettings {
                 limit,
+                attach: true,
                 remind: Some(Duration::from_mins(3)),
                 ..rule("limited")
             },
             RuleSettings {
                 ring: Ring::First,
+                attach: true,
                 wait: Duration::ZERO,
                 every: Duration::ZERO,
                 ..rule("first")
@@ -427,6 +448,7 @@ fn render(card: &Card<'_>) -> Rendered {
                     shown,
                     shapes,
                     lines: 0,
+                    whole: incident.is_over() && incident.total == 1,
                 },
             )
         }
@@ -445,19 +467,19 @@ fn render(card: &Card<'_>) -> Rendered {
                 Covers {
                     shown,
                     shapes: shapes.clone(),
-                    lines: 0,
+                    ..Covers::default()
                 },
             )
         }
-        CardKind::Reminder { .. } | CardKind::Resolved => (0, Covers::default()),
+        CardKind::Reminder { .. } | CardKind::Resolved | CardKind::Document => (0, Covers::default()),
         CardKind::Lines { lines, dropped, .. } => {
             let fit = lines.len().min(3);
             (
                 fit as u64 + dropped + carried,
                 Covers {
                     shown: lines[..fit].iter().map(|l| l.nth).collect(),
-                    shapes: vec![],
                     lines: fit,
+                    ..Covers::default()
                 },
             )
         }
@@ -488,6 +510,7 @@ fn render(card: &Card<'_>) -> Rendered {
             ..Text::default()
         },
         covers,
+        document: matches!(card.kind, CardKind::Document).then(Document::default),
     }
 }
 
@@ -515,6 +538,7 @@ impl World {
             unlabelled: 0,
             maybe_arrived: BTreeSet::new(),
             notices: Noticed::default(),
+            documents: BTreeSet::new(),
             next_message: 1,
             at: -1,
             full: None,
@@ -816,6 +840,7 @@ impl World {
             Answer::Topic => refused(RefusalKind::TopicGone),
             Answer::Message => refused(RefusalKind::MessageGone),
             Answer::Token => refused(RefusalKind::TokenWrong),
+            Answer::Document => refused(RefusalKind::Document),
             Answer::Text => refused(RefusalKind::Text),
         }
     }
@@ -832,6 +857,12 @@ impl World {
                 let claim: u64 = order.text.text.split(' ').next().unwrap().parse().unwrap();
                 let place = self.claims.entry((key.chat.clone(), key.incident)).or_default();
                 let lines = order.text.text.contains("lines");
+                let is_document = *kind == AttemptKind::Document;
+                assert_eq!(order.document.is_some(), is_document);
+                if is_document && !order.text.text.contains("may repeat") {
+                    let first = self.documents.insert((key.chat.clone(), key.incident));
+                    assert!(first, "a second document");
+                }
                 match (lines, kind) {
                     (true, AttemptKind::Open | AttemptKind::Batch) => *place += claim,
                     (false, AttemptKind::Open | AttemptKind::Edit | AttemptKind::End) => *place = claim,
@@ -1047,6 +1078,7 @@ impl World {
                 }
             }
             let owed = self.disk.notices.iter().any(|row| !row.waiting.is_empty());
+            let owed = owed || self.disk.deliveries.iter().any(|row| row.document_owed);
             if idle && !owed && self.incidents.ledger().iter().all(|line| line.pending == 0) {
                 return;
             }
@@ -1075,6 +1107,7 @@ proptest! {
             prop_assert_eq!(line.pending, 0, "still pending after the drain: {:?}", line);
         }
         prop_assert_eq!(world.unlabelled, 0, "a repeat without its label");
+        prop_assert!(world.disk.deliveries.iter().all(|row| !row.document_owed), "a document that nobody gets");
         // Every notice was told, stood in a text that was refused, or was counted.
         let Noticed { fed, told, refused, dropped } = &world.notices;
         prop_assert_eq!(*fed, told.union(refused).count() as u64 + dropped);
@@ -1099,6 +1132,7 @@ fn world_with(rule: RuleSettings) -> World {
         notices: Vec::new(),
         silent: BTreeMap::new(),
         rules: vec![rule],
+        digest: None,
     };
     name_all(&mut world);
     world.reload(0);
@@ -1327,6 +1361,7 @@ fn restart_with(world: &mut World, rule: RuleSettings) {
         silent: BTreeMap::new(),
         chats: rule.chats.clone(),
         rules: vec![rule],
+        digest: None,
     };
     name_all(world);
     world.reload(0);

@@ -40,6 +40,7 @@ impl Incidents {
     /// does not say.
     pub fn hear(&mut self, chat: &ChatName, outcome: &Outcome, retry: Duration, now: Now) {
         let was_parked = self.is_parked(chat);
+        self.hear_of_outage(outcome, now);
         chat::requested(&mut self.rows, chat, now);
         chat::hear(&mut self.rows, chat, outcome, retry, now);
         self.notice_outcome(chat, was_parked, outcome, now);

@@ -4,7 +4,7 @@
 //!
 //! The door is [`Incidents`]. Behind it, `grouper` grows incidents from rows, `policy` decides what a chat
 //! is owed, `delivery` begins requests, `booking` settles their outcomes, `chat` hears what they say of the chat,
-//! `letter` is what somebody sends by hand, `notices` what the program says about itself, `fold` sums up what
+//! `letter` is what somebody sends by hand, `notices` what the program says about itself, `outage` the times without Telegram, `digest` what a day was like, `fold` sums up what
 //! has to wait, `removed` forgets accounts, `threshold` lets found events wait for `at_least`, `absence` waits for signs of life, `takeover` mends what a start finds and what another
 //! rules.toml changes (`fit` its queues and timers), and `rows` remembers which rows
 //! the next commit must write.
@@ -16,6 +16,7 @@ mod absence;
 mod booking;
 mod chat;
 mod delivery;
+mod digest;
 mod fit;
 mod fold;
 mod grouper;
@@ -25,6 +26,7 @@ mod laws;
 mod letter;
 mod limit;
 mod notices;
+mod outage;
 mod policy;
 mod removed;
 mod rows;
@@ -35,6 +37,7 @@ mod threshold;
 
 pub use booking::Settled;
 pub use delivery::{Order, OrderCall, Subject};
+pub use digest::DigestSettings;
 pub use incidents::{Asked, Incidents, LedgerLine, Render};
 pub use letter::Way;
 pub use policy::{Class, HoldReason, SendReason};

@@ -136,6 +136,7 @@ pub(super) fn begin(
             short: row.form == Form::Short,
             now: now.wall,
         }),
+        document: None,
         moved_to: known.and_then(|chat| chat.moved_to),
         topic_gone: known.is_some_and(|chat| chat.topic_gone),
     };

@@ -17,6 +17,8 @@ pub enum Class {
     End,
     /// What the program says about itself.
     Notice,
+    /// The lines of an incident that is over.
+    Document,
     /// The newest totals.
     Edit,
 }
@@ -24,7 +26,7 @@ pub enum Class {
 impl Class {
     /// Whether it makes a new message rather than an edit.
     pub fn is_new_message(self) -> bool {
-        self <= Class::Resolve || self == Class::Notice
+        self <= Class::Resolve || matches!(self, Class::Notice | Class::Document)
     }
 }
 
@@ -49,6 +51,8 @@ pub enum SendReason {
     Over,
     /// A line resolved it, and the chat was not told.
     Resolved,
+    /// The rule wants its lines attached, and the message does not show all of them.
+    KeptLines,
     /// Notices wait.
     Notice,
 }
@@ -145,7 +149,8 @@ impl View<'_> {
         self.ring(AttemptKind::Open, SendReason::Opening)
     }
 
-    /// It ended. What says so does not wait for `every`; lines that are still queued go first.
+    /// It ended. What says so does not wait for `every`; lines that are still queued go first, and all that were kept
+    /// follow.
     fn over(&self, ended: &Ended) -> Decision {
         if self.queued {
             return self.batch();
@@ -155,6 +160,14 @@ impl View<'_> {
         }
         if !self.delivery.end_told {
             return send(AttemptKind::End, Class::End, false, SendReason::Over);
+        }
+        if self.delivery.document_owed {
+            return send(
+                AttemptKind::Document,
+                Class::Document,
+                false,
+                SendReason::KeptLines,
+            );
         }
         NOTHING
     }

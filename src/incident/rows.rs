@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::model::{
-    Account, AccountKey, BelowCount, By, ChatName, ChatState, Delivery, DeliveryKey, Incident, IncidentId,
-    KeptLine, LedgerDelta, LedgerRow, LineKey, NoticeKey, NoticeKind, NoticeRow, Now, RuleName, State, Timer,
-    TokenGate, Waiting, WaitingKey,
+    Account, AccountKey, BelowCount, Bound, By, ChatName, ChatState, Delivery, DeliveryKey, DigestRow,
+    DigestSpan, Incident, IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, NoticeKey, NoticeKind,
+    NoticeRow, Now, Outage, RuleName, State, Timer, TokenGate, Waiting, WaitingKey,
 };
 
 /// All rows. Reading is free; a row is changed only through a `*_mut` method, which marks it.
@@ -22,8 +22,11 @@ pub(super) struct Rows {
     waiting: BTreeMap<RuleName, BTreeMap<By, Waiting>>,
     below: BTreeMap<RuleName, u64>,
     token_gate: TokenGate,
+    digest: DigestRow,
     /// Fires when a token that was refused is tried again. Not stored: whoever mends a token restarts.
     token_pause: Option<Timer>,
+    /// What fell over its bound since somebody asked.
+    pub(super) overflows: Vec<(RuleName, Bound)>,
     changed: Changed,
 }
 
@@ -61,6 +64,7 @@ struct Changed {
     below: BTreeSet<RuleName>,
     below_gone: BTreeSet<RuleName>,
     token_gate: bool,
+    digest: bool,
 }
 
 impl Rows {
@@ -69,10 +73,15 @@ impl Rows {
     pub(super) fn restore(state: &State, now: Now) -> Self {
         let mut rows = Self {
             token_gate: state.token_gate,
+            digest: state.digest.clone(),
             ..Self::default()
         };
+        rows.digest.resume(now);
         if let Some(until) = &mut rows.token_gate.until {
             *until = until.resume(state.token_gate.saved, now);
+        }
+        if let Some(outage) = &mut rows.token_gate.outage {
+            outage.blip = outage.blip.resume(state.token_gate.saved, now);
         }
         for incident in &state.incidents {
             let mut incident = incident.clone();
@@ -201,6 +210,10 @@ impl Rows {
             self.token_gate.saved = now;
             delta.token_gate = Some(self.token_gate);
         }
+        if changed.digest {
+            self.digest.saved = now;
+            delta.digest = Some(self.digest.clone());
+        }
         delta
     }
 
@@ -255,6 +268,11 @@ impl Rows {
     }
 
     pub(super) fn add_delivery(&mut self, delivery: Delivery) {
+        let account = AccountKey {
+            rule: delivery.rule.clone(),
+            chat: delivery.key.chat.clone(),
+        };
+        self.account_mut(&account).opened += 1;
         self.changed.deliveries.insert(delivery.key.clone());
         self.deliveries
             .entry(delivery.key.chat.clone())
@@ -475,6 +493,21 @@ impl Rows {
     /// When the bot may send again: after a flood, and after a refused token.
     pub(super) fn bot_gates(&self) -> impl Iterator<Item = Timer> {
         self.token_gate.until.into_iter().chain(self.token_pause)
+    }
+
+    /// What the next digest tells of.
+    pub(super) fn digest(&self) -> Option<&DigestSpan> {
+        self.digest.span.as_ref()
+    }
+
+    pub(super) fn set_digest(&mut self, span: Option<DigestSpan>) {
+        self.changed.digest = true;
+        self.digest.span = span;
+    }
+
+    /// Since when Telegram cannot be reached.
+    pub(super) fn outage(&self) -> Option<Outage> {
+        self.token_gate.outage
     }
 
     /// When the bot may send again after a flood.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::{ChatName, LogName, Rate, RuleName, Severity};
 
+use super::digest::DigestSettings;
 use super::silence::SilentHours;
 
 /// Everything the room needs to know.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub notices: Vec<ChatName>,
     /// When messages make no sound, for the chats that say so.
     pub silent: BTreeMap<ChatName, SilentHours>,
+    /// When a digest is told, and to whom; absent: never.
+    pub digest: Option<DigestSettings>,
 }
 
 /// The incident half of one `[[rules]]` entry.
@@ -50,6 +53,8 @@ pub struct RuleSettings {
     pub limit: Option<Rate>,
     /// The lines around its newest match that are told; absent: none.
     pub around: Option<Around>,
+    /// All kept lines follow as a document when an incident is over, where its message does not show all of them.
+    pub attach: bool,
 }
 
 impl RuleSettings {
@@ -81,7 +86,15 @@ impl RuleSettings {
             ring: Ring::default(),
             limit: Some(Self::LIMIT),
             around: None,
+            attach: false,
         }
+    }
+}
+
+impl RuleSettings {
+    /// Whether this chat gets the lines of what is over; one that is told its last word does not.
+    pub(super) fn attaches_for(&self, chat: &ChatName) -> bool {
+        self.attach && self.chats.contains(chat)
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::model::{AccountKey, ChatName, ChatTarget, DeliveryKey, Ended, Incident, IncidentId, Now};
 
 use super::absence::watches;
+use super::digest::Look;
 use super::incidents::Incidents;
 use super::settings::Settings;
 use super::{booking, chat, notices};
@@ -40,6 +41,8 @@ impl Incidents {
         self.chats.clone_from(&settings.chats);
         self.noticed.clone_from(&settings.notices);
         self.silent.clone_from(&settings.silent);
+        self.digest.clone_from(&settings.digest);
+        self.look = Look::default();
     }
 
     /// Mends the restored rows, step by step.
@@ -53,6 +56,7 @@ impl Incidents {
     /// Makes of the rows what they are under the rules of now.
     fn fit_to_rules(&mut self, now: Now) {
         self.fit_queues();
+        self.fit_documents();
         self.fit_timers(now);
         self.end_incidents_of_other_rules(now);
         self.forget_what_is_told();

@@ -81,6 +81,11 @@ pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0))
 }
 
+/// `2026-11-29`.
+pub(super) fn day(zone: &TimeZone, at: Timestamp) -> String {
+    zoned(zone, at).date().to_string()
+}
+
 /// `40 s`, `12 min`, `3 h 5 min`, `2 d 4 h`: rounded down, at most two units.
 pub(super) fn duration(length: Duration) -> String {
     let seconds = length.as_secs();

@@ -128,6 +128,20 @@ impl<'a> Head<'a> {
             .say(&self.clock.span(self.incident.first, self.incident.last));
     }
 
+    /// How many of all matches are in the document.
+    pub(super) fn attached(&self, out: &mut TextBuilder, count: u64) {
+        self.repeats(out);
+        let total = self.incident.total;
+        let lines = if count < total {
+            format!("the newest {} of {}", thousands(count), matches(total))
+        } else {
+            format!("all {}", matches(total))
+        };
+        out.say("\n").bold(&lines);
+        out.say("\n")
+            .say(&self.clock.span(self.incident.first, self.incident.last));
+    }
+
     /// When what is absent was found last, if that is known.
     fn last_found(&self, out: &mut TextBuilder, absence: Absence) {
         if let Some(last) = absence.last {

@@ -14,9 +14,9 @@ use super::tests::{at, card, incident, line, shape};
 use super::words::matches;
 use super::{Settings, notices, render};
 use crate::model::{
-    By, Card, CardKind, Carried, Changed, Changes, ChatName, Context, Ended, EntityKind, Gap, GapKind,
-    Hindsight, Incident, KeptLine, LogName, Names, Notice, NoticeCard, Phase, Rendered, RuleName,
-    RulesProblem, Severity, Text, Timestamp,
+    By, Card, CardKind, Carried, Changed, Changes, ChatName, Context, Covers, Document, Ended, EntityKind,
+    Gap, GapKind, Hindsight, Incident, KeptLine, LogName, Names, Notice, NoticeCard, Phase, Rendered,
+    RuleName, RulesProblem, Severity, Text, Timestamp,
 };
 
 /// Text from outside. Its alphabet shares no character with our own words, so it is seen wherever it
@@ -77,7 +77,7 @@ prop_compose! {
     }
 }
 
-/// The six kinds of card about an incident.
+/// The kinds of card about an incident.
 fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
     let lines = || incident.lines.iter().collect();
     let mut kinds = vec![
@@ -94,6 +94,7 @@ fn kinds(incident: &Incident, before: u64) -> Vec<CardKind<'_>> {
         CardKind::Raised(incident.shapes.iter().take(1).map(|shape| shape.id).collect()),
         CardKind::Raised(Vec::new()),
         CardKind::Resolved,
+        CardKind::Document,
         CardKind::Lines {
             lines: lines(),
             before,
@@ -182,7 +183,12 @@ fn check(rendered: &Rendered, card: &Card<'_>) {
         "the total comes before every other number of matches"
     );
     assert_eq!(ours.contains("may repeat"), card.repeat);
-    assert_eq!(ours.contains("over after"), incident.is_over());
+    let is_document = matches!(card.kind, CardKind::Document);
+    assert_eq!(ours.contains("over after"), incident.is_over() && !is_document);
+    assert_eq!(rendered.document.is_some(), is_document);
+    if let Some(document) = &rendered.document {
+        check_document(document, rendered, incident);
+    }
     let covers = &rendered.covers;
     assert!(covers.shown.is_sorted_by(|a, b| a < b));
     for line in incident
@@ -203,8 +209,41 @@ fn check(rendered: &Rendered, card: &Card<'_>) {
         CardKind::Live => assert!(covers.shown.contains(&incident.lines.back().unwrap().nth)),
         CardKind::FollowUp(_) => assert!(!covers.shapes.is_empty()),
         CardKind::Lines { .. } => assert!(covers.lines > 0 && covers.shown.contains(&incident.lines[0].nth)),
-        CardKind::Raised(_) | CardKind::Reminder { .. } | CardKind::Resolved => {}
+        CardKind::Raised(_) | CardKind::Reminder { .. } | CardKind::Resolved | CardKind::Document => {}
     }
+    if covers.whole {
+        assert!(incident.is_over());
+        for line in &incident.lines {
+            assert!(
+                rendered.text.text.contains(Clean::block(&line.text).as_str()),
+                "{line:?}"
+            );
+        }
+    }
+}
+
+/// A document is text that every program reads, holds the newest lines whole, and has a caption that fits.
+fn check_document(document: &Document, rendered: &Rendered, incident: &Incident) {
+    assert!(rendered.text.text.encode_utf16().count() <= 1_024);
+    assert_eq!(rendered.covers, Covers::default(), "it settles nothing");
+    assert!(document.content.len() <= 256 * 1_024 && document.name.len() <= 80);
+    let safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    assert!(
+        document.name.chars().all(safe)
+            && document
+                .name
+                .rsplit_once('.')
+                .is_some_and(|(_, end)| end == "log"),
+        "{}",
+        document.name
+    );
+    assert!(
+        document.content.chars().all(|c| c == '\n' || !c.is_control()),
+        "{:?}",
+        document.content
+    );
+    let newest = Clean::block(&incident.lines.back().unwrap().text);
+    assert!(document.content.contains(newest.as_str()));
 }
 
 proptest! {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::around::Surroundings;
+use super::document;
 use super::fit::{self, Fitted, SHOWN};
 use super::head::Head;
 use super::html;
@@ -61,6 +62,7 @@ pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
         CardKind::Raised(shapes) => page.raised(card.incident, shapes),
         CardKind::Reminder { at } => page.reminder(*at),
         CardKind::Resolved => page.resolved(card.incident),
+        CardKind::Document => return document::render(settings, card),
         CardKind::Lines {
             lines,
             before,
@@ -68,6 +70,7 @@ pub fn render(settings: &Settings, card: &Card<'_>) -> Rendered {
         } => page.lines(card.incident, lines, *before, *dropped),
     }
     let mut rendered = page.finish();
+    rendered.covers.whole = card.incident.is_over() && shows_every_line(&rendered.text.text, card.incident);
     if let Some(rule) = rule.filter(|_| has_buttons) {
         let buttons = rule.buttons.iter();
         rendered.text.buttons = buttons.filter_map(|button| button.fill(names)).collect();
@@ -322,6 +325,7 @@ impl Page<'_> {
         Rendered {
             text: self.out.finish(),
             covers: self.covers,
+            document: None,
         }
     }
 }
@@ -349,6 +353,12 @@ pub(super) fn event_text(line: &KeptLine) -> Clean {
     } else {
         text
     }
+}
+
+/// Whether a reader of the text misses nothing of what was kept.
+fn shows_every_line(text: &str, incident: &Incident) -> bool {
+    let mut lines = incident.lines.iter();
+    lines.all(|line| text.contains(event_text(line).as_str()))
 }
 
 /// Whether the sample, as one line, shows all of the event.

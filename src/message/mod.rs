@@ -8,12 +8,13 @@
 //!
 //! The files: `sanitise` makes text from outside harmless, `text` builds texts with entities, `fit`
 //! shortens, `head` and `shapes` write their parts, `layout` puts the parts together; `notice` writes
-//! what the program says about itself, `hand` what somebody sends by hand; `names` looks up what texts and links of
+//! what the program says about itself, `document` the lines that no message has room for, `hand` what somebody sends by hand; `names` looks up what texts and links of
 //! rules.toml ask for, `buttons` makes links of it, `template` and `html` whole messages.
 
 mod around;
 mod buttons;
 mod clock;
+mod document;
 mod fit;
 mod hand;
 mod head;

@@ -9,7 +9,8 @@ use super::sanitise::Clean;
 use super::text::TextBuilder;
 use super::words::{counted, matches, thousands};
 use crate::model::{
-    Changed, Changes, Gap, GapKind, Hindsight, Names, Notice, NoticeCard, RulesProblem, Text,
+    Bound, Changed, Changes, Digest, Gap, GapKind, Hindsight, LogName, Names, Notice, NoticeCard, RuleName,
+    RulesProblem, Text, Timestamp,
 };
 
 /// Most UTF-16 units of a name or a path, and of a reason.
@@ -162,6 +163,11 @@ impl Page {
                 more,
                 at_start,
             } => self.not_reloaded(problem, *more, *at_start),
+            Notice::Digest(digest) => self.digest(digest),
+            Notice::Unreachable { from, to, incidents } => self.unreachable(*from, *to, *incidents),
+            Notice::Unwritten { from, to } => self.unwritten(*from, *to),
+            Notice::Overflow { rule, bound } => self.overflow(rule, *bound),
+            Notice::Greedy { rule, log, percent } => self.greedy(rule, log, *percent),
             Notice::StaleMount { path } => {
                 self.named("", path).out.say(
                     " is mounted as a single file and was replaced outside: what is written there is not seen here. \
@@ -179,7 +185,99 @@ impl Page {
                     .say("; its messages are sent without them");
                 self.why(why);
             }
+            Notice::DocumentRefused { rule, why } => {
+                self.named("the lines of rule ", rule.as_str())
+                    .out
+                    .say(" could not be attached; the message stands without them");
+                self.why(why);
+            }
         }
+    }
+
+    fn digest(&mut self, digest: &Digest) {
+        let Digest {
+            from,
+            to,
+            incidents,
+            rings,
+            account,
+            pending,
+            noisiest,
+            quiet,
+        } = digest;
+        let span = self.clock.minutes(*from, *to);
+        let incidents = counted(*incidents, "incident", "incidents");
+        let rings = counted(*rings, "ring", "rings");
+        self.out.say(&format!(
+            "digest of {span}: {incidents}, {rings}; {}",
+            matches(account.matched)
+        ));
+        let mut separator = ": ";
+        let columns = [
+            ("shown", account.shown),
+            ("counted", account.counted),
+            ("muted", account.muted),
+            ("failed", account.failed),
+            ("pending", *pending),
+        ];
+        for (column, count) in columns.into_iter().filter(|(_, count)| *count > 0) {
+            self.out.say(&format!("{separator}{} {column}", thousands(count)));
+            separator = ", ";
+        }
+        let mut separator = "; most from ";
+        for (rule, count) in noisiest {
+            self.out
+                .say(separator)
+                .code(&fit::middle(&Clean::line(rule.as_str()), LISTED).text)
+                .say(&format!(" ({})", thousands(*count)));
+            separator = ", ";
+        }
+        if quiet.count > 0 {
+            self.names("; nothing from ", quiet);
+        }
+    }
+
+    fn unreachable(&mut self, from: Timestamp, to: Timestamp, incidents: u64) {
+        let span = self.clock.minutes(from, to);
+        let late = counted(incidents, "incident was", "incidents were");
+        self.out
+            .say(&format!("Telegram was unreachable {span}; {late} told late"));
+    }
+
+    fn unwritten(&mut self, from: Timestamp, to: Timestamp) {
+        let span = self.clock.span(from, to);
+        self.out.say(&format!(
+            "the state could not be written {span}, and no log was read; what was written meanwhile is read now"
+        ));
+    }
+
+    fn greedy(&mut self, rule: &RuleName, log: &LogName, percent: u64) {
+        self.named("rule ", rule.as_str());
+        self.named(
+            &format!(" matches about {percent} % of the lines of log "),
+            log.as_str(),
+        )
+        .out
+        .say("; if that is not meant, narrow it down with ");
+        self.out.code(&Clean::line("unless"));
+    }
+
+    fn overflow(&mut self, rule: &RuleName, bound: Bound) {
+        self.named("rule ", rule.as_str());
+        self.out.say(match bound {
+            Bound::Incidents => {
+                " has 1,000 open incidents; further ones share one named others. Fewer values of by, or a shorter quiet, \
+                 help"
+            }
+            Bound::Shapes => {
+                " has 200 kinds of lines in one incident; further kinds are counted and do not ring. Narrow it down, or \
+                 tell incidents apart with by"
+            }
+            Bound::Lines => {
+                " finds more than the chat takes: of the lines that wait some are counted and not sent. Narrow it down, or \
+                 leave out ring = \"all\""
+            }
+        });
     }
 
     /// What changed first, then what could not change, then what it would have found.
@@ -358,6 +456,10 @@ fn name(text: &str) -> Clean {
 fn is_trouble(notice: &Notice) -> bool {
     !matches!(
         notice,
-        Notice::Started { .. } | Notice::Readable { .. } | Notice::Returned { .. } | Notice::Reloaded { .. }
+        Notice::Started { .. }
+            | Notice::Readable { .. }
+            | Notice::Returned { .. }
+            | Notice::Reloaded { .. }
+            | Notice::Digest(_)
     )
 }

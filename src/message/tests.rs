@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::{Settings, notices, render};
 use crate::model::{
-    Absence, By, Card, CardKind, Carried, Changed, Changes, ChatName, Ended, EntityKind, FileKey, Gap,
-    GapKind, Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names, Notice, NoticeCard, Now,
-    Origin, Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId, Text, Timer, Timestamp,
-    Values,
+    Absence, Account, Bound, By, Card, CardKind, Carried, Changed, Changes, ChatName, Digest, Ended,
+    EntityKind, FileKey, Gap, GapKind, Hindsight, Incident, IncidentId, KeptLine, LogName, Moment, Names,
+    Notice, NoticeCard, Now, Origin, Phase, Rendered, RuleName, RulesProblem, Severity, ShapeCount, ShapeId,
+    Text, Timer, Timestamp, Values,
 };
 
 pub(super) fn settings() -> Settings {
@@ -750,6 +750,86 @@ fn mounts_that_hide_what_happens_are_told_with_the_cure() {
 }
 
 #[test]
+fn times_without_telegram_and_without_a_disk_are_told_with_what_they_cost() {
+    let list = [
+        Notice::Unreachable {
+            from: at("02:10:04"),
+            to: at("02:17:41"),
+            incidents: 12,
+        },
+        Notice::Unreachable {
+            from: at("02:10:04"),
+            to: at("02:11:41"),
+            incidents: 1,
+        },
+        Notice::Unwritten {
+            from: at("02:10:04"),
+            to: at("02:17:41"),
+        },
+    ];
+    insta::assert_snapshot!(told(&list, 0, false), @r"
+    ⚠ on ⟪web-1⟫
+    02:10:04 Telegram was unreachable 02:10-02:17; 12 incidents were told late
+    02:10:04 Telegram was unreachable 02:10-02:11; 1 incident was told late
+    02:10:04 the state could not be written 02:10:04 – 02:17:41, and no log was read; what was written meanwhile is read now
+    ");
+}
+
+#[test]
+fn a_day_is_told_in_a_sentence_and_a_quiet_one_too() {
+    let digest = Digest {
+        from: Timestamp(at("02:10:04").0 - 86_400_000),
+        to: at("02:10:04"),
+        incidents: 12,
+        rings: 5,
+        account: Account {
+            matched: 1_204,
+            shown: 20,
+            counted: 1_181,
+            muted: 0,
+            failed: 0,
+        },
+        pending: 3,
+        noisiest: vec![(RuleName::new("exception"), 1_100), (RuleName::new("db"), 104)],
+        quiet: names(&["backup", "oom"]),
+    };
+    let quiet = Digest {
+        from: digest.from,
+        to: digest.to,
+        quiet: names(&["backup"]),
+        ..Digest::default()
+    };
+    insta::assert_snapshot!(told(&[Notice::Digest(Box::new(digest)), Notice::Digest(Box::new(quiet))], 0, false), @r"
+    ℹ on ⟪web-1⟫
+    02:10:04 digest of Nov 20 02:10-02:10: 12 incidents, 5 rings; 1,204 matches: 20 shown, 1,181 counted, 3 pending; most from ⟪exception⟫ (1,100), ⟪db⟫ (104); nothing from ⟪backup, oom⟫
+    02:10:04 digest of Nov 20 02:10-02:10: 0 incidents, 0 rings; 0 matches; nothing from ⟪backup⟫
+    ");
+}
+
+#[test]
+fn bounds_and_rules_that_match_too_much_are_told_with_the_cure() {
+    let rule = || RuleName::new("exception");
+    let overflow = |bound| Notice::Overflow { rule: rule(), bound };
+    let list = [
+        overflow(Bound::Incidents),
+        overflow(Bound::Shapes),
+        overflow(Bound::Lines),
+        Notice::Greedy {
+            rule: rule(),
+            log: LogName::new("app"),
+            percent: 60,
+        },
+    ];
+    insta::assert_snapshot!(told(&list, 0, false), @r#"
+    ⚠ on ⟪web-1⟫
+    02:10:04 rule ⟪exception⟫ has 1,000 open incidents; further ones share one named others. Fewer values of by, or a shorter quiet, help
+    02:10:04 rule ⟪exception⟫ has 200 kinds of lines in one incident; further kinds are counted and do not ring. Narrow it down, or tell incidents apart with by
+    02:10:04 rule ⟪exception⟫ finds more than the chat takes: of the lines that wait some are counted and not sent. Narrow it down, or leave out ring = "all"
+    02:10:04 rule ⟪exception⟫ matches about 60 % of the lines of log ⟪app⟫; if that is not meant, narrow it down with ⟪unless⟫
+    "#);
+}
+
+#[test]
 fn files_that_cannot_be_read_are_named_with_the_reason() {
     let list = [
         Notice::Unreadable {
@@ -820,4 +900,77 @@ fn what_became_of_a_chat_is_told() {
     02:10:04 the group of chat ⟪ops⟫ became a supergroup; put ⟪id = -1001234567890⟫ into rules.toml
     02:10:04 Telegram refused a message of rule ⟪exception⟫ for chat ⟪ops⟫; 12 matches counted as failed
     ");
+}
+
+/// A second event of several lines, above the newest.
+fn two_traces() -> Incident {
+    let mut made = over(
+        incident(vec![shape(1, 2, 1, "02:17:41", "a")], line(2, 1, "boom\n\tat b")),
+        Ended::Quiet,
+    );
+    made.lines
+        .push_front(line(1, 1, "boom\n\tat a\u{1b}[31m\r\n\tat c"));
+    made
+}
+
+#[test]
+fn a_document_holds_all_kept_lines_and_its_caption_says_of_what() {
+    let made = two_traces();
+    let rendered = render(
+        &settings(),
+        &Card {
+            kind: CardKind::Document,
+            ..card(&made)
+        },
+    );
+    let document = rendered.document.unwrap();
+    assert_eq!(document.name, "exception-2026-11-21.log");
+    assert_eq!(document.content, "boom\n    at a\n    at c\nboom\n    at b\n");
+    insta::assert_snapshot!(drawn(&rendered.text), @r"
+    ✅ the lines of ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    *all 2 matches*
+    02:10:04 – 02:17:41
+    ");
+}
+
+#[test]
+fn a_document_says_how_many_matches_are_not_in_it() {
+    let mut made = two_traces();
+    made.total = 4_812;
+    let rendered = render(
+        &settings(),
+        &Card {
+            kind: CardKind::Document,
+            repeat: true,
+            ..card(&made)
+        },
+    );
+    insta::assert_snapshot!(drawn(&rendered.text), @r"
+    ✅ the lines of ⟪exception⟫ on ⟪web-1⟫
+    ⟪service=payments⟫
+    ⚠ *may repeat* an earlier message
+    *the newest 2 of 4,812 matches*
+    02:10:04 – 02:17:41
+    ");
+}
+
+#[test]
+fn the_last_text_knows_whether_it_shows_every_line() {
+    let whole = |incident: &Incident| render(&settings(), &card(incident)).covers.whole;
+    let one = incident(vec![shape(1, 1, 1, "02:17:41", "boom")], line(1, 1, "boom"));
+    assert!(!whole(&one), "nobody knows what comes");
+    assert!(whole(&over(one, Ended::Quiet)));
+    let mut alike = over(
+        incident(vec![shape(1, 900, 1, "02:17:41", "boom")], line(900, 1, "boom")),
+        Ended::Quiet,
+    );
+    alike.lines.push_front(line(899, 1, "boom"));
+    assert!(whole(&alike), "all of them say the same");
+    assert!(!whole(&two_traces()));
+    let long = "x".repeat(9_000);
+    assert!(!whole(&over(
+        incident(vec![shape(1, 1, 1, "02:17:41", &long)], line(1, 1, &long)),
+        Ended::Quiet
+    )));
 }

@@ -35,6 +35,8 @@ pub enum CardKind<'a> {
     },
     /// The short reply that shows the line that resolved it.
     Resolved,
+    /// The reply that brings all kept lines, as a document.
+    Document,
     /// `ring = "all"`: these lines, in order; as many as fit, at least one.
     Lines {
         /// The lines, oldest first.
@@ -53,4 +55,15 @@ pub struct Rendered {
     pub text: Text,
     /// What it covers.
     pub covers: Covers,
+    /// What comes with it; the text is its caption.
+    pub document: Option<Document>,
+}
+
+/// A file that comes with a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// Its name, in characters that every system takes.
+    pub name: String,
+    /// What stands in it.
+    pub content: String,
 }

@@ -61,12 +61,18 @@ impl Changes {
 impl FromIterator<String> for Names {
     fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
         let mut list = Self::default();
+        list.extend(names);
+        list
+    }
+}
+
+impl Extend<String> for Names {
+    fn extend<T: IntoIterator<Item = String>>(&mut self, names: T) {
         for name in names {
-            list.count += 1;
-            if list.first.len() < TOLD {
-                list.first.push(name);
+            self.count += 1;
+            if self.first.len() < TOLD {
+                self.first.push(name);
             }
         }
-        list
     }
 }

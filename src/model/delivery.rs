@@ -46,6 +46,9 @@ pub struct Delivery {
     pub end_told: bool,
     /// The reply to a `resolve` was confirmed, or is not owed.
     pub resolve_told: bool,
+    /// The kept lines are owed as a document: the text that said "over" did not show all of them.
+    #[serde(default)]
+    pub document_owed: bool,
     /// The shapes that a confirmed message of this incident in this chat showed.
     pub shown_shapes: BTreeSet<ShapeId>,
     /// The ordinals of unsettled matches whose text stood in a confirmed reply: the next text of the live
@@ -137,6 +140,8 @@ pub enum AttemptKind {
     Edit,
     /// The last edit.
     End,
+    /// The reply that brings all kept lines, as a document.
+    Document,
 }
 
 impl AttemptKind {
@@ -181,6 +186,9 @@ pub struct Attempt {
     pub folds: bool,
     /// Whether its text says "over".
     pub over: bool,
+    /// Whether its text shows every kept line, all of it.
+    #[serde(default)]
+    pub whole: bool,
     /// It says what [`Delivery::refresh`] asks for.
     #[serde(default)]
     pub refreshes: bool,
@@ -246,4 +254,6 @@ pub struct Covers {
     pub shapes: Vec<ShapeId>,
     /// For a card of lines: how many of them, from the front, stand in the text; at least one.
     pub lines: usize,
+    /// Of an incident that is over: every kept line stands in the text, all of it.
+    pub whole: bool,
 }

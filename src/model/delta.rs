@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountKey, BelowCount, ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident, IncidentId,
-    KeptLine, LedgerRow, LogName, NoticeKey, NoticeRow, Now, Position, RuleName, StoreId, Timer, Waiting,
-    WaitingKey,
+    AccountKey, BelowCount, ChatState, Delivery, DeliveryKey, DigestRow, FileKey, FoundCount, Gap, Incident,
+    IncidentId, KeptLine, LedgerRow, LogName, NoticeKey, NoticeRow, Now, Position, RuleName, StoreId, Timer,
+    Timestamp, Waiting, WaitingKey,
 };
 
 /// Counts the commits of a store. A commit names the turn it follows.
@@ -63,6 +63,8 @@ pub struct LedgerDelta {
     pub chats: Vec<ChatState>,
     /// The gate of the whole bot, if it changed.
     pub token_gate: Option<TokenGate>,
+    /// What is remembered between two digests, if it changed.
+    pub digest: Option<DigestRow>,
     /// Windows of `at_least` that changed.
     pub waiting: Vec<Waiting>,
     /// Windows that are empty.
@@ -82,8 +84,22 @@ pub struct LedgerDelta {
 pub struct TokenGate {
     /// Fires when it opens; absent while it is open.
     pub until: Option<Timer>,
+    /// Telegram cannot be reached.
+    #[serde(default)]
+    pub outage: Option<Outage>,
     /// When this row was last written.
     pub saved: Now,
+}
+
+/// Telegram cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// When the first request found nobody there.
+    pub since: Timestamp,
+    /// Fires when it has lasted long enough to be told.
+    pub blip: Timer,
+    /// How many incidents were folded when it began.
+    pub folded: u64,
 }
 
 /// Which queued line.
@@ -122,6 +138,8 @@ pub struct State {
     pub chats: Vec<ChatState>,
     /// The gate of the whole bot.
     pub token_gate: TokenGate,
+    /// What is remembered between two digests.
+    pub digest: DigestRow,
     /// Windows of `at_least`.
     pub waiting: Vec<Waiting>,
     /// What stayed below `at_least`.
@@ -146,6 +164,7 @@ impl State {
             accounts: Vec::new(),
             chats: Vec::new(),
             token_gate: TokenGate::default(),
+            digest: DigestRow::default(),
             waiting: Vec::new(),
             below: Vec::new(),
             notices: Vec::new(),

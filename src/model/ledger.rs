@@ -29,6 +29,32 @@ pub struct Account {
     pub failed: u64,
 }
 
+impl Account {
+    /// What the columns grew by since they were like that.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            matched: self.matched.saturating_sub(before.matched),
+            shown: self.shown.saturating_sub(before.shown),
+            counted: self.counted.saturating_sub(before.counted),
+            muted: self.muted.saturating_sub(before.muted),
+            failed: self.failed.saturating_sub(before.failed),
+        }
+    }
+
+    /// The sums of the columns of both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            matched: self.matched + other.matched,
+            shown: self.shown + other.shown,
+            counted: self.counted + other.counted,
+            muted: self.muted + other.muted,
+            failed: self.failed + other.failed,
+        }
+    }
+}
+
 /// Everything kept per rule and chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerRow {
@@ -44,6 +70,9 @@ pub struct LedgerRow {
     /// Edits that Telegram took.
     #[serde(default)]
     pub edited: u64,
+    /// Incidents that were routed to the chat.
+    #[serde(default)]
+    pub opened: u64,
     /// Ended incidents that never got a message, folded; their matches are pending.
     pub fold: Option<Carried>,
     /// What was folded while a message that tells of `fold` is in flight; pending too.
@@ -65,6 +94,7 @@ impl LedgerRow {
             rings: Vec::new(),
             rung: 0,
             edited: 0,
+            opened: 0,
             fold: None,
             fold_next: None,
             removed: None,

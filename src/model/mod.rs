@@ -7,6 +7,7 @@ mod card;
 mod change;
 mod delivery;
 mod delta;
+mod digest;
 mod ecma48;
 mod file;
 mod found;
@@ -26,10 +27,11 @@ mod text;
 mod time;
 mod waiting;
 
-pub use card::{Card, CardKind, Rendered};
+pub use card::{Card, CardKind, Document, Rendered};
 pub use change::{Changed, Changes, Hindsight, Names};
 pub use delivery::{Attempt, AttemptKind, Carried, Covers, Delivery, DeliveryKey};
-pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, State, TokenGate, TurnNo};
+pub use delta::{Delta, HostDelta, LedgerDelta, LineKey, Outage, State, TokenGate, TurnNo};
+pub use digest::{Digest, DigestCount, DigestRow, DigestSpan};
 pub use ecma48::{is_introducer, without_controls};
 pub use file::{Gap, GapKind, Head, Identity, Mark, Position};
 pub use found::{
@@ -45,7 +47,7 @@ pub use line_end::LineEnd;
 pub use manner::{Format, Joints, Manner};
 pub use name::{ChatName, LogName, RuleName};
 pub use notice::{
-    KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow, RulesProblem,
+    Bound, KEPT_NOTICES, Notice, NoticeAttempt, NoticeCard, NoticeKey, NoticeKind, NoticeRow, RulesProblem,
 };
 pub use outcome::{ChatTarget, Outcome, Refusal, RefusalKind};
 pub use rate::Rate;

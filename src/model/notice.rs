@@ -27,6 +27,12 @@ pub enum NoticeKind {
     Texts,
     /// Edits of rules.toml, and mounts that hide what is done to a file.
     Rules,
+    /// Times in which nothing was told or read.
+    Blind,
+    /// The daily digest.
+    Digest,
+    /// Bounds that something fell over, and rules that match too much.
+    Bounds,
 }
 
 impl NoticeKind {
@@ -39,6 +45,9 @@ impl NoticeKind {
             Self::Chats => "chats",
             Self::Texts => "texts",
             Self::Rules => "rules",
+            Self::Blind => "blind",
+            Self::Digest => "digest",
+            Self::Bounds => "bounds",
         }
     }
 }
@@ -121,6 +130,13 @@ pub enum Notice {
         /// Telegram's words.
         why: String,
     },
+    /// The lines of an incident could not be sent as a document; its message stands without it.
+    DocumentRefused {
+        /// The rule that wants it.
+        rule: RuleName,
+        /// Telegram's words, or what happened instead of them.
+        why: String,
+    },
     /// rules.toml was edited, and what it says now is in force.
     Reloaded {
         /// What is different.
@@ -137,6 +153,40 @@ pub enum Notice {
         /// The run began like this, with the last good copy of rules.toml.
         at_start: bool,
     },
+    /// What happened since the digest before.
+    Digest(Box<super::Digest>),
+    /// Telegram could not be reached, and is back.
+    Unreachable {
+        /// When the first request found nobody there.
+        from: Timestamp,
+        /// When the first answer came.
+        to: Timestamp,
+        /// So many incidents had something to tell meanwhile.
+        incidents: u64,
+    },
+    /// The state could not be written, and can be again: reading paused meanwhile.
+    Unwritten {
+        /// When the first commit failed.
+        from: Timestamp,
+        /// When one succeeded.
+        to: Timestamp,
+    },
+    /// A rule has more than is kept of it.
+    Overflow {
+        /// The rule.
+        rule: RuleName,
+        /// What fell over its bound.
+        bound: Bound,
+    },
+    /// A rule matches most lines of a log.
+    Greedy {
+        /// The rule.
+        rule: RuleName,
+        /// The log.
+        log: LogName,
+        /// About so many of a hundred lines.
+        percent: u64,
+    },
     /// A file is mounted by itself, and something else stands in its place outside: this process sees the old one
     /// for good.
     StaleMount {
@@ -148,6 +198,18 @@ pub enum Notice {
         /// The files.
         paths: super::Names,
     },
+}
+
+/// What has a bound per rule or incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bound {
+    /// Incidents that are open at once: further `by` values share one.
+    Incidents,
+    /// Shapes of an incident: further ones are new to nobody.
+    Shapes,
+    /// Lines that `ring = "all"` keeps until they are sent: further ones are counted only.
+    Lines,
 }
 
 /// What is wrong with rules.toml, and where.
@@ -175,9 +237,14 @@ impl Notice {
             }
             Self::Gap(_) => NoticeKind::Gaps,
             Self::Parked { .. } | Self::Returned { .. } | Self::Moved { .. } => NoticeKind::Chats,
-            Self::Refused { .. } | Self::ButtonsRefused { .. } => NoticeKind::Texts,
+            Self::Refused { .. } | Self::ButtonsRefused { .. } | Self::DocumentRefused { .. } => {
+                NoticeKind::Texts
+            }
             Self::Reloaded { .. } | Self::NotReloaded { .. } | Self::StaleMount { .. } => NoticeKind::Rules,
             Self::SingleMounts { .. } => NoticeKind::Files,
+            Self::Unreachable { .. } | Self::Unwritten { .. } => NoticeKind::Blind,
+            Self::Digest(_) => NoticeKind::Digest,
+            Self::Overflow { .. } | Self::Greedy { .. } => NoticeKind::Bounds,
         }
     }
 }

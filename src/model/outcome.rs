@@ -77,6 +77,8 @@ pub enum RefusalKind {
     TokenWrong,
     /// The link buttons below the text.
     Buttons,
+    /// The document that came with it; texts go on.
+    Document,
     /// This text, and only this text.
     Text,
 }

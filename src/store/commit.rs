@@ -207,6 +207,7 @@ fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Resul
     put_all(transaction, &delta.accounts, |account| row::account(&account.key))?;
     put_all(transaction, &delta.chats, |chat| chat.name.as_str().to_owned())?;
     put_all(transaction, delta.token_gate.as_slice(), |_| ONLY.to_owned())?;
+    put_all(transaction, delta.digest.as_slice(), |_| ONLY.to_owned())?;
     put_all(transaction, &delta.notices, |notice| row::notice(&notice.key))?;
     put_all(transaction, &delta.waiting, |waiting| row::waiting(&waiting.key))?;
     put_all(transaction, &delta.below, |below| below.rule.as_str().to_owned())?;

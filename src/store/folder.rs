@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 
 use super::damage::with;
-use super::lock::no_follow;
+use super::lock::{LOCK, no_follow};
 use super::open::OpenError;
 use super::{FILE, WAL};
 
@@ -35,7 +35,23 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf, OpenError> {
     // Asked at once, since later it would show as SQLite's "unable to open database file": files that we may
     // write in a folder where we may not make its log.
     access(&dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| refused(&dir, error.into()))?;
+    ours_alone(&dir)?;
     Ok(dir)
+}
+
+/// Refuses a folder where somebody else may put files in the place of ours.
+fn ours_alone(dir: &Path) -> Result<(), OpenError> {
+    let found = fs::metadata(dir).map_err(|error| refused(dir, error))?;
+    let (owner, mode) = (found.uid(), found.mode() & 0o7777);
+    if owner == uid() && mode & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(OpenError::Shared {
+        dir: dir.to_owned(),
+        uid: uid(),
+        owner,
+        mode,
+    })
 }
 
 /// Makes an empty database if there is none, so that it never exists with other rights than 0600, and
@@ -81,11 +97,11 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
         .open(path)
 }
 
-/// Refuses links, pipes and devices in place of our files: someone else may have planted them.
+/// Refuses links of both kinds, pipes and devices in place of our files: someone else may have planted them.
 pub(super) fn only_files(dir: &Path) -> Result<(), OpenError> {
-    for suffix in ["", WAL] {
-        let path = with(dir, suffix);
+    for path in [with(dir, ""), with(dir, WAL), dir.join(LOCK)] {
         match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() && found.nlink() > 1 => return Err(OpenError::Linked { path }),
             Ok(found) if found.is_file() => {}
             Ok(_) => return Err(OpenError::NotAFile { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

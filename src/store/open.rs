@@ -87,6 +87,32 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// Others may put files into it.
+    #[error(
+        "the state folder {0} belongs to uid {owner} and has the mode {mode:o}, so somebody else may put files into it \
+         (running as uid {uid}); give it to this user alone (chown {uid} {0} && chmod 700 {0}), or name a folder in it \
+         that is not there yet, which tailgram makes for itself (--state-dir {0}/mine)",
+        dir.display()
+    )]
+    Shared {
+        /// The folder.
+        dir: PathBuf,
+        /// Our user.
+        uid: u32,
+        /// Whose it is.
+        owner: u32,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file of ours has a second name somewhere.
+    #[error(
+        "{0} has another name somewhere (a hard link), under which others would see and change what is written; remove \
+         that name, or put a copy in its place (cp {0} {0}.new && mv {0}.new {0})", path.display()
+    )]
+    Linked {
+        /// The path.
+        path: PathBuf,
+    },
     /// A link, a pipe or a device lies where our file should be.
     #[error("{} is not a plain file; a link or device in its place is refused, remove it", path.display())]
     NotAFile {
@@ -132,6 +158,7 @@ impl Store {
     /// in use, or holds the store of a newer version.
     pub fn open(dir: &Path) -> Result<Opened, OpenError> {
         let dir = &folder::prepare(dir)?;
+        folder::only_files(dir)?;
         let lock = Lock::take(dir).map_err(|refused| match refused {
             Refused::Held(pid) => OpenError::InUse {
                 dir: dir.clone(),

@@ -13,8 +13,8 @@ use super::fault::{self, Fault};
 use super::row::{self, Line, Meta, Row};
 use super::schema;
 use crate::model::{
-    BelowCount, ChatState, Delivery, FoundCount, Gap, Incident, LedgerRow, LogName, NoticeRow, Position,
-    State, StoreId, TokenGate, TurnNo, Waiting,
+    BelowCount, ChatState, Delivery, DigestRow, FoundCount, Gap, Incident, LedgerRow, LogName, NoticeRow,
+    Position, State, StoreId, TokenGate, TurnNo, Waiting,
 };
 
 /// At most this many damaged rows are kept; the oldest go first.
@@ -95,6 +95,7 @@ impl Rows {
             LedgerRow::KIND => state.accounts.push(row::decode(value)?),
             ChatState::KIND => state.chats.push(row::decode(value)?),
             TokenGate::KIND => state.token_gate = row::decode(value)?,
+            DigestRow::KIND => state.digest = row::decode(value)?,
             NoticeRow::KIND => state.notices.push(row::decode(value)?),
             Waiting::KIND => state.waiting.push(row::decode(value)?),
             BelowCount::KIND => state.below.push(row::decode(value)?),

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::model::{
-    AccountKey, BelowCount, By, ChatState, Delivery, DeliveryKey, FileKey, FoundCount, Gap, Incident,
-    IncidentId, KeptLine, LedgerRow, LineKey, LogName, NoticeKey, NoticeRow, Position, StoreId, TokenGate,
-    TurnNo, Waiting, WaitingKey,
+    AccountKey, BelowCount, By, ChatState, Delivery, DeliveryKey, DigestRow, FileKey, FoundCount, Gap,
+    Incident, IncidentId, KeptLine, LedgerRow, LineKey, LogName, NoticeKey, NoticeRow, Position, StoreId,
+    TokenGate, TurnNo, Waiting, WaitingKey,
 };
 
 /// The version in every value this program writes. A change of a row type that old rows do not fit raises
@@ -51,6 +51,7 @@ kinds! {
     LedgerRow = "account",
     ChatState = "chat",
     TokenGate = "token_gate",
+    DigestRow = "digest",
     NoticeRow = "notice",
     Waiting = "waiting",
     BelowCount = "below",

@@ -4,12 +4,14 @@
 //! opening files. The trap: a folder that cannot be read proves nothing about the files in it, so it is
 //! reported beside them and never taken for empty.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
+use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::identity::{FileId, Seen};
+use super::own::Own;
 use super::{Glob, Settings, Watch};
 
 /// How many folders deep `**` goes.
@@ -35,6 +37,13 @@ pub(super) struct Reached {
     pub(super) blind: HashSet<usize>,
 }
 
+impl Reached {
+    /// Whether nothing can be known of this path, because of a folder or a file that could not be looked at.
+    pub(super) fn hides(&self, path: &Path) -> bool {
+        self.errors.iter().any(|(dark, _)| path.starts_with(dark))
+    }
+}
+
 /// All globs of all logs, ready to walk.
 #[derive(Debug)]
 pub(super) struct Globs {
@@ -43,6 +52,7 @@ pub(super) struct Globs {
     exclude: Vec<Vec<Glob>>,
     /// Links resolved where they lead somewhere.
     never: Vec<PathBuf>,
+    own: Own,
 }
 
 /// One glob of one log.
@@ -65,6 +75,11 @@ enum Step {
     Deep,
 }
 
+/// The folder that holds all a glob can reach, but for what links lead to.
+pub(super) fn root(glob: &Glob) -> PathBuf {
+    Plan::new(0, glob, false).folder().to_owned()
+}
+
 impl Globs {
     pub(super) fn new(settings: &Settings) -> Self {
         let plans = settings.logs.iter().enumerate().flat_map(|(log, entry)| {
@@ -79,7 +94,13 @@ impl Globs {
             plans: plans.collect(),
             exclude: settings.logs.iter().map(|log| log.exclude.clone()).collect(),
             never: never.collect(),
+            own: Own::of_this_process(),
         }
+    }
+
+    /// Whether this process itself writes the file at a path with its links resolved.
+    pub(super) fn is_own(&self, real: &Path, id: FileId) -> bool {
+        self.own.has(real, id)
     }
 
     /// Walks the folders.
@@ -95,6 +116,19 @@ impl Globs {
             .start();
         }
         reached
+    }
+
+    /// Every folder that is opened, or whose files are, when the globs are followed; links as they lead now.
+    pub(super) fn folders(&self) -> BTreeSet<PathBuf> {
+        let roots = self.plans.iter().map(Plan::folder).map(Path::to_owned);
+        let reached = self.walk();
+        let real = |path: &Path| path.canonicalize().ok();
+        let files = reached
+            .files
+            .keys()
+            .filter_map(|path| Some(real(path)?.parent()?.to_owned()));
+        let links = reached.folders.keys().filter_map(|path| real(path));
+        roots.chain(files).chain(links).collect()
     }
 
     /// Whether a path with its links resolved is out of reach.
@@ -172,6 +206,16 @@ impl Plan {
         });
         plan(PathBuf::from(root), steps.collect())
     }
+
+    /// The folder that holds all it can reach but for links: of a single file that one's, for its name may go to
+    /// another file.
+    fn folder(&self) -> &Path {
+        if !self.steps.is_empty() {
+            return &self.root;
+        }
+        let folder = self.root.parent().filter(|folder| *folder != Path::new(""));
+        folder.unwrap_or(Path::new("."))
+    }
 }
 
 /// Whether NFS made this name: of a file that was deleted while somebody holds it, and who holds it may be us.
@@ -192,7 +236,7 @@ impl Walk<'_> {
     fn start(&mut self) {
         let plan = self.plan;
         if plan.steps.is_empty() {
-            self.file(&plan.root, plan.root.is_symlink());
+            self.file(&plan.root, None, plan.root.is_symlink());
             if let Some(folder) = plan.root.ancestors().skip(1).find(|folder| folder.is_dir()) {
                 self.remember(folder);
             }
@@ -220,24 +264,25 @@ impl Walk<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &std::fs::DirEntry, level: usize, depth: usize) {
+    fn entry(&mut self, entry: &DirEntry, level: usize, depth: usize) {
         let path = match entry.path().strip_prefix(".") {
             Ok(relative) if !self.plan.glob.source().starts_with("./") => relative.to_owned(),
             _ => entry.path(),
         };
         let last = level + 1 == self.plan.steps.len();
-        if is_silly(&entry.file_name()) {
+        let name = entry.file_name();
+        if is_silly(&name) {
             return;
         }
         let kind = entry.file_type();
         let is_link = kind.as_ref().is_ok_and(std::fs::FileType::is_symlink);
         let deeper = match &self.plan.steps[level] {
-            Step::Name(glob) if !glob.matches(Path::new(&entry.file_name())) => return,
-            Step::Name(_) if last => return self.file(&path, is_link),
+            Step::Name(glob) if !glob.matches(Path::new(&name)) => return,
+            Step::Name(_) if last => return self.file(&path, Some(entry), is_link),
             Step::Name(_) => level + 1,
             Step::Deep => {
                 if self.plan.glob.matches(&path) {
-                    self.file(&path, is_link);
+                    self.file(&path, Some(entry), is_link);
                 }
                 level
             }
@@ -247,7 +292,7 @@ impl Walk<'_> {
         }
     }
 
-    fn file(&mut self, path: &Path, is_link: bool) {
+    fn file(&mut self, path: &Path, entry: Option<&DirEntry>, is_link: bool) {
         let log = self.plan.log;
         if self.globs.excludes(log, path) {
             return;
@@ -258,7 +303,16 @@ impl Walk<'_> {
             }
             return;
         }
-        match Seen::at(path) {
+        // Asked through the folder, a file costs less than by its whole path.
+        let seen = match entry.filter(|_| !is_link) {
+            Some(entry) => match entry.metadata() {
+                Ok(meta) if !meta.is_symlink() => Ok(Seen::of(&meta)),
+                Ok(_) => Seen::at(path),
+                Err(error) => Err(error),
+            },
+            None => Seen::at(path),
+        };
+        match seen {
             Ok(seen) => {
                 self.reached.files.insert(path.to_owned(), (seen, vec![log]));
                 if is_link && seen.regular && self.plan.hints {

@@ -1,7 +1,8 @@
-//! One file's life: held open from the moment it is met until it is rotated away, read to its end, and quiet.
+//! One file's life, from the moment it is met until it is rotated away, read to its end, and quiet. It is held open, but
+//! for files that are idle while many others are followed ([`Descriptor`]).
 //!
 //! A look at a file goes like this:
-//! 1. `fstat` the held descriptor: did size or time of writing change? Only then is it read.
+//! 1. `fstat` the held descriptor, or `stat` the path of a closed file: did size or time of writing change? Only then is it read.
 //! 2. Compare its first bytes with the head: a file that was overwritten from its start is another one.
 //! 3. Read from a KiB *before* the offset, in the same call as the new bytes. If that KiB is not what it was,
 //!    the file was cut and grew again past the offset, which no size can show.
@@ -17,13 +18,14 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::SeekFrom;
 
 use super::buffer::{self, Piece};
+use super::descriptor::{Descriptor, Opened};
 use super::identity::{self, FileId, Seen};
 use super::packed::Packed;
 use super::trail::{self, Original, Trail};
@@ -64,9 +66,10 @@ pub(super) enum Progress {
     reason = "they are independent facts, no states of one machine"
 )]
 pub(super) struct Follower {
-    /// Held until the life ends. Its inode cannot be reused as long as it is.
-    pub(super) file: File,
-    pub(super) id: FileId,
+    /// Its inode cannot be reused as long as this is open.
+    descriptor: Descriptor,
+    /// Where it lies, if it was closed after it lost its path.
+    hidden: Option<PathBuf>,
     /// Whose bytes, under which path, for which logs; what the visitor is told.
     pub(super) source: Source,
     /// The first bytes; grows with the file.
@@ -101,6 +104,10 @@ pub(super) struct Follower {
     unseen: bool,
     /// When new bytes were last seen.
     grew: Moment,
+    /// When it was last seen to be written to. Reading what lay there when it was met is no sign of a writer.
+    pub(super) active: Option<Moment>,
+    /// It was written to while it was closed, and could not be opened then.
+    pub(super) missed: bool,
     /// Since when no path that we follow leads here.
     pub(super) unlinked: Option<Moment>,
     /// Nothing from here on is read (`--once`).
@@ -142,8 +149,8 @@ impl Follower {
         let before = identity::before(&file, at)?;
         let solid = identity::solid_before(&file, at)?;
         Ok(Self {
-            file,
-            id: seen.id,
+            descriptor: Descriptor::new(file, &seen),
+            hidden: None,
             source,
             head,
             before,
@@ -161,6 +168,8 @@ impl Follower {
             unread: true,
             unseen: true,
             grew: now.moment,
+            active: None,
+            missed: false,
             unlinked: None,
             stop: None,
             after: None,
@@ -199,38 +208,136 @@ impl Follower {
 
     /// Goes on in the same file under another descriptor, which a path leads to again.
     pub(super) fn reopen(&mut self, file: File, seen: &Seen) {
-        (self.file, self.id) = (file, seen.id);
+        (self.descriptor, self.hidden) = (Descriptor::new(file, seen), None);
         (self.unlinked, self.stamp, self.hollow) = (None, None, None);
         (self.hot, self.dirty) = (true, true);
     }
 
-    /// Asks the descriptor whether anything changed.
+    /// Device and inode.
+    pub(super) fn id(&self) -> FileId {
+        self.descriptor.id
+    }
+
+    /// Whether `stat` speaks of this very file.
+    pub(super) fn is(&self, seen: &Seen) -> bool {
+        self.descriptor.is(seen)
+    }
+
+    /// Whether its descriptor is held.
+    pub(super) fn is_open(&self) -> bool {
+        self.descriptor.held().is_some()
+    }
+
+    /// Holds the descriptor again. An error of the kind `NotFound` says that its path leads elsewhere.
+    pub(super) fn open(&mut self) -> io::Result<()> {
+        let path = self.hidden.as_deref().unwrap_or(Path::new(&*self.source.path));
+        self.descriptor.open_again(path)
+    }
+
+    /// Gives the descriptor back, until there is something to read. Whether it did: what no path leads to any more stays
+    /// open.
+    pub(super) fn close(&mut self) -> bool {
+        if self.unlinked.is_some() {
+            self.hidden = self.descriptor.whereabouts();
+            if self.hidden.is_none() {
+                return false;
+            }
+        }
+        self.descriptor.close();
+        true
+    }
+
+    /// A path that a glob reaches leads to it.
+    pub(super) fn found(&mut self) {
+        (self.unlinked, self.hidden) = (None, None);
+    }
+
+    /// Whether it was closed after it lost its path.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.hidden.is_some() && !self.is_open()
+    }
+
+    /// Its bytes, through the descriptor that is held or one for this moment.
+    pub(super) fn file(&self) -> io::Result<Opened<'_>> {
+        self.descriptor.get(self.lies_at())
+    }
+
+    /// Where it is to be looked for.
+    fn lies_at(&self) -> &Path {
+        self.hidden.as_deref().unwrap_or(self.path())
+    }
+
+    /// Whether bytes are known to be there that were not handed out.
+    pub(super) fn has_more(&self) -> bool {
+        self.half > 0 || self.size() != self.at || self.missed
+    }
+
+    /// Whether nothing would be lost if it was closed now and vanished then.
+    pub(super) fn is_done_with(&self) -> bool {
+        self.at_end() && !self.has_more()
+    }
+
+    /// Whether it was written to within `idle`, under our eyes.
+    pub(super) fn is_active(&self, now: Now, idle: Duration) -> bool {
+        self.active.is_some_and(|active| now.moment - active < idle)
+    }
+
+    /// When it was last written to, for comparing files that were never seen to be.
+    pub(super) fn written(&self) -> i128 {
+        self.stamp.map_or(0, |(_, written)| written)
+    }
+
+    /// Asks whether anything changed.
     pub(super) fn look(&mut self, now: Now) -> io::Result<()> {
-        if !self.changed(now)? && self.size() > self.at + self.half {
+        let seen = self.stat()?;
+        self.look_at(&seen, now)
+    }
+
+    /// The same, when `seen` is what was just learned of it.
+    pub(super) fn look_at(&mut self, seen: &Seen, now: Now) -> io::Result<()> {
+        if !self.changed_to(seen, now) && self.size() > self.at + self.half {
             // Something lies there that was no line when it was read: space reserved by the writer, who may
             // fill it without changing the size, and through a memory map without changing the time.
             let mut byte = [0];
             let probe = self.hollow.is_some() && self.hollow == self.stamp;
-            self.hot |= !probe || (identity::read_at(&self.file, &mut byte, self.at)? == 1 && byte != [0]);
+            self.hot |=
+                !probe || (identity::read_at(&*self.file()?, &mut byte, self.at)? == 1 && byte != [0]);
         }
         Ok(())
     }
 
+    /// What is there of it now: asked of the descriptor, or of the path of a closed file.
+    pub(super) fn stat(&self) -> io::Result<Seen> {
+        if let Some(file) = self.descriptor.held() {
+            return Ok(Seen::of(&file.metadata()?));
+        }
+        let seen = Seen::at(self.lies_at())?;
+        let same = self.is(&seen);
+        same.then_some(seen).ok_or(io::ErrorKind::NotFound.into())
+    }
+
     /// Whether size or time of writing changed since the last look; then there is something to read.
     pub(super) fn changed(&mut self, now: Now) -> io::Result<bool> {
-        let seen = Seen::of(&self.file.metadata()?);
+        let seen = self.stat()?;
+        Ok(self.changed_to(&seen, now))
+    }
+
+    fn changed_to(&mut self, seen: &Seen, now: Now) -> bool {
         let stamp = (seen.size, seen.written);
         if self.stamp == Some(stamp) {
-            return Ok(false);
+            return false;
         }
         if self.stamp.is_none_or(|(size, _)| seen.size != size) {
             self.grew = now.moment;
+        }
+        if self.stamp.is_some() {
+            self.active = Some(now.moment);
         }
         // Whoever goes on writing it is no rotator.
         self.over &= self.stamp.is_none_or(|(size, _)| seen.size == size);
         self.regrown = self.at == 0 && self.stamp.is_some();
         (self.stamp, self.hot) = (Some(stamp), true);
-        Ok(true)
+        true
     }
 
     /// Whether all that the file has (or, for a single pass, had) was handed out, but for half a line.
@@ -263,7 +370,9 @@ impl Follower {
 
     /// Whether no name leads to the file any more.
     pub(super) fn is_deleted(&self) -> bool {
-        self.file.metadata().is_ok_and(|meta| Seen::of(&meta).links == 0)
+        // A closed file whose path leads elsewhere may still lie somewhere.
+        let meta = self.descriptor.held().map(File::metadata);
+        meta.is_some_and(|meta| meta.is_ok_and(|meta| Seen::of(&meta).links == 0))
     }
 
     /// Whether it waits for another file to be read first.
@@ -317,7 +426,7 @@ impl Follower {
     /// Reads at most one buffer.
     pub(super) fn read(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
         self.unread = false;
-        let size = self.file.metadata()?.len();
+        let size = self.file()?.metadata()?.len();
         // Bytes that were seen and wait for their rest tell a file that grew from one that began again.
         let unknown = self.at == 0 && self.half == 0;
         if std::mem::take(&mut self.regrown) && with.unit == Unit::Lines && unknown {
@@ -442,7 +551,7 @@ impl Follower {
     /// The file begins again: another generation, in the same inode.
     pub(super) fn restart(&mut self, key: FileKey, now: Now) -> io::Result<()> {
         // What can fail comes first: a life that ended by half would be nobody's.
-        self.head = Head::of(&identity::first_bytes(&self.file)?);
+        self.head = Head::of(&identity::first_bytes(&*self.file()?)?);
         (self.source.key, self.trail) = (key, Trail::default());
         (self.at, self.taken, self.half, self.proven, self.zeros_to) = (0, 0, 0, 0, 0);
         self.open = 0;
@@ -458,12 +567,12 @@ impl Follower {
 
     /// A copy takes over where the original was cut, or follows how far the original was read.
     pub(super) fn skip_to(&mut self, at: u64, max_line: usize) -> io::Result<()> {
-        let at = at.min(self.file.metadata()?.len());
+        let at = at.min(self.file()?.metadata()?.len());
         let at = self.line_end().floor_offset(at);
         if at != self.at {
-            let before = identity::before(&self.file, at)?;
-            let solid = identity::solid_before(&self.file, at)?;
-            self.taken = identity::line_before(&self.file, at, max_line, self.line_end())?;
+            let before = identity::before(&*self.file()?, at)?;
+            let solid = identity::solid_before(&*self.file()?, at)?;
+            self.taken = identity::line_before(&*self.file()?, at, max_line, self.line_end())?;
             (self.at, self.before, self.solid, self.half, self.open) = (at, before, solid, 0, 0);
         }
         Ok(())
@@ -480,7 +589,7 @@ impl Follower {
         let (id, at) = self
             .packed
             .as_ref()
-            .map_or((self.id, self.moved), |packed| packed.origin());
+            .map_or((self.id(), self.moved), |packed| packed.origin());
         Position {
             key: self.source.key,
             identity: Identity {
@@ -524,7 +633,7 @@ impl Follower {
         }
         // While the original lies there uncut, its own bytes say more than any hash.
         let size = file.metadata()?.len();
-        if !trail::agree(&self.file, file, size)? {
+        if !trail::agree(&*self.file()?, file, size)? {
             return Ok(None);
         }
         // In this order: an original that is whole now was so then. A cut that was not noticed yet is, soon.
@@ -537,7 +646,7 @@ impl Follower {
 
     /// Whether the bytes before `at` are still what they were when they were read.
     pub(super) fn is_whole(&self) -> io::Result<bool> {
-        identity::fits(&self.file, self.head, self.before, self.at)
+        identity::fits(&*self.file()?, self.head, self.before, self.at)
     }
 
     /// How its lines end.
@@ -557,7 +666,7 @@ impl Follower {
         };
         for most in [GLANCE, Manner::FIRST] {
             let most = most.min(with.buffer.len());
-            let read = identity::read_at(&self.file, &mut with.buffer[..most], 0)?;
+            let read = identity::read_at(&*self.file()?, &mut with.buffer[..most], 0)?;
             self.source.manner = joints.manner(&self.source.path, &with.buffer[..read]);
             if !self.source.manner.open || read < most {
                 break;
@@ -580,7 +689,7 @@ impl Follower {
 
     /// Compares the head, and lets it grow with a short file.
     fn starts_as_before(&mut self) -> io::Result<bool> {
-        let first = identity::first_bytes(&self.file)?;
+        let first = identity::first_bytes(&*self.file()?)?;
         let same = self.head.fits(&first);
         let now = Head::of(&first);
         if same && now != self.head {
@@ -598,7 +707,7 @@ impl Follower {
             .unwrap_or(usize::MAX)
             .min(buffer.len());
         let read = identity::read_at(
-            &self.file,
+            &*self.file()?,
             &mut buffer[..wanted.max(self.before.len as usize)],
             from,
         )?;
@@ -621,7 +730,7 @@ impl Follower {
         let wanted = usize::try_from(end.saturating_sub(from))
             .unwrap_or(usize::MAX)
             .min(with.buffer.len());
-        let read = identity::read_at(&self.file, &mut with.buffer[..wanted], from)?;
+        let read = identity::read_at(&*self.file()?, &mut with.buffer[..wanted], from)?;
         let new = &with.buffer[..read];
         if memchr::memchr(b'\n', new).is_some() || self.half + read as u64 > room {
             return Ok(false);
@@ -779,12 +888,12 @@ impl Follower {
             let wanted = usize::try_from(end - from)
                 .unwrap_or(usize::MAX)
                 .min(with.buffer.len());
-            let read = identity::read_at(&self.file, &mut with.buffer[..wanted], from)?;
+            let read = identity::read_at(&*self.file()?, &mut with.buffer[..wanted], from)?;
             let run = self.line_end().zeros(&with.buffer[..read]);
             self.zeros_to = from + run as u64;
             if run < read {
                 self.at = self.zeros_to;
-                self.before = identity::before(&self.file, self.at)?;
+                self.before = identity::before(&*self.file()?, self.at)?;
                 (self.half, self.open) = (0, 0);
                 (self.dirty, self.moved) = (true, with.now.wall);
                 return Ok(self.settle(true));
@@ -804,7 +913,8 @@ impl Follower {
     /// Where the next byte before `end` is that may not be a NUL; holes are jumped over.
     fn next_data(&self, end: u64) -> Option<u64> {
         let from = self.at.max(self.zeros_to);
-        let data = match rustix::fs::seek(&self.file, SeekFrom::Data(from)) {
+        let file = self.file().ok()?;
+        let data = match rustix::fs::seek(&*file, SeekFrom::Data(from)) {
             Ok(data) => data,
             Err(rustix::io::Errno::NXIO) => return None,
             // A filesystem that knows no holes.

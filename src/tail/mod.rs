@@ -8,15 +8,18 @@
 //! Not here: what an event is, what is looked for, where positions are stored.
 //!
 //! The trap of the room: everything that decides is asked of the *held descriptor*. Paths and file events
-//! are rumours; a path is only how a descriptor was come by.
+//! are rumours; a path is only how a descriptor was come by. Where more files are followed than may be open, idle ones
+//! are closed, and known again by what was read of them.
 
 mod archive;
 mod buffer;
+mod descriptor;
 mod discover;
 mod follow;
 mod identity;
 mod lines;
 mod note;
+mod own;
 mod packed;
 mod recover;
 mod settings;
@@ -31,10 +34,11 @@ use std::sync::Arc;
 
 use crate::model::{FileKey, Gap, LogName, Manner, Position};
 
+pub use descriptor::raise_limit;
 pub use note::Note;
 pub use settings::{Glob, LogSettings, Settings, Start, Unit, Watch};
 pub use survey::{Empty, Refusal, Standing, Surveyed, survey};
-pub use tailer::{LetGo, Tailer};
+pub use tailer::{Descriptors, LetGo, Tailer};
 pub use watch::Waker;
 
 /// How long following goes on.

@@ -45,7 +45,7 @@ pub enum Note {
         /// The file.
         path: PathBuf,
     },
-    /// A file under /proc, /sys or /dev, or of our own state, is never followed.
+    /// A file under /proc, /sys or /dev, of our own state, or that we write our log to, is never followed.
     Forbidden {
         /// The file, links resolved.
         path: PathBuf,
@@ -141,7 +141,7 @@ impl fmt::Display for Note {
             }
             Self::Forbidden { path } => write!(
                 f,
-                "{} is not followed: /proc, /sys, /dev and tailgram's own state are out of reach",
+                "{} is not followed: /proc, /sys, /dev, tailgram's own state and its own log are out of reach",
                 path.display()
             ),
             Self::Failed { path, error } => {

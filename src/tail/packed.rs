@@ -23,6 +23,8 @@ pub(super) struct Loss {
     pub(super) kind: GapKind,
     /// Bytes that are known to be missing.
     pub(super) bytes: u64,
+    /// All that was ever seen of it had been read: nothing is told unless an archive shows that there was more.
+    pub(super) doubtful: bool,
 }
 
 impl Loss {
@@ -187,7 +189,8 @@ impl Packed {
     pub(super) fn loss(&self) -> Option<Loss> {
         let unpacked = self.archive.size().saturating_sub(self.from);
         let whole = matches!(self.archive.end, Some(End::Whole));
-        (!whole || self.loss.kind == GapKind::Truncated).then(|| Loss {
+        let cut = self.loss.kind == GapKind::Truncated && !self.loss.doubtful;
+        (!whole || cut).then(|| Loss {
             bytes: self.loss.bytes.saturating_sub(unpacked),
             ..self.loss
         })

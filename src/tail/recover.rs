@@ -5,21 +5,27 @@
 //! a file that cannot be opened and a folder that cannot be read are different things; only the first is a
 //! loss.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::identity::{self, Seen};
+use super::identity::{self, FileId, Seen};
 use crate::model::{Head, Position};
 
 /// A file in the folder of a followed path.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sibling {
     pub(super) path: PathBuf,
     pub(super) seen: Seen,
     /// Its name is one that a rotator would give.
     pub(super) generation: bool,
 }
+
+/// How often a folder is listed again.
+const MOST_LISTS: usize = 5;
 
 /// The most links that the last name of a path is followed through.
 const MOST_LINKS: usize = 40;
@@ -46,7 +52,27 @@ pub(super) fn folders(path: &Path) -> [PathBuf; 2] {
 }
 
 /// All regular files beside `path`, itself included, and beside the file that it leads to; compressed ones are left out.
+///
+/// A file that is renamed while its folder is listed may not be in the list, so it is listed until it stays the same.
 pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
+    let ids = |found: &[Sibling]| {
+        found
+            .iter()
+            .map(|sibling| sibling.seen.id)
+            .collect::<HashSet<FileId>>()
+    };
+    let mut found = list(path)?;
+    for _ in 0..MOST_LISTS {
+        let before = ids(&found);
+        found = list(path)?;
+        if ids(&found) == before {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn list(path: &Path) -> io::Result<Vec<Sibling>> {
     let target = target(path);
     if target == path {
         return beside(&[path]);
@@ -97,6 +123,50 @@ fn beside(paths: &[&Path]) -> io::Result<Vec<Sibling>> {
     Ok(found)
 }
 
+/// Folders that were listed for one look, so that many files which went at once do not list theirs once each.
+#[derive(Debug, Default)]
+pub(super) struct Listings(HashMap<PathBuf, Vec<Sibling>>);
+
+impl Listings {
+    /// The generations of `path`, and whatever has this inode.
+    pub(super) fn siblings(&mut self, path: &Path, ino: u64) -> io::Result<Vec<Sibling>> {
+        if path.is_symlink() {
+            // Where it leads is another folder, and has other names.
+            return siblings(path);
+        }
+        let listed = match self.0.entry(folder(path).to_owned()) {
+            Entry::Occupied(listed) => listed.into_mut(),
+            Entry::Vacant(vacant) => {
+                let mut listed = siblings(path)?;
+                listed.sort_by(|one, other| name(&one.path).cmp(name(&other.path)));
+                vacant.insert(listed)
+            }
+        };
+        let base = name(path).to_string_lossy();
+        // All that a rotator makes of a name begins with it, at least up to its extension.
+        let stem = base.rsplit_once('.').map_or(&*base, |(stem, _)| stem);
+        let begins = |sibling: &Sibling| {
+            name(&sibling.path)
+                .as_encoded_bytes()
+                .starts_with(stem.as_bytes())
+        };
+        let from = listed.partition_point(|sibling| name(&sibling.path).as_encoded_bytes() < stem.as_bytes());
+        let alike = listed[from..].iter().take_while(|sibling| begins(sibling));
+        let others = listed
+            .iter()
+            .filter(|sibling| sibling.seen.id.ino == ino && !begins(sibling));
+        let beside = alike.chain(others).map(|sibling| Sibling {
+            generation: identity::is_generation(&name(&sibling.path).to_string_lossy(), &base),
+            ..sibling.clone()
+        });
+        Ok(beside.collect())
+    }
+}
+
+fn name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
+}
+
 /// Whether what lies at the path of a position is not the file it speaks of and agrees with it all the same: whoever
 /// wrote it anew kept what stood there. A KiB has to agree before that is believed.
 ///
@@ -119,8 +189,25 @@ pub(super) fn was_rewritten(position: &Position, siblings: &[Sibling]) -> io::Re
     current.map_or(Ok(false), |file| identity::fits_position(&file, position))
 }
 
-/// Archives beside `path` that may have been made of a generation of it, newest first.
+/// Archives beside `path`, and beside the file that it leads to, that may have been made of a generation of it, newest
+/// first.
 pub(super) fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let target = target(path);
+    let mut found = archives_of(path)?;
+    if target != path {
+        match archives_of(&target) {
+            Ok(more) => found.extend(more),
+            Err(error) if is_for_now(&error) => return Err(error),
+            // As above: the link leads nowhere.
+            Err(_) => {}
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found.into_iter().rev().map(|(_, path)| path).collect())
+}
+
+fn archives_of(path: &Path) -> io::Result<Vec<(i128, PathBuf)>> {
     let base = path.file_name().unwrap_or_default().to_string_lossy();
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder(path))? {
@@ -136,8 +223,7 @@ pub(super) fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
             found.push((seen.born.unwrap_or(seen.written), path));
         }
     }
-    found.sort();
-    Ok(found.into_iter().rev().map(|(_, path)| path).collect())
+    Ok(found)
 }
 
 /// The generation that `position` speaks of, among `siblings`: by inode and head, else a rotator's copy of
@@ -181,13 +267,34 @@ pub(super) fn newer(siblings: &[Sibling], since: i128) -> Vec<&Sibling> {
         .filter(|sibling| sibling.generation)
         .filter(|sibling| sibling.seen.written >= since && sibling.seen.born.is_none_or(|born| born >= since))
         .collect();
-    newer.sort_by_key(|sibling| sibling.seen.written);
+    // Late writers write to older ones last; only where the filesystem knows no birth is that the best guess.
+    newer.sort_by_key(|sibling| {
+        (
+            sibling.seen.born.unwrap_or(sibling.seen.written),
+            sibling.seen.written,
+        )
+    });
     newer
 }
 
 /// Whether the system failed in a way that says nothing about the file.
 pub(super) fn is_for_now(error: &io::Error) -> bool {
     identity::is_out_of_descriptors(error) || identity::may_pass(error)
+}
+
+/// Opens a file that was listed. An error says that it cannot be known now: also if its name leads elsewhere since then,
+/// as while a rotator counts its old files up.
+pub(super) fn open_listed(sibling: &Sibling) -> io::Result<Option<File>> {
+    let file = open_regular(&sibling.path)?;
+    let seen = match &file {
+        Some(file) => Ok(Seen::of(&file.metadata()?)),
+        None => Seen::at(&sibling.path),
+    };
+    if seen.is_ok_and(|seen| seen.id == sibling.seen.id) {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::Interrupted.into())
+    }
 }
 
 /// Opens what is a regular file and may be read, and nothing else. An error says that it cannot be known now.

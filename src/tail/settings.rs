@@ -1,9 +1,11 @@
 //! What to follow, checked.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::discover::{self, Globs};
 use crate::model::{Joints, LogName};
 
 /// Everything the room needs to know. Built by `config`, or by hand.
@@ -29,6 +31,12 @@ impl Settings {
     pub const SWEEP: Duration = Duration::from_secs(1);
     /// The default of [`Settings::hold`].
     pub const HOLD: Duration = Duration::from_mins(1);
+
+    /// The folders that following opens, or whose files it opens, in the order of their names; links as they lead
+    /// now. Walks all globs.
+    pub fn folders(&self) -> BTreeSet<PathBuf> {
+        Globs::new(self).folders()
+    }
 }
 
 /// What chunks are made of.
@@ -65,6 +73,13 @@ pub struct LogSettings {
     pub flush: Duration,
     /// How changes are noticed.
     pub watch: Watch,
+}
+
+impl LogSettings {
+    /// The folders that hold all its globs can reach, but for what links lead to.
+    pub fn roots(&self) -> Vec<PathBuf> {
+        self.files.iter().map(discover::root).collect()
+    }
 }
 
 /// Where reading begins.

@@ -7,12 +7,16 @@ mod begin;
 mod cuts;
 mod ending;
 mod lost;
+mod names;
 mod reconfigure;
+mod room;
+mod shelf;
 mod sweep;
 mod unpack;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,15 +24,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::reconfigure::LetGo;
+pub use self::room::Descriptors;
 
 use self::cuts::Cut;
+use self::names::Names;
+use self::room::Stray;
+use self::shelf::Shelf;
 use self::sweep::Vacant;
+use super::descriptor::Budget;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{self, FileId, Seen};
 use super::packed::Search;
 use super::watch::Watcher;
 use super::{Chunk, FileState, FileStatus, LogSettings, Mode, Note, Settings, Source, Turn, Unit, Waker};
+use crate::fence;
 use crate::model::{FileKey, Head, LogName, Manner, Moment, Now, Position};
 
 /// How many full reads one turn makes, over all files.
@@ -51,8 +61,19 @@ pub struct Tailer {
     globs: Globs,
     /// Held files, in the order in which they were met.
     followers: Vec<Follower>,
+    /// Which of them are where, while a sweep meets new files.
+    names: Option<Names>,
+    /// Folders with their links resolved, within a sweep.
+    real_folders: HashMap<PathBuf, PathBuf>,
     /// Stored positions of files that are not held. A key is here or in `followers`, never in both.
-    shelf: HashMap<FileKey, Position>,
+    shelf: Shelf,
+    /// How many descriptors we may have, and have.
+    budget: Budget,
+    open: usize,
+    /// Files that found none since the last sweep.
+    waiting: usize,
+    /// Of the positions on the shelf, those that were held until now, and closed.
+    strays: HashMap<FileKey, Stray>,
     /// Files that could not be opened, by id, with the log they belong to.
     unreadable: HashMap<FileId, (PathBuf, usize)>,
     /// Files that are left alone although a glob reaches them.
@@ -105,10 +126,16 @@ impl Tailer {
             mode,
             globs: Globs::new(&settings),
             followers: Vec::new(),
-            shelf: known
-                .into_iter()
-                .map(|position| (position.key, position))
-                .collect(),
+            names: None,
+            real_folders: HashMap::new(),
+            shelf: known.into_iter().collect(),
+            budget: match settings.unit {
+                Unit::Lines => Budget::of_process(),
+                Unit::Bytes => Budget::boundless(),
+            },
+            open: 0,
+            waiting: 0,
+            strays: HashMap::new(),
             unreadable: HashMap::new(),
             refused: HashSet::new(),
             cuts: Vec::new(),
@@ -150,6 +177,8 @@ impl Tailer {
         self.settle_cuts(now, &mut turn);
         self.flush(now, &mut turn, visit);
         self.finish(now, &mut turn);
+        self.count_open();
+        self.close_idle(now);
         self.hand_over(&mut turn);
         for index in 0..self.followers.len() {
             self.release(index);
@@ -165,6 +194,19 @@ impl Tailer {
     /// Makes the next turn look at everything, hints or not.
     pub fn look_again(&mut self) {
         self.next_sweep = Moment(0);
+    }
+
+    /// Something is known to have changed its name: the next sweep comes as early as hints can make it come.
+    fn look_soon(&mut self) {
+        if let Some(swept) = self.swept {
+            self.next_sweep = self.next_sweep.min(swept.moment + HINTED_SWEEP);
+        }
+    }
+
+    /// Holds no more files open than that.
+    #[cfg(test)]
+    pub(super) fn allow(&mut self, budget: Budget) {
+        self.budget = budget;
     }
 
     /// Which of these logs, given by their places in [`Settings::logs`], had been read to their ends at the last sweep,
@@ -237,7 +279,7 @@ impl Tailer {
         let follower = self.held(file)?;
         let length = to.min(follower.at).checked_sub(from)?;
         let mut bytes = vec![0; usize::try_from(length).ok()?];
-        let read = identity::read_at(&follower.file, &mut bytes, from).ok()?;
+        let read = identity::read_at(&*follower.file().ok()?, &mut bytes, from).ok()?;
         bytes.truncate(read);
         Some(bytes)
     }
@@ -291,22 +333,40 @@ impl Tailer {
 
     fn heed_hints(&mut self, now: Now) {
         let hints = self.waker.take();
-        if let (true, Some(swept)) = (hints.sweep, self.swept) {
-            self.next_sweep = self.next_sweep.min(swept.moment + HINTED_SWEEP);
-        }
-        if hints.paths.is_empty() {
-            return;
-        }
         let linked: HashSet<&Path> = hints
             .paths
             .iter()
             .filter_map(|path| self.links.get(path).map(PathBuf::as_path))
             .collect();
-        for follower in &mut self.followers {
-            if hints.paths.contains(&*as_kernel(follower.path())) || linked.contains(follower.path()) {
+        // Whole paths are not cheap to compare with those of ten thousand files.
+        let meant = hints
+            .paths
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(linked.iter().copied());
+        let names: HashSet<Option<&OsStr>> = meant.map(Path::file_name).collect();
+        let mut names_changed = hints.sweep;
+        if !hints.paths.is_empty() {
+            for follower in &mut self.followers {
+                let path = follower.path();
+                if !names.contains(&path.file_name())
+                    || !(hints.paths.contains(&*as_kernel(path)) || linked.contains(path))
+                {
+                    continue;
+                }
                 // What cannot be looked at now is told by the sweep.
-                let _ = follower.look(now);
+                let lost = follower
+                    .look(now)
+                    .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+                if lost && !follower.is_open() {
+                    // Whoever writes to a path that was just renamed writes to another file.
+                    follower.missed |= !hints.sweep;
+                    names_changed = true;
+                }
             }
+        }
+        if names_changed {
+            self.look_soon();
         }
     }
 
@@ -333,6 +393,9 @@ impl Tailer {
                 self.first = index;
                 return true;
             }
+            if !self.open_again(index, turn) {
+                continue;
+            }
             let progress = self.lend(index, now, visit, Follower::read);
             let more = progress
                 .as_ref()
@@ -343,6 +406,7 @@ impl Tailer {
                 self.first = index + 1;
                 return true;
             }
+            self.close_idle_in_passing(now);
             if more && self.one_by_one {
                 self.first = index;
                 return true;
@@ -395,7 +459,7 @@ impl Tailer {
             Ok(Progress::Idle | Progress::More) => {}
             Ok(Progress::Truncated { lost }) => self.cut(index, lost, now, turn),
             Ok(Progress::Compressed) => {
-                self.refused.insert(self.followers[index].id);
+                self.refused.insert(self.followers[index].id());
                 turn.forgotten.push(self.followers[index].source.key);
                 self.followers[index].refused = true;
                 self.say(Note::Compressed { path }, turn);
@@ -455,8 +519,16 @@ fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
         owner: seen.map_or(0, |seen| seen.owner),
         mode: seen.map_or(0, |seen| seen.mode),
         uid: rustix::process::geteuid().as_raw(),
-        error: error.to_string(),
+        error: why(path, error),
     }
+}
+
+/// Why a file is refused; the kernel's own words would name the wrong reason for a file behind the fence.
+fn why(path: &Path, error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::PermissionDenied && fence::shuts_out(path) {
+        return format!("{}; {}", fence::WHY, fence::CURE);
+    }
+    error.to_string()
 }
 
 /// A path as events name it: they know no other than absolute ones. One without a working folder is heard of at

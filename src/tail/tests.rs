@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod archives;
+mod contradictions;
 mod copies;
+mod descriptors;
+mod differential;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -16,6 +19,7 @@ use proptest::prelude::*;
 
 mod reconfigure;
 
+use super::descriptor::Budget;
 use super::*;
 use crate::model::{GapKind, Joints, LineEnd, Manner, Moment, Now, Timestamp};
 
@@ -33,6 +37,8 @@ struct Rig {
     dir: tempfile::TempDir,
     settings: Settings,
     mode: Mode,
+    /// How many files it may hold open; absent where that is no matter.
+    budget: Option<Budget>,
     tailer: Option<Tailer>,
     positions: BTreeMap<u128, Position>,
     seen: Vec<LogName>,
@@ -76,6 +82,7 @@ impl Rig {
             dir,
             settings,
             mode: Mode::Forever,
+            budget: None,
             tailer: None,
             positions: BTreeMap::new(),
             seen: Vec::new(),
@@ -142,14 +149,18 @@ impl Rig {
             self.seed += 1;
             let known = self.positions.values().cloned().collect();
             let random = fastrand::Rng::with_seed(self.seed);
-            Tailer::open(
+            let mut tailer = Tailer::open(
                 self.settings.clone(),
                 self.mode,
                 known,
                 &self.seen,
                 random,
                 Waker::new(),
-            )
+            );
+            if let Some(budget) = self.budget {
+                tailer.allow(budget);
+            }
+            tailer
         });
         for _ in 0..most {
             let (mut got, raw, chunks) = (Vec::new(), &mut self.raw, &mut self.chunks);
@@ -322,6 +333,24 @@ fn generations_between_two_looks_are_found_beside_the_path() {
         rig.append("app.log", line);
     }
     rig.after(1).expect(&["1\n", "2\n", "3\n", "4\n"]);
+}
+
+#[test]
+fn generations_between_two_looks_are_read_in_the_order_in_which_they_were_begun() {
+    let mut rig = Rig::new(&["app.log"]);
+    rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", "app.log.3");
+    let mut late = rig.append("app.log", "2\n");
+    rig.rename("app.log", "app.log.2");
+    // Filesystems stamp with a coarse clock.
+    std::thread::sleep(Duration::from_millis(30));
+    rig.append("app.log", "3\n");
+    rig.rename("app.log", "app.log.1");
+    std::thread::sleep(Duration::from_millis(30));
+    late.write_all(b"late\n").unwrap();
+    rig.append("app.log", "4\n");
+    rig.after(1).expect(&["1\n", "2\n", "late\n", "3\n", "4\n"]);
 }
 
 #[test]
@@ -897,6 +926,77 @@ fn a_hint_is_heard_for_a_file_whose_glob_is_relative_too() {
 }
 
 #[test]
+fn a_hint_is_heard_for_a_file_behind_a_link_to_another_folder() {
+    let mut rig = Rig::new(&["links/*.log"]);
+    rig.settings.sweep = Duration::from_mins(1);
+    for folder in ["links", "files"] {
+        fs::create_dir(rig.path(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink("../files/app", rig.path("links/app.log")).unwrap();
+    let mut rig = rig.set(|log| log.watch = Watch::Auto);
+    rig.append("files/app", "1\n");
+    rig.turn();
+    rig.append("files/app", "2\n");
+    // As above.
+    while rig.got.len() < 2 {
+        let now = rig.now();
+        rig.tailer.as_mut().unwrap().wait(now);
+        rig.turn();
+    }
+    rig.expect(&["1\n", "2\n"]);
+}
+
+#[test]
+fn a_name_that_nfs_gives_to_a_deleted_file_is_no_log() {
+    let mut rig = Rig::new(&["*"]);
+    let _writer = rig.append("app.log", "1\n");
+    rig.turn();
+    rig.rename("app.log", ".nfs00000000000e4c6300000001");
+    rig.append("app.log", "2\n");
+    rig.after(1).after(61).expect(&["1\n", "2\n"]);
+    assert_eq!(
+        rig.tailer
+            .as_ref()
+            .unwrap()
+            .files()
+            .iter()
+            .filter(|file| file.state == FileState::Following)
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_name_that_is_no_text_is_read_like_any_other_and_stored_only_when_something_changed() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut rig = Rig::new(&["*.log"]);
+    let path = rig.dir.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.log"));
+    fs::write(&path, "1\n").unwrap();
+    rig.turn().expect(&["1\n"]);
+    rig.clock += 2000;
+    let now = rig.now();
+    let turn = rig.tailer.as_mut().unwrap().turn(now, &mut |_, _| {});
+    assert_eq!(turn.positions, []);
+    fs::write(&path, "1\n2\n").unwrap();
+    rig.kill().after(1).expect(&["1\n", "2\n"]);
+}
+
+#[test]
+fn a_folder_is_told_where_its_name_was_meant() {
+    for (glob, told) in [("*.log", 1), ("folder.log", 1), ("*", 0), ("**", 0)] {
+        let mut rig = Rig::new(&[glob]);
+        fs::create_dir(rig.path("folder.log")).unwrap();
+        rig.append("app", "1\n");
+        rig.turn().after(1);
+        let folders = rig
+            .notes
+            .iter()
+            .filter(|note| matches!(note, Note::NotRegular { .. }));
+        assert_eq!(folders.count(), told, "{glob}");
+    }
+}
+
+#[test]
 fn a_wake_ends_the_wait() {
     let rig = Rig::new(&["app.log"]);
     let waker = Waker::new();
@@ -1172,8 +1272,10 @@ proptest! {
     fn every_line_is_read_exactly_once_whatever_happens(
         steps in prop::collection::vec(step(), 1..60),
         rotated_are_reached in any::<bool>(),
+        budget in descriptors::budget(),
     ) {
         let mut rig = Rig::new(if rotated_are_reached { &["app.log*"] } else { &["app.log"] });
+        rig.budget = budget;
         let writer = play(steps, &mut rig);
         let number = |line: &str| line.split(':').next().map(str::to_owned);
         for text in &writer.written {
@@ -1233,8 +1335,10 @@ proptest! {
     #[test]
     fn what_a_rotator_copies_and_cuts_is_read_exactly_once_where_a_glob_reaches_the_copies(
         steps in prop::collection::vec(copy_step(), 1..50),
+        budget in descriptors::budget(),
     ) {
         let mut rig = Rig::new(&["app.log*"]);
+        rig.budget = budget;
         let mut written = Vec::new();
         let mut copies = 0;
         rig.append("app.log", "");

@@ -9,19 +9,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Proxy, Response, Url};
+use reqwest::{Proxy, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use super::outcome::{Answer, Verdict, done, sort, sort_error};
+use super::form::Form;
+use super::outcome::{Answer, Verdict, done, sort, sort_document, sort_error};
 use super::redact::Redactor;
 use super::settings::Settings;
 use super::token::Token;
 use super::wire::Body;
 use crate::failpoint;
-use crate::model::{ChatTarget, Outcome, Text};
+use crate::model::{ChatTarget, Document, Outcome, Text};
 
 /// How long a request may take.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +69,8 @@ pub struct Request {
     pub topic: Option<i64>,
     /// What it says.
     pub text: Text,
+    /// A file that a new message brings; the text is its caption.
+    pub document: Option<Document>,
     /// Leaves the entities out: Telegram refused them before.
     pub plain: bool,
     /// Makes no sound. Edits never do.
@@ -149,8 +153,13 @@ impl Client {
     ///
     /// Dropping the future leaves it open whether Telegram has it.
     pub async fn deliver(&self, request: &Request) -> Outcome {
-        let (method, body) = Body::of(request);
-        match (self.call(method, &body).await, request.call) {
+        let verdict = if let Some(document) = &request.document {
+            self.upload(request, document).await
+        } else {
+            let (method, body) = Body::of(request);
+            self.call(method, &body).await
+        };
+        match (verdict, request.call) {
             (Verdict::Not(outcome), _) => outcome,
             (Verdict::Done(_) | Verdict::Unchanged, Call::Edit { message_id }) => {
                 Outcome::Sent { message_id }
@@ -194,6 +203,20 @@ impl Client {
         }
     }
 
+    /// A new message with a document.
+    async fn upload(&self, request: &Request, document: &Document) -> Verdict {
+        let form = Form::of(request, document);
+        let post = self
+            .http
+            .post(format!("{}sendDocument", self.base))
+            .header(CONTENT_TYPE, form.content_type())
+            .body(form.into_body());
+        match self.exchange(post, self.deadline, LONGEST_ANSWER).await {
+            Ok(answer) => sort_document(&answer, &self.redactor),
+            Err(outcome) => Verdict::Not(outcome),
+        }
+    }
+
     /// One request, and its answer of at most `longest` bytes within the deadline.
     pub(super) async fn post(
         &self,
@@ -202,8 +225,17 @@ impl Client {
         deadline: Duration,
         longest: usize,
     ) -> Result<Answer, Outcome> {
-        let until = Instant::now() + deadline;
         let request = self.http.post(format!("{}{method}", self.base)).json(body);
+        self.exchange(request, deadline, longest).await
+    }
+
+    async fn exchange(
+        &self,
+        request: RequestBuilder,
+        deadline: Duration,
+        longest: usize,
+    ) -> Result<Answer, Outcome> {
+        let until = Instant::now() + deadline;
         match timeout_at(until, failpoint::send(request)).await {
             Ok(Ok(response)) => Ok(read(response, until, longest).await),
             Ok(Err(error)) => Err(sort_error(error, &self.redactor)),

@@ -12,6 +12,7 @@ mod any_json;
 mod backoff;
 mod chat;
 mod client;
+mod form;
 mod limits;
 mod outcome;
 mod redact;

@@ -51,6 +51,8 @@ const SENTENCES: &[(&str, RefusalKind)] = &[
     ("message can't be edited", RefusalKind::MessageGone),
     ("message_id_invalid", RefusalKind::MessageGone),
     ("chat not found", RefusalKind::ChatGone),
+    ("rights to send documents", RefusalKind::Document),
+    ("chat_send_docs_forbidden", RefusalKind::Document),
     ("not enough rights", RefusalKind::ChatGone),
     ("have no rights to send", RefusalKind::ChatGone),
     ("need administrator rights", RefusalKind::ChatGone),
@@ -136,6 +138,25 @@ pub(super) fn sort(answer: &Answer, redactor: &Redactor) -> Verdict {
         }),
         _ => Verdict::Not(Outcome::Unsure { why: said.why() }),
     }
+}
+
+/// Sorts the answer to a document. Whatever is wrong with it, texts go on: what would be a refusal of the text is one of
+/// the document, and so is the body limit of a server in between, which no later try would meet better.
+pub(super) fn sort_document(answer: &Answer, redactor: &Redactor) -> Verdict {
+    match sort(answer, redactor) {
+        Verdict::Not(Outcome::Wait { why, .. }) if answer.status == 413 => {
+            Verdict::Not(document_refused(why))
+        }
+        Verdict::Not(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Text => {
+            Verdict::Not(document_refused(refusal.why))
+        }
+        verdict => verdict,
+    }
+}
+
+fn document_refused(why: String) -> Outcome {
+    let kind = RefusalKind::Document;
+    Outcome::Refused(Refusal { kind, why })
 }
 
 /// Sorts an error that came instead of an answer.

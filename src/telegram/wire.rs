@@ -54,11 +54,26 @@ struct LinkPreview {
     is_disabled: bool,
 }
 
+/// What a message answers.
 #[derive(Debug, Serialize)]
-struct Reply {
+pub(super) struct Reply {
     message_id: i64,
     /// A reply whose target was deleted is still worth reading.
     allow_sending_without_reply: bool,
+}
+
+impl Reply {
+    pub(super) fn to(message_id: i64) -> Self {
+        Self {
+            message_id,
+            allow_sending_without_reply: true,
+        }
+    }
+}
+
+/// The topic as a request names it.
+pub(super) fn topic(request: &Request) -> Option<i64> {
+    request.topic.filter(|&topic| topic != GENERAL_TOPIC)
 }
 
 impl<'a> Body<'a> {
@@ -94,12 +109,9 @@ impl<'a> Body<'a> {
 
     fn new_message(self, request: &Request, reply_to: Option<i64>) -> Self {
         Self {
-            message_thread_id: request.topic.filter(|&topic| topic != GENERAL_TOPIC),
+            message_thread_id: topic(request),
             disable_notification: request.silent.then_some(true),
-            reply_parameters: reply_to.map(|message_id| Reply {
-                message_id,
-                allow_sending_without_reply: true,
-            }),
+            reply_parameters: reply_to.map(Reply::to),
             ..self
         }
     }
@@ -139,6 +151,7 @@ mod tests {
                 entities,
                 buttons: Vec::new(),
             },
+            document: None,
             plain: false,
             silent: false,
             call,

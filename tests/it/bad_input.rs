@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
-use crate::support::{ME, Sandbox, as_nobody, total, until};
+use crate::support::{ME, Sandbox, as_nobody, folder_of_nobody, total, until};
 
 const RULE: &str = "[[rules]]\nname = \"oops\"\nmatch = 'ERROR'\nwait = \"100ms\"\n";
 
@@ -94,8 +94,7 @@ fn an_unreadable_log_is_named_with_its_cure_and_delivered_once_it_can_be_read() 
     if !rustix::process::geteuid().is_root() {
         fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
     }
-    fs::create_dir(sandbox.path("state")).unwrap();
-    fs::set_permissions(sandbox.path("state"), Permissions::from_mode(0o777)).unwrap();
+    folder_of_nobody(&sandbox.path("state"));
     let Some(command) = as_nobody(&sandbox, "bad_input", &["run"]) else {
         return;
     };

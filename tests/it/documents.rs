@@ -7,10 +7,12 @@ use std::process::Command;
 use tailgram::config::{self, Environment};
 
 /// The tables of rules.toml: how README.md calls them, and a file with a key in each that cannot exist.
-const TABLES: [(&str, &str, &str); 7] = [
+const TABLES: [(&str, &str, &str); 9] = [
     ("", "the top level", "zzqx = 1\n"),
     ("[telegram]", "[telegram]", "[telegram]\nzzqx = 1\n"),
     ("[health]", "[health]", "[health]\nzzqx = 1\n"),
+    ("[fence]", "[fence]", "[fence]\nzzqx = 1\n"),
+    ("[digest]", "[digest]", "[digest]\nzzqx = 1\n"),
     ("[chats]", "[chats.NAME]", "[chats.me]\nid = 1\nzzqx = 1\n"),
     ("[[logs]]", "[[logs]]", "[[logs]]\nname = \"app\"\nzzqx = 1\n"),
     ("[[rules]]", "[[rules]]", "[[rules]]\nname = \"oops\"\nzzqx = 1\n"),
@@ -160,5 +162,50 @@ fn links_between_the_documents_lead_somewhere() {
                 assert!(root.join(link).exists(), "{name} links to {link}");
             }
         }
+    }
+}
+
+/// All Rust below a folder of the repository, in one text.
+fn source(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &source(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn docs_following_has_a_row_for_every_fault_and_names_tests_that_exist() {
+    let following = document("docs/following.md");
+    for fault in 1..=49 {
+        let id = format!("F{fault:02}");
+        assert!(following.contains(&id), "docs/following.md does not have {id}");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = ["src", "tests"].map(|folder| source(&root.join(folder))).concat();
+    // Sentences; keys and options have fewer words.
+    let is_sentence = |word: &&str| {
+        let plain = word
+            .bytes()
+            .all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        plain && word.matches('_').count() >= 3
+    };
+    let named: BTreeSet<&str> = following
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(is_sentence)
+        .collect();
+    assert!(named.len() > 60, "only {} tests were recognised", named.len());
+    for name in named {
+        assert!(
+            tests.contains(&format!("fn {name}(")),
+            "docs/following.md names {name}, and there is no such test"
+        );
     }
 }

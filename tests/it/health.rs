@@ -115,6 +115,24 @@ fn a_state_that_takes_nothing_is_red_until_it_does() {
 }
 
 #[test]
+fn a_disk_that_took_nothing_for_a_while_is_told_once_it_does_with_the_time_of_it() {
+    let sandbox = sandbox();
+    let rules = std::fs::read_to_string(sandbox.path("rules.toml")).unwrap();
+    sandbox.rules_toml(&rules.replace("notices = false", "notices = true"));
+    let running = start_with_limits(&sandbox);
+    until("it is green", || is_green(&sandbox));
+    until("its start is told", || sandbox.all_texts().contains("started on"));
+    limit_files(&running, Some(4_096));
+    sandbox.append("app.log", "ERROR one\n");
+    until("it is red", || is_red(&sandbox, "nothing could be stored for"));
+    limit_files(&running, None);
+    until("it is told", || {
+        sandbox.all_texts().contains("the state could not be written ")
+    });
+    assert!(sandbox.all_texts().contains("and no log was read"));
+}
+
+#[test]
 fn with_nothing_to_store_a_full_disk_is_nobodys_illness() {
     let sandbox = sandbox();
     let running = start_with_limits(&sandbox);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use botapi::{ChatConfig, ChatKind, ChatState, Config, Fault, FaultKind, LimitConfig, Message};
 use rustix::process::Signal;
 
-use tailgram::model::{Notice, State};
+use tailgram::model::{Delta, LedgerDelta, Notice, State};
 use tailgram::store::Store;
 
 use crate::support::{ME, Sandbox, as_nobody, until};
@@ -58,6 +58,139 @@ fn heard(sandbox: &Sandbox, chat: i64, text: &str) -> Vec<String> {
         sandbox.stderr()
     );
     texts
+}
+
+/// The state as if an outage had begun two minutes earlier, so that nobody has to wait that long.
+fn age_the_outage(sandbox: &Sandbox) {
+    let mut opened = Store::open(&sandbox.path("state")).unwrap();
+    let mut gate = opened.state.token_gate;
+    let outage = gate.outage.as_mut().unwrap();
+    outage.since.0 -= 120_000;
+    gate.saved.wall.0 -= 120_000;
+    let ledger = LedgerDelta {
+        token_gate: Some(gate),
+        ..LedgerDelta::default()
+    };
+    let delta = Delta {
+        ledger,
+        ..Delta::default()
+    };
+    opened.store.commit(opened.state.turn, &delta).unwrap();
+}
+
+#[test]
+fn a_telegram_that_was_away_is_told_with_how_many_incidents_were_late_across_a_kill() {
+    let sandbox = sandbox();
+    rules(&sandbox, "start = \"beginning\"", "by = [\"n\"]\n");
+    let text = fs::read_to_string(sandbox.path("rules.toml")).unwrap();
+    sandbox.rules_toml(&text.replace("match = 'ERROR'", "match = 'ERROR (?P<n>\\d)'"));
+    sandbox.append("a.log", "all is well\n");
+    let running = sandbox.start(&[]);
+    told(&sandbox, "started on");
+    sandbox.api.stop();
+    sandbox.append("a.log", "ERROR 1\nERROR 2\n");
+    let begun = || {
+        Store::peek(&sandbox.path("state"))
+            .is_ok_and(|state| state.token_gate.outage.is_some() && state.incidents.len() == 2)
+    };
+    until("the outage is stored", begun);
+    running.kill_nine();
+    age_the_outage(&sandbox);
+    sandbox.append("a.log", "ERROR 3\nERROR 1\n");
+    let running = sandbox.start(&[]);
+    until("what came meanwhile is stored", || {
+        Store::peek(&sandbox.path("state")).is_ok_and(|state| state.incidents.len() == 3)
+    });
+    sandbox.api.restart();
+    let texts = told(&sandbox, "Telegram was unreachable");
+    let notice = texts
+        .iter()
+        .find(|text| text.contains("Telegram was unreachable"))
+        .unwrap();
+    assert!(notice.ends_with("; 3 incidents were told late"), "{notice}");
+    assert!(running.terminate().success());
+}
+
+#[test]
+fn a_digest_that_was_missed_comes_once_at_the_next_start() {
+    let sandbox = sandbox();
+    rules(&sandbox, "start = \"beginning\"", "");
+    let text = fs::read_to_string(sandbox.path("rules.toml")).unwrap();
+    let idle = "[[rules]]\nname = \"idle\"\nmatch = 'IDLE'\n";
+    let digest = "[digest]\nat = \"08:00\"\nchat = \"ops\"\n[defaults]";
+    sandbox.rules_toml(&format!("{}{idle}", text.replacen("[defaults]", digest, 1)));
+    sandbox.append("a.log", "all is well\n");
+    let running = sandbox.start(&[]);
+    told(&sandbox, "started on");
+    sandbox.append("a.log", "ERROR 1\nERROR 2\n");
+    heard(&sandbox, OPS, "ERROR 2");
+    assert!(running.terminate().success());
+    let mut opened = Store::open(&sandbox.path("state")).unwrap();
+    let mut row = opened.state.digest.clone();
+    row.span.as_mut().unwrap().since.0 -= 86_400_000;
+    let ledger = LedgerDelta {
+        digest: Some(row),
+        ..LedgerDelta::default()
+    };
+    let delta = Delta {
+        ledger,
+        ..Delta::default()
+    };
+    opened.store.commit(opened.state.turn, &delta).unwrap();
+    drop(opened);
+    let running = sandbox.start(&[]);
+    let texts = heard(&sandbox, OPS, "digest of ");
+    let digest = texts.iter().find(|text| text.contains("digest of ")).unwrap();
+    assert!(
+        digest.ends_with(": 1 incident, 1 ring; 2 matches: 2 shown; most from oops (2); nothing from idle"),
+        "{digest}"
+    );
+    assert!(running.terminate().success());
+    let running = sandbox.start(&[]);
+    sandbox.append("a.log", "ERROR 3\n");
+    heard(&sandbox, OPS, "ERROR 3");
+    assert!(running.terminate().success());
+    let messages = sandbox.api.journal().messages(OPS);
+    let digests: Vec<&Message> = messages
+        .iter()
+        .filter(|message| message.text.contains("digest of "))
+        .collect();
+    assert_eq!(digests.len(), 1);
+    assert!(digests[0].silent);
+}
+
+#[test]
+fn a_rule_that_matches_most_of_a_log_is_told_once() {
+    let sandbox = sandbox();
+    rules(&sandbox, "start = \"beginning\"", "");
+    let line = |n: u64| {
+        let word = if n % 10 < 7 { "ERROR" } else { "fine" };
+        format!("{word} {n} and so on\n")
+    };
+    let lines: Vec<String> = (0..30_000).map(line).collect();
+    sandbox.append("a.log", &lines.concat());
+    let running = sandbox.start(&[]);
+    let texts = told(&sandbox, "of the lines of log app");
+    sandbox.append("a.log", &lines.concat());
+    told_times(&sandbox, 42_000);
+    assert!(running.terminate().success());
+    let all = texts.concat();
+    let (_, share) = all.split_once("rule oops matches about ").unwrap();
+    let percent: u64 = share.split(' ').next().unwrap().parse().unwrap();
+    assert!((65..=75).contains(&percent), "{all}");
+    let again = sandbox.api.journal().messages(ME);
+    let again = again
+        .iter()
+        .filter(|message| message.text.contains("of the lines of log"));
+    assert_eq!(again.count(), 1);
+}
+
+/// Waits until the rule has found so many.
+fn told_times(sandbox: &Sandbox, found: u64) {
+    until("all of it is found", || {
+        let state = Store::peek(&sandbox.path("state")).unwrap();
+        state.found.iter().any(|row| row.found == found)
+    });
 }
 
 #[test]

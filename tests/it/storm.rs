@@ -258,6 +258,56 @@ fn a_storm_over_six_chats_draws_no_429_and_holds_back_nothing_critical() {
     assert!(running.terminate().success(), "{}", sandbox.stderr());
 }
 
+/// As many incidents as ten rules may have open at once; fewer where figures do not bind.
+fn open_incidents() -> usize {
+    if is_released() || soak() { 10_000 } else { 1_000 }
+}
+
+/// Each of ten rules finds two shapes for each of its values.
+fn of_all_values(sandbox: &Sandbox, count: usize) {
+    let mut file = std::io::BufWriter::with_capacity(256 * 1024, sandbox.open("app.log"));
+    for n in 0..count {
+        let (rule, user) = (n % 10, n / 10);
+        writeln!(
+            file,
+            "2026-03-01T12:00:00Z ERROR r{rule} payment of user{user} failed: the bank says no\n\
+             2026-03-01T12:00:01Z ERROR r{rule} payment of user{user} failed: {n} ms without an answer"
+        )
+        .unwrap();
+    }
+    file.flush().unwrap();
+}
+
+#[test]
+fn ten_thousand_open_incidents_stay_within_their_memory() {
+    let count = open_incidents();
+    let sandbox = Sandbox::unlimited();
+    let rule = |n| {
+        format!(
+            "[[rules]]\nname = \"r{n}\"\nmatch = 'r{n} payment of (?P<user>\\w+)'\nby = [\"user\"]\nquiet = \"1h\"\n"
+        )
+    };
+    let rules = (0..10).map(rule).collect::<String>();
+    sandbox.rules(&(rules + "[[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"100ms\"\n"));
+    let running = sandbox.start(&[]);
+    of_all_values(&sandbox, count);
+    sandbox.append("app.log", "CANARY\n");
+    until("all of it is read", || sandbox.all_texts().contains("CANARY"));
+    let status = sandbox.finish(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    let open = status["incidents"].as_array().unwrap().len();
+    let (now, peak) = (running.memory("VmRSS"), running.memory("VmHWM"));
+    evidence(&format!(
+        "open: {open} incidents of 2 matches each, VmRSS {:.1} MB, VmHWM {:.1} MB ({}), seed 0",
+        megabytes(now),
+        megabytes(peak),
+        build()
+    ));
+    assert_eq!(open, count + 1, "and the canary's");
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    at_most("ten thousand open incidents", peak, 64);
+}
+
 fn commits(served: &Served) -> u64 {
     served.scrape().count("tailgram_commits_total")
 }

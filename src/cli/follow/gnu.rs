@@ -145,10 +145,6 @@ fn read(args: Vec<OsString>) -> Result<Task, Refused> {
 
 /// What was asked for so far.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are options that were given or not, no states of one machine"
-)]
 struct Asked {
     begin: Begin,
     line_end: u8,
@@ -244,17 +240,17 @@ fn begin(text: &str, what: &str, last: fn(u64) -> Begin, from: fn(u64) -> Begin)
     };
     let said = if text.starts_with('+') { text } else { number };
     let what = format!("number of {what}");
-    let digits = number
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(number.len());
-    let (digits, suffix) = number.split_at(digits);
+    let suffix = number.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let (digits, suffix) = number.split_at(number.len() - suffix.len());
     let unit = factor(suffix)
-        .filter(|_| !digits.is_empty())
+        .filter(|_| !number.is_empty())
         .ok_or_else(|| invalid(&what, said))?;
-    let number = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit?));
+    let count = match digits {
+        // A suffix alone is one of its kind.
+        "" => Some(1),
+        digits => digits.parse::<u128>().ok(),
+    };
+    let number = count.and_then(|count| u64::try_from(count.checked_mul(unit)?).ok());
     number.map(kind).ok_or_else(|| {
         Refused::Asked(format!(
             "invalid {what}: '{said}': Value too large for defined data type"
@@ -262,27 +258,22 @@ fn begin(text: &str, what: &str, last: fn(u64) -> Begin, from: fn(u64) -> Begin)
     })
 }
 
-/// What a suffix multiplies with; the inner absence is that of a number that large.
-#[expect(
-    clippy::option_option,
-    reason = "no such suffix, and one that is too large, are told in two ways"
-)]
-fn factor(suffix: &str) -> Option<Option<u64>> {
-    if let "" | "b" = suffix {
-        return Some(Some(if suffix.is_empty() { 1 } else { 512 }));
-    }
+/// What a suffix multiplies with.
+fn factor(suffix: &str) -> Option<u128> {
     let mut letters = suffix.chars();
-    let power = match letters.next()? {
-        'k' | 'K' => 1,
-        'm' | 'M' => 2,
-        letter => 3 + u32::try_from("GTPEZYRQ".find(letter)?).ok()?,
+    let power = match letters.next() {
+        None => return Some(1),
+        Some('b') if suffix.len() == 1 => return Some(512),
+        Some('k' | 'K') => 1,
+        Some('m' | 'M') => 2,
+        Some(letter) => 3 + u32::try_from("GTPEZYRQ".find(letter)?).ok()?,
     };
-    let base: u64 = match letters.as_str() {
+    let base: u128 = match letters.as_str() {
         "" | "iB" => 1024,
         "B" => 1000,
         _ => return None,
     };
-    Some(base.checked_pow(power))
+    Some(base.pow(power))
 }
 
 /// A value may be shortened.

@@ -31,18 +31,34 @@ pub(in crate::config) const ID_HELP: &str = "an id is a number such as 53395910 
 pub(super) struct Chat {
     pub(super) telegram: ChatSettings,
     pub(super) silent: Option<SilentHours>,
+    /// Its own, if it says one.
+    pub(super) zone: Option<TimeZone>,
     /// Rules below it are not told here.
     pub(super) show_level: Severity,
 }
 
-/// Checks all of them. `zone` is whose day it is where a chat does not say it.
-pub(super) fn check(chats: &[raw::Chat], zone: &TimeZone, report: &mut Report<'_>) -> Vec<Chat> {
+/// Checks all of them. `zone` is whose day it is where a chat does not say it; `digest` is the chat that is told one.
+pub(super) fn check(
+    chats: &[raw::Chat],
+    digest: Option<&str>,
+    zone: &TimeZone,
+    report: &mut Report<'_>,
+) -> Vec<Chat> {
     // In one file the parser sees to that.
     word::unique("chat", chats.iter().map(|chat| &chat.name), report);
-    let check = |chat: &raw::Chat| Chat {
-        telegram: check_one(chat, report),
-        silent: silent(chat, zone, report),
-        show_level: word::severity(chat.show_level.as_ref(), "show_level", report).unwrap_or(Severity::Info),
+    let check = |chat: &raw::Chat| {
+        let telegram = check_one(chat, report);
+        let own = chat.timezone.as_ref().and_then(|word| timezone(word, report));
+        if chat.silent_hours.is_none() && digest != Some(chat.name.value.as_str()) {
+            warn_of_idle_zone(chat, report);
+        }
+        Chat {
+            telegram,
+            silent: silent(chat, own.as_ref().unwrap_or(zone), report),
+            zone: own,
+            show_level: word::severity(chat.show_level.as_ref(), "show_level", report)
+                .unwrap_or(Severity::Info),
+        }
     };
     chats.iter().map(check).collect()
 }
@@ -81,18 +97,18 @@ fn check_one(chat: &raw::Chat, report: &mut Report<'_>) -> ChatSettings {
     }
 }
 
+fn warn_of_idle_zone(chat: &raw::Chat, report: &mut Report<'_>) {
+    if let Some(word) = &chat.timezone {
+        let what = "`timezone` does nothing without `silent_hours`".to_owned();
+        let help =
+            "add silent_hours = \"22:00-07:00\", or set the variable TZ if you mean the times in messages";
+        report.warn(Some(&word.at), what, help);
+    }
+}
+
 /// When it is silent.
 fn silent(chat: &raw::Chat, zone: &TimeZone, report: &mut Report<'_>) -> Option<SilentHours> {
-    let own = chat.timezone.as_ref().map(|word| timezone(word, report));
-    let Some(word) = &chat.silent_hours else {
-        if let Some(word) = &chat.timezone {
-            let what = "`timezone` does nothing without `silent_hours`".to_owned();
-            let help = "add silent_hours = \"22:00-07:00\", or set the variable TZ if you mean the times in messages";
-            report.warn(Some(&word.at), what, help);
-        }
-        return None;
-    };
-    let zone = own.flatten().unwrap_or_else(|| zone.clone());
+    let word = chat.silent_hours.as_ref()?;
     let Some((from, to)) = value::hours(&word.value) else {
         report.problem(
             &word.at,
@@ -109,7 +125,11 @@ fn silent(chat: &raw::Chat, zone: &TimeZone, report: &mut Report<'_>) -> Option<
         );
         return None;
     }
-    Some(SilentHours { from, to, zone })
+    Some(SilentHours {
+        from,
+        to,
+        zone: zone.clone(),
+    })
 }
 
 fn timezone(word: &Word, report: &mut Report<'_>) -> Option<TimeZone> {

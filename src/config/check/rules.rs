@@ -87,6 +87,7 @@ struct Values {
     ring: Option<Ring>,
     limit: Option<Rate>,
     around: Option<Around>,
+    attach: Option<bool>,
     /// Their names are checked against the captures of each rule later.
     buttons: Option<Vec<(Button, Word, Link)>>,
     /// The same.
@@ -114,6 +115,7 @@ impl Values {
             limit: word::rate(shared.limit.as_ref(), report),
             buttons: shared.buttons.as_ref().map(|raw| buttons::check(raw, report)),
             around: shared.context.as_ref().and_then(|raw| around(raw, report)),
+            attach: attach(shared.attach.as_ref(), report),
             template: shared
                 .template
                 .as_ref()
@@ -138,6 +140,7 @@ impl Values {
             ring: self.ring.or(defaults.ring),
             limit: self.limit.or(defaults.limit),
             around: self.around.or(defaults.around),
+            attach: self.attach.or(defaults.attach),
             template: self.template.or_else(|| defaults.template.clone()),
             buttons: self.buttons.or_else(|| defaults.buttons.clone()),
             // Both: a rule that names a secret of its own must not let everybody's out.
@@ -218,6 +221,7 @@ fn check_one(
             .limit
             .or((ring != Ring::All).then_some(incident::RuleSettings::LIMIT)),
         around: values.around.filter(|_| ring != Ring::All),
+        attach: values.attach.unwrap_or_default() && ring != Ring::All && rule.absent.is_none(),
     };
     if let (Ring::All, Some(raw)) = (ring, &rule.shared.context) {
         let what = "`context` has no say in the messages of ring = \"all\"".to_owned();
@@ -227,6 +231,7 @@ fn check_one(
             "they hold lines, one below the other; take one of the two out",
         );
     }
+    idle_attach(rule, &incident, report);
     short_quiet(rule, &incident, report);
     let scan = scan::RuleSettings {
         name,
@@ -453,6 +458,38 @@ fn around(raw: &raw::Context, report: &mut Report<'_>) -> Option<Around> {
         );
     }
     Some(around)
+}
+
+fn attach(word: Option<&Word>, report: &mut Report<'_>) -> Option<bool> {
+    let choices = [("lines", true), ("off", false)];
+    let others = [
+        ("all", "lines"),
+        ("document", "lines"),
+        ("file", "lines"),
+        ("none", "off"),
+    ];
+    word::choice(word, "attach", &choices, &others, report)
+}
+
+/// A rule says that it attaches its lines, and there will never be any that nobody was shown.
+fn idle_attach(rule: &raw::Rule, settings: &incident::RuleSettings, report: &mut Report<'_>) {
+    let own = rule.shared.attach.as_ref();
+    let Some(word) = own.filter(|word| word.value == "lines" && !settings.attach) else {
+        return;
+    };
+    let (beside, help) = if rule.absent.is_some() {
+        ("`absent`", "take it out: what is absent has no lines")
+    } else {
+        (
+            "ring = \"all\"",
+            "take one of the two out: every line is sent already",
+        )
+    };
+    report.warn(
+        Some(&word.at),
+        format!("`attach` does nothing beside {beside}"),
+        help,
+    );
 }
 
 fn ring(word: Option<&Word>, report: &mut Report<'_>) -> Option<Ring> {

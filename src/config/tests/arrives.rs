@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{BASE, Environment, parse, plain, right};
 
+use crate::config::{Fence, Landlock};
 use crate::incident::{Absent, AtLeast, Ring, RuleSettings};
 use crate::model::{ChatName, ChatTarget, LogName, Rate, Severity};
 use crate::scan::Pattern;
@@ -407,6 +408,20 @@ fn notices_go_to_the_chats_that_ask_for_them_else_to_the_first() {
 }
 
 #[test]
+fn the_fence_stands_where_it_can_unless_rules_toml_says_otherwise() {
+    assert_eq!(right(&plain()).fence, Fence::default());
+    let text = format!(
+        "{}[fence]\nlandlock = \"require\"\nread = [\"/var/log/pods\", \"/data\"]\n",
+        plain()
+    );
+    let expected = Fence {
+        landlock: Landlock::Require,
+        read: vec!["/var/log/pods".into(), "/data".into()],
+    };
+    assert_eq!(right(&text).fence, expected);
+}
+
+#[test]
 fn health_has_the_defaults_of_the_contract_and_takes_others() {
     let health = right(&plain()).health;
     assert_eq!(
@@ -495,4 +510,17 @@ fn a_chat_gets_the_rules_of_its_level_and_above() {
     assert_eq!(told("warning"), [ChatName::new("me")]);
     assert_eq!(told("error"), [ChatName::new("ops"), ChatName::new("me")]);
     assert_eq!(told("critical"), [ChatName::new("ops"), ChatName::new("me")]);
+}
+
+#[test]
+fn a_rule_attaches_its_lines_where_it_or_the_defaults_say_so() {
+    let attaches = |defaults: &str, rule: &str| {
+        let text = format!("{}{rule}[defaults]\n{defaults}", plain());
+        right(&text).incident.rules[0].attach
+    };
+    assert!(!attaches("", ""));
+    assert!(attaches("", "attach = \"lines\"\n"));
+    assert!(attaches("attach = \"lines\"\n", ""));
+    assert!(!attaches("attach = \"lines\"\n", "attach = \"off\"\n"));
+    assert!(!attaches("attach = \"lines\"\n", "ring = \"all\"\n"));
 }

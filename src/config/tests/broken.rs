@@ -71,7 +71,7 @@ fn a_key_that_is_like_no_other_lists_what_is_allowed() {
       |
     9 | zebra = 1
       | ^^^^^
-      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, absent, wait, every, quiet, remind, ring, resolve, limit, context, template, buttons, redact, tests
+      = help: allowed in [[rules]]: name, logs, match, all, where, unless, severity, chats, by, at_least, absent, wait, every, quiet, remind, ring, resolve, limit, context, attach, template, buttons, redact, tests
 
     1 problem
     ");
@@ -1470,6 +1470,37 @@ deliver_within = ¦"soon"
 }
 
 #[test]
+fn the_fence_says_what_its_keys_hold() {
+    let told = wrong_rule(
+        r#"match = 'x'
+[fence]
+landlock = ¦"on"
+read = ["/fine", ¦"logs", ¦"/var/log/*"]"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:12: "on" is not a value of `landlock`
+       |
+    10 | landlock = "on"
+       |            ^^^^
+       = help: did you mean "auto"? Allowed: "auto", "require", "off"
+
+    rules.toml:11:18: "logs" is not the whole path of a folder
+       |
+    11 | read = ["/fine", "logs", "/var/log/*"]
+       |                  ^^^^^^
+       = help: name a folder: read = ["/var/log/pods"]
+
+    rules.toml:11:26: "/var/log/*" is not the whole path of a folder
+       |
+    11 | read = ["/fine", "logs", "/var/log/*"]
+       |                          ^^^^^^^^^^^^
+       = help: name a folder: read = ["/var/log/pods"]
+
+    3 problems
+    "#);
+}
+
+#[test]
 fn notices_is_true_or_false() {
     let told = wrong_rule(
         r#"match = 'x'
@@ -2113,6 +2144,20 @@ fn an_absence_of_no_time_is_refused() {
     9 | absent = '0s'
       |          ^^^^
       = help: write a value between "1s" and "400d"
+
+    1 problem
+    "#);
+}
+
+#[test]
+fn what_can_be_attached_is_named() {
+    let told = wrong_rule("match = 'x'\nattach = ¦\"file\"");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:9:10: "file" is not a value of `attach`
+      |
+    9 | attach = "file"
+      |          ^^^^^^
+      = help: did you mean "lines"? Allowed: "lines", "off"
 
     1 problem
     "#);

@@ -1,6 +1,10 @@
 //! Which keys work and which are refused, against everything the product promises.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use super::{read, right};
+use crate::config::key::{self, Kind};
 use crate::config::keys::{REFUSED, Table};
 
 /// Every key that is promised, each in its table.
@@ -52,6 +56,12 @@ severity = "error"
 [health]
 read_within = "30s"
 deliver_within = "5m"
+[digest]
+at = "08:00"
+chat = "ops"
+[fence]
+landlock = "auto"
+read = ["/var/log/pods"]
 [hub]
 listen = "x"
 [[rules]]
@@ -73,6 +83,7 @@ at_least = { count = 5, within = "1m" }
 resolve = 'connection restored'
 limit = "12/h"
 context = { before = 2, after = 5 }
+attach = "lines"
 template = "<b>{{ rule }}</b>"
 buttons = [{ text = "Runbook", url = "https://wiki.example.com/{{ service }}" }]
 redact = ['(?i)password=\S+']
@@ -119,14 +130,85 @@ fn every_key_that_works_is_in_the_contract() {
     }
 }
 
+/// Tables whose keys all work, as tests/keys.txt calls them.
+const WHOLE: [(Table, &str); 7] = [
+    (Table::Log, "logs"),
+    (Table::Multiline, "multiline"),
+    (Table::Rule, "rules"),
+    (Table::AtLeast, "at_least"),
+    (Table::Context, "context"),
+    (Table::Button, "buttons"),
+    (Table::Test, "tests"),
+];
+
 #[test]
-fn a_refused_key_of_a_rule_is_refused_in_defaults_too() {
-    for (_, key, instead) in REFUSED.iter().filter(|(table, ..)| *table == Table::Rule) {
-        let problems = read(&format!("{}[defaults]\n{key} = 1\n", super::plain())).unwrap_err();
-        let problem = problems.iter().next().unwrap();
-        assert_eq!(
-            (problem.what(), problem.help()),
-            (format!("`{key}` is not supported yet").as_str(), *instead)
+fn no_key_of_a_log_or_of_a_rule_is_refused() {
+    for (table, key, _) in REFUSED {
+        assert!(WHOLE.iter().all(|(whole, _)| whole != table), "{key}");
+    }
+}
+
+/// The lines of tests/keys.txt: what is promised, and the file and name of the test that holds it.
+fn promises() -> Vec<(String, [&'static str; 2])> {
+    let lines = include_str!("../../../tests/keys.txt").lines();
+    let told = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    told.map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [table, key, file, test] = words[..] else {
+            panic!("four words in a line: {line}")
+        };
+        (format!("{table} {key}"), [file, test])
+    })
+    .collect()
+}
+
+/// Every key of these tables, and every word that a key takes.
+fn promised() -> BTreeSet<String> {
+    let mut promised = BTreeSet::new();
+    for (table, name) in WHOLE {
+        for key in key::of(table) {
+            match key.kind {
+                Kind::Choice(words) | Kind::ChoiceOr(words, _) => {
+                    promised.extend(words.iter().map(|word| format!("{name} {}={word}", key.name)));
+                }
+                _ => {
+                    promised.insert(format!("{name} {}", key.name));
+                }
+            }
+        }
+    }
+    promised
+}
+
+#[test]
+fn every_key_of_a_log_and_of_a_rule_and_every_word_of_theirs_has_its_test() {
+    let told: BTreeSet<String> = promises().into_iter().map(|(promise, _)| promise).collect();
+    let missing: Vec<_> = promised().difference(&told).cloned().collect();
+    assert_eq!(
+        missing,
+        Vec::<String>::new(),
+        "tests/keys.txt names no test for these"
+    );
+    let keys: BTreeSet<String> = promised()
+        .iter()
+        .flat_map(|promise| [promise.clone(), promise.split('=').next().unwrap().to_owned()])
+        .collect();
+    let strange: Vec<_> = told.difference(&keys).collect();
+    assert_eq!(strange, Vec::<&String>::new(), "there are no such keys or words");
+}
+
+#[test]
+fn every_test_that_holds_a_key_is_there() {
+    for (promise, [file, test]) in promises() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let source = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let head = format!("fn {test}(");
+        let above = source.lines().zip(source.lines().skip(1));
+        let is_test =
+            |(above, line): (&str, &str)| above.trim() == "#[test]" && line.trim_start().starts_with(&head);
+        assert!(
+            above.into_iter().any(is_test),
+            "{promise}: no test {test} in {file}"
         );
     }
 }

@@ -48,6 +48,9 @@ fn undated(json: Json) -> Json {
 const WHOLE: &str = r"
 [telegram]
 [health]
+[digest]
+at = '08:00'
+[fence]
 [chats.me]
 id = 53395910
 [[logs]]
@@ -71,6 +74,8 @@ fn with(table: Table, key: &str, value: Option<&Value>) -> Toml {
         Table::Top => &mut file,
         Table::Telegram => inside(&mut file, "telegram"),
         Table::Health => inside(&mut file, "health"),
+        Table::Digest => inside(&mut file, "digest"),
+        Table::Fence => inside(&mut file, "fence"),
         Table::Chat => inside(inside(&mut file, "chats"), "me"),
         Table::Log => inside(&mut file, "logs"),
         Table::Rule => inside(&mut file, "rules"),
@@ -147,6 +152,8 @@ fn every_table_of_the_schema_has_the_keys_that_are_accepted_and_no_other() {
         (Table::Top, ""),
         (Table::Telegram, "/properties/telegram"),
         (Table::Health, "/properties/health"),
+        (Table::Digest, "/properties/digest"),
+        (Table::Fence, "/properties/fence"),
         (Table::Chat, "/properties/chats/additionalProperties/anyOf/1"),
         (Table::Log, "/properties/logs/items"),
         (Table::Rule, "/properties/rules/items"),

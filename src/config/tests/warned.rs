@@ -202,3 +202,23 @@ fn a_rule_that_asks_plain_lines_for_fields_is_warned_about() {
     let level = text.replace(", user = \"root\"", "");
     assert_eq!(warned(&level), "");
 }
+
+#[test]
+fn lines_that_will_never_be_attached_are_warned_about() {
+    let with = |lines: &str| warned(&format!("{}{lines}", plain()));
+    insta::assert_snapshot!(with("ring = \"all\"\nattach = \"lines\"\n"), @r#"
+    warning: rules.toml:10:10: `attach` does nothing beside ring = "all"
+       |
+    10 | attach = "lines"
+       |          ^^^^^^^
+       = help: take one of the two out: every line is sent already
+    "#);
+    insta::assert_snapshot!(with("absent = \"1h\"\nattach = \"lines\"\n"), @r#"
+    warning: rules.toml:10:10: `attach` does nothing beside `absent`
+       |
+    10 | attach = "lines"
+       |          ^^^^^^^
+       = help: take it out: what is absent has no lines
+    "#);
+    assert_eq!(with("attach = \"lines\"\n"), "");
+}

@@ -307,6 +307,7 @@ impl Lane {
                 .map_or_else(|| self.chat.target.clone(), ChatTarget::Id),
             topic,
             text: letter.text.clone(),
+            document: None,
             plain: false,
             silent: false,
             call: Call::Send { reply_to: None },

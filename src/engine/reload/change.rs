@@ -2,6 +2,7 @@
 
 use crate::config::{Environment, Problem, Problems, Settings, Texts};
 use crate::engine::tally::Lens;
+use crate::fence;
 use crate::model::{Changed, Changes, Hindsight, Names, Notice, RulesProblem};
 
 /// A good edit.
@@ -18,12 +19,20 @@ pub(super) fn judge(texts: &Texts, in_force: &Settings, env: &Environment) -> Re
     settings.tail.never.clone_from(&in_force.tail.never);
     let lens = Lens::compile(&settings.message, &settings.logs, &settings.incident)
         .map_err(|error| Problems::of_rules(&settings.path, &error.to_string()))?;
-    let changes = in_force.outline.changes(&settings.outline);
+    let mut changes = in_force.outline.changes(&settings.outline);
+    changes.restart.extend(shut_out(&settings));
     Ok(Judged {
         settings,
         lens,
         changes,
     })
+}
+
+/// The logs that name folders behind the fence: their files are read after a restart.
+fn shut_out(settings: &Settings) -> Vec<String> {
+    let logs = settings.tail.logs.iter();
+    let shut_out = logs.filter(|log| log.roots().iter().any(|folder| fence::shuts_out(folder)));
+    shut_out.map(|log| format!("files of log {}", log.name)).collect()
 }
 
 /// What people are told of a broken edit: the first problem, and how many more there are.

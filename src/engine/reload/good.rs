@@ -3,12 +3,11 @@
 //! It may hold a token, so only the owner may read it. The trap: half a copy would be worse than none, so it is
 //! written beside the old one and renamed.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use crate::config::{MAX_FILE, Texts};
+use crate::engine::beside::{self, Safety, replace};
 
 /// Its name in the state folder.
 const FILE: &str = "rules.good";
@@ -27,27 +26,12 @@ pub(super) fn keep(folder: &Path, texts: &Texts) -> io::Result<()> {
     if read(folder).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }
-    let new = folder.join(format!("{FILE}.new"));
-    // One that a crash left behind may have another mode.
-    drop(std::fs::remove_file(&new));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    std::fs::rename(new, folder.join(FILE))
+    replace(folder, FILE, &bytes, Safety::PowerCut)
 }
 
 fn read(folder: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
     // Escapes make it longer than what it was made of.
-    let most = 8 * MAX_FILE as u64;
-    File::open(folder.join(FILE))?
-        .take(most)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+    beside::read(folder, FILE, 8 * MAX_FILE as u64)
 }
 
 #[cfg(test)]

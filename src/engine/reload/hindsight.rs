@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::config::Settings;
+use crate::engine::shares::Shares;
 use crate::engine::tally::{Lens, Tally};
 use crate::model::{FileKey, Hindsight, Manner, Now};
 use crate::tail::{Chunk, Ending, LogSettings, Source, Standing, survey};
@@ -34,7 +35,9 @@ pub(super) fn count(settings: &Settings, lens: &Lens, rules: &[&str], now: Now) 
     }
     // Lines per log.
     let mut lines: BTreeMap<usize, u64> = BTreeMap::new();
-    let mut tally = Tally::new(lens, now);
+    // What was read before says nothing about what a rule matches from now on.
+    let mut shares = Shares::default();
+    let mut tally = Tally::new(lens, &mut shares, now);
     let mut random = fastrand::Rng::new();
     for (path, log) in newest(settings, |log| rules.iter().any(|rule| looks(log, rule))) {
         // A file that goes away, or may not be read, is no part of it.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::model::Names;
 
 /// The kernel's table.
-const TABLE: &str = "/proc/self/mountinfo";
+pub(in crate::engine) const TABLE: &str = "/proc/self/mountinfo";
 
 /// What is mounted, as it was at the first look.
 #[derive(Debug, Default)]

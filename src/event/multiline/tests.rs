@@ -80,7 +80,7 @@ fn a_pattern_that_starts_or_continues_decides_alone() {
 }
 
 #[test]
-fn python() {
+fn a_trace_of_python_is_one_event() {
     let text = "2026-01-02 12:00:00,123 ERROR cannot sell
 Traceback (most recent call last):
   File \"/srv/app/shop.py\", line 7, in sell
@@ -115,7 +115,7 @@ plain words
 }
 
 #[test]
-fn java() {
+fn a_trace_of_java_is_one_event() {
     let text = "2026-01-02 12:00:00,123 ERROR [main] cannot sell
 java.lang.IllegalStateException: no stock
 \tat com.example.Shop.sell(Shop.java:7)
@@ -152,7 +152,7 @@ fn java_util_logging_has_two_lines_per_record() {
 }
 
 #[test]
-fn go() {
+fn a_trace_of_go_is_one_event() {
     let text = "2026/01/02 12:00:00 start
 %%
 2026/01/02 12:00:01 http: panic serving 127.0.0.1:9: no stock
@@ -190,7 +190,7 @@ plain
 }
 
 #[test]
-fn rust() {
+fn a_trace_of_rust_is_one_event() {
     let text = "plain
 %%
 thread 'main' panicked at src/main.rs:7:5:
@@ -221,7 +221,7 @@ plain
 }
 
 #[test]
-fn node() {
+fn a_trace_of_node_is_one_event() {
     let text = "plain
 %%
 /srv/app/shop.js:7
@@ -251,7 +251,7 @@ plain
 }
 
 #[test]
-fn ruby() {
+fn a_trace_of_ruby_is_one_event() {
     let text = "plain
 %%
 shop.rb:7:in `fetch': key not found: :tea (KeyError)
@@ -266,7 +266,7 @@ plain
 }
 
 #[test]
-fn php() {
+fn a_trace_of_php_is_one_event() {
     let text = "[02-Jan-2026 12:00:00 UTC] PHP Fatal error:  Uncaught Exception: tea in /srv/app/shop.php:7
 Stack trace:
 #0 /srv/app/shop.php(12): sell('tea')
@@ -293,7 +293,7 @@ plain
 }
 
 #[test]
-fn dotnet() {
+fn a_trace_of_dotnet_is_one_event() {
     let text = "fail: Shop[0]
       cannot sell
       System.InvalidOperationException: no stock

@@ -26,10 +26,11 @@ use super::{CommitError, FILE, OpenError, Opened, Store, WAL, schema};
 use crate::model::Values;
 use crate::model::{
     Account, AccountKey, Attempt, AttemptId, AttemptKind, BelowCount, By, Carried, ChatName, ChatState,
-    Delivery, DeliveryKey, Delta, Ended, FileKey, Form, Found, FoundCount, Gap, GapKind, Head, HostDelta,
-    Identity, Incident, IncidentId, KeptLine, LedgerDelta, LedgerRow, LineKey, LogName, Mark, Moment, Notice,
-    NoticeAttempt, NoticeKey, NoticeKind, NoticeRow, Now, Origin, Parked, Phase, Position, RuleName,
-    Severity, ShapeCount, ShapeId, State, StoreId, Timer, Timestamp, TokenGate, TurnNo, Waiting, WaitingKey,
+    Delivery, DeliveryKey, Delta, DigestCount, DigestRow, DigestSpan, Ended, FileKey, Form, Found,
+    FoundCount, Gap, GapKind, Head, HostDelta, Identity, Incident, IncidentId, KeptLine, LedgerDelta,
+    LedgerRow, LineKey, LogName, Mark, Moment, Notice, NoticeAttempt, NoticeKey, NoticeKind, NoticeRow, Now,
+    Origin, Outage, Parked, Phase, Position, RuleName, Severity, ShapeCount, ShapeId, State, StoreId, Timer,
+    Timestamp, TokenGate, TurnNo, Waiting, WaitingKey,
 };
 
 fn now() -> Now {
@@ -137,6 +138,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         replaces: true,
         end_told: false,
         resolve_told: true,
+        document_owed: true,
         told_severity: Some(crate::model::Severity::Error),
         shown_shapes: BTreeSet::from([ShapeId(4), ShapeId(5)]),
         pause: Some(timer()),
@@ -158,6 +160,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
             carried: Some(carried.clone()),
             folds: true,
             over: false,
+            whole: true,
             at: Timestamp(3),
         }),
         repeat: true,
@@ -247,6 +250,24 @@ fn everything(n: u64, text: &str) -> Delta {
             chats: vec![chat],
             token_gate: Some(TokenGate {
                 until: Some(timer()),
+                outage: Some(Outage {
+                    since: Timestamp(7),
+                    blip: timer(),
+                    folded: n,
+                }),
+                saved: now(),
+            }),
+            digest: Some(DigestRow {
+                span: Some(DigestSpan {
+                    since: Timestamp(5),
+                    pause: Some(timer()),
+                    before: vec![DigestCount {
+                        key: account(n).key,
+                        account: account(n).account,
+                        opened: n,
+                        rung: 1,
+                    }],
+                }),
                 saved: now(),
             }),
             notices: vec![notices(text)],
@@ -344,6 +365,7 @@ fn rows(state: &State) -> BTreeMap<(&'static str, String), String> {
     add(&mut map, &state.accounts, |row| row::account(&row.key));
     add(&mut map, &state.chats, |row| row.name.to_string());
     add(&mut map, &[state.token_gate], |_| String::new());
+    add(&mut map, std::slice::from_ref(&state.digest), |_| String::new());
     add(&mut map, &state.notices, |row| row::notice(&row.key));
     add(&mut map, &state.waiting, |row| row::waiting(&row.key));
     add(&mut map, &state.below, |row| row.rule.to_string());
@@ -366,6 +388,7 @@ fn filled(store: StoreId, turn: u64, delta: &Delta) -> State {
         accounts: ledger.accounts,
         chats: ledger.chats,
         token_gate: ledger.token_gate.unwrap_or_default(),
+        digest: ledger.digest.unwrap_or_default(),
         notices: ledger.notices,
         waiting: ledger.waiting,
         below: ledger.below,

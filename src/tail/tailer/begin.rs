@@ -27,7 +27,7 @@ impl Tailer {
         queue: &HashMap<PathBuf, FileKey>,
     ) {
         let path = &group.paths[0];
-        if self.followers.iter().any(|follower| follower.id == group.seen.id) {
+        if self.holds(group.seen.id) {
             return;
         }
         if self.refused.contains(&group.seen.id) || (self.mode == Mode::Once && self.swept.is_some()) {
@@ -35,8 +35,11 @@ impl Tailer {
         }
         match self.try_begin(group, now, turn) {
             Ok(Some(mut follower)) => {
-                if self.unreadable.remove(&group.seen.id).is_some() {
-                    self.say(Note::Readable { path: path.clone() }, turn);
+                let readable = Note::Readable { path: path.clone() };
+                // What only waited for a descriptor was not told by name.
+                let told = matches!(self.said.get(&readable.subject()), Some(Note::Unreadable { .. }));
+                if self.unreadable.remove(&group.seen.id).is_some() && told {
+                    self.say(readable, turn);
                 }
                 turn.at_end += usize::from(self.start_of(follower.source.logs[0]) == Start::End);
                 follower.after = follower.after.or_else(|| self.predecessor(path, queue));
@@ -46,7 +49,10 @@ impl Tailer {
                 if self.mode == Mode::Once {
                     follower.stop = Some(follower.size());
                 }
-                self.followers.push(follower);
+                // What was born while we looked has a writer.
+                follower.active = self.swept.map(|_| now.moment);
+                self.hold(follower);
+                self.close_idle_in_passing(now);
             }
             Ok(None) => {}
             Err(error) => {
@@ -55,6 +61,9 @@ impl Tailer {
                     self.store_end(group, log, now, turn);
                 }
                 self.unreadable.insert(group.seen.id, (path.clone(), log));
+                if identity::is_out_of_descriptors(&error) {
+                    return self.starve(turn);
+                }
                 self.say(unreadable(path, Some(&group.seen), &error), turn);
             }
         }
@@ -67,13 +76,20 @@ impl Tailer {
         turn: &mut Turn,
     ) -> io::Result<Option<Follower>> {
         let path = &group.paths[0];
-        let real = path.canonicalize()?;
-        if self.globs.forbids(&real) {
+        let real = self.real_path(path)?;
+        // Who shows bytes shows those of any file that is named.
+        let own = self.settings.unit == Unit::Lines && self.globs.is_own(&real, group.seen.id);
+        if own || self.globs.forbids(&real) {
             self.refused.insert(group.seen.id);
             self.say(Note::Forbidden { path: real }, turn);
             return Ok(None);
         }
+        self.make_room()?;
         let file = identity::open(path)?;
+        // A link may have been swapped since; what was opened says where it leads.
+        if identity::path_of(&file).is_ok_and(|opened| self.globs.forbids(&opened)) {
+            return Ok(None);
+        }
         let seen = Seen::of(&file.metadata()?);
         if seen.id != group.seen.id || !seen.regular {
             // The path leads elsewhere since it was looked at; the next sweep knows more.
@@ -92,14 +108,33 @@ impl Tailer {
         self.place(file, &seen, group, now).map(Some)
     }
 
+    /// The path with its links resolved. Many files lie in few folders: those are resolved once per sweep.
+    fn real_path(&mut self, path: &Path) -> io::Result<PathBuf> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return path.canonicalize();
+        };
+        if path.symlink_metadata()?.is_symlink() {
+            return path.canonicalize();
+        }
+        if let Some(real) = self.real_folders.get(folder) {
+            return Ok(real.join(name));
+        }
+        let real = path.canonicalize()?;
+        if let Some(parent) = real.parent() {
+            self.real_folders.insert(folder.to_owned(), parent.to_owned());
+        }
+        Ok(real)
+    }
+
     /// Which held file this one is, if its file system was taken away and came back under another device number: the
     /// inode, the path and the bytes agree, and the path had lost its file.
     ///
     /// An error says that it cannot be known now.
     fn mounted_anew(&self, file: &File, seen: &Seen, group: &Group) -> io::Result<Option<usize>> {
-        for (index, held) in self.followers.iter().enumerate() {
+        for index in group.paths.iter().flat_map(|path| self.related(path)) {
+            let held = &self.followers[index];
             let lost = held.unlinked.is_some() && group.paths.iter().any(|path| path == held.path());
-            let moved = held.id.ino == seen.id.ino && held.id.dev != seen.id.dev;
+            let moved = held.id().ino == seen.id.ino && held.id().dev != seen.id.dev;
             if lost && moved && identity::fits(file, held.head, held.before, held.at)? {
                 return Ok(Some(index));
             }
@@ -171,8 +206,8 @@ impl Tailer {
     /// right to read it (a group, a capability) often comes with a restart.
     fn store_end(&mut self, group: &Group, log: usize, now: Now, turn: &mut Turn) {
         let FileId { dev, ino } = group.seen.id;
-        let stored = |position: &Position| (position.identity.dev, position.identity.ino) == (dev, ino);
-        if group.seen.size == 0 || self.shelf.values().any(stored) {
+        let stored = |position: &Position| position.identity.dev == dev;
+        if group.seen.size == 0 || self.shelf.with_inode(ino).any(stored) {
             return;
         }
         let none = Head::of(&[]);
@@ -189,18 +224,14 @@ impl Tailer {
             at: now.wall,
         };
         turn.positions.push(position.clone());
-        self.shelf.insert(position.key, position);
+        self.shelf.insert(position);
     }
 
     /// The stored position of this very file. The device number is a hint only: it changes with a remount.
     ///
     /// An error says that it cannot be known now; a file that is taken for a new one then is read twice.
     pub(super) fn shelved(&self, file: &File, id: FileId) -> io::Result<Option<FileKey>> {
-        let mut same: Vec<&Position> = self
-            .shelf
-            .values()
-            .filter(|stored| stored.identity.ino == id.ino)
-            .collect();
+        let mut same: Vec<&Position> = self.shelf.with_inode(id.ino).collect();
         same.sort_by_key(|stored| (stored.identity.dev != id.dev, std::cmp::Reverse(stored.at)));
         for stored in same {
             if identity::fits_position(file, stored)? {
@@ -214,8 +245,8 @@ impl Tailer {
     /// before that is believed.
     fn rewritten(&self, file: &File, path: &Path) -> io::Result<Option<FileKey>> {
         let full = u64::from(Head::FULL);
-        let owed = self.shelf.values().filter(|stored| !stored.finished);
-        for stored in owed.filter(|stored| stored.offset >= full && Path::new(&stored.path) == path) {
+        let owed = self.shelf.at_path(path).filter(|stored| !stored.finished);
+        for stored in owed.filter(|stored| stored.offset >= full) {
             if identity::fits_position(file, stored)? {
                 return Ok(Some(stored.key));
             }
@@ -234,7 +265,8 @@ impl Tailer {
             }
         }
         let full = u64::from(Head::FULL);
-        for live in &self.followers {
+        for index in self.related(path) {
+            let live = &self.followers[index];
             let deleted = || live.unlinked.is_some() && live.is_deleted();
             // Who renames a log does not copy it.
             let copied = is_named_after(path, &live.source.path) && (live.unlinked.is_none() || deleted());
@@ -260,6 +292,20 @@ impl Tailer {
         Ok(None)
     }
 
+    /// The places of those whose path this one's text begins with, at least.
+    fn related(&self, path: &Path) -> Vec<usize> {
+        let all = || (0..self.followers.len()).collect();
+        self.names.as_ref().map_or_else(all, |names| names.related(path))
+    }
+
+    /// Whether it is held.
+    pub(super) fn holds(&self, id: FileId) -> bool {
+        match &self.names {
+            Some(names) => names.has(id),
+            None => self.followers.iter().any(|follower| follower.id() == id),
+        }
+    }
+
     /// Whether that file is held, and was last seen under this path.
     fn is_held_at(&self, file: FileKey, path: &Path) -> bool {
         self.held(file).is_some_and(|follower| follower.path() == path)
@@ -267,10 +313,9 @@ impl Tailer {
 
     /// What has to be read to its end before a new file under this path.
     pub(super) fn predecessor(&self, path: &Path, queue: &HashMap<PathBuf, FileKey>) -> Option<FileKey> {
-        let replaced = self
-            .followers
-            .iter()
-            .rev()
+        let related = self.related(path).into_iter().rev();
+        let replaced = related
+            .map(|index| &self.followers[index])
             .find(|f| f.unlinked.is_some() && f.path() == path);
         queue
             .get(path)

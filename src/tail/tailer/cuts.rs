@@ -182,8 +182,8 @@ impl Tailer {
         let owed = Position {
             key: source.key,
             identity: Identity {
-                dev: current.id.dev,
-                ino: current.id.ino,
+                dev: current.id().dev,
+                ino: current.id().ino,
                 head: cut.head,
             },
             path: cut.path.to_string(),
@@ -198,6 +198,7 @@ impl Tailer {
         let loss = Loss {
             kind: GapKind::Truncated,
             bytes: cut.lost,
+            doubtful: false,
         };
         let sought = !cut.is_hollow() && self.search_archives(&owed, &source, loss);
         if sought {
@@ -262,10 +263,10 @@ impl Tailer {
         };
         let mut copy = None;
         for sibling in recover::newer(siblings, since).into_iter().rev() {
-            if self.followers.iter().any(|f| f.id == sibling.seen.id) {
+            if self.holds(sibling.seen.id) {
                 continue;
             }
-            if let Some(file) = recover::open_regular(&sibling.path)?
+            if let Some(file) = recover::open_listed(sibling)?
                 && fits(&file)?
             {
                 copy = Some((&sibling.path, file));
@@ -290,7 +291,7 @@ impl Tailer {
         let taken = identity::line_before(&file, at, max_line, line_end)?;
         let mut follower = Follower::new(file, source, at, taken, now)?;
         follower.unlinked = Some(now.moment);
-        self.followers.push(follower);
+        self.hold(follower);
         Ok(Some(key))
     }
 
@@ -309,7 +310,7 @@ impl Tailer {
         };
         let log = self.settings.logs[current.source.logs[0]].name.clone();
         let source = current.source.clone();
-        let current = current.file.try_clone()?;
+        let current = current.file()?.try_clone()?;
         self.put_aside_copies(&cut.original(), siblings, &log, &source, now, turn)
             .map_err(|(_, error)| error)?;
         // Nobody is behind a key that was just drawn: the first of them waits for no one.
@@ -328,7 +329,7 @@ impl Tailer {
         for sibling in recover::newer(siblings, i128::from(cut.since.0) * 1_000_000) {
             let mut followers = self.followers.iter_mut();
             let taken_up =
-                followers.find(|follower| follower.id == sibling.seen.id && follower.is_untouched());
+                followers.find(|follower| follower.id() == sibling.seen.id && follower.is_untouched());
             let key = |follower: &&mut Follower| ![cut.new, last.key].contains(&follower.source.key);
             if let Some(follower) = taken_up.filter(key) {
                 follower.after = Some(std::mem::replace(&mut last.key, follower.source.key));
@@ -345,7 +346,8 @@ impl Tailer {
             .filter(|follower| follower.copy_of == Some(cut.old))
         {
             let max_line = self.settings.logs[follower.source.logs[0]].max_line;
-            let skipped = match cut.original().copied_to(&follower.file) {
+            let copied = follower.file().and_then(|file| cut.original().copied_to(&file));
+            let skipped = match copied {
                 Ok(Some(at)) => follower.skip_to(at, max_line),
                 // It goes on where it was last found to be a copy.
                 Ok(None) => Ok(()),
@@ -402,7 +404,7 @@ impl Tailer {
     /// An error says that it cannot be known now.
     fn same_up_to(original: &Follower, copy: &Follower) -> io::Result<Option<u64>> {
         let at = original.at.min(copy.size());
-        if at == copy.at || trail::agree(&original.file, &copy.file, at)? {
+        if at == copy.at || trail::agree(&*original.file()?, &*copy.file()?, at)? {
             return Ok(Some(at));
         }
         // In this order: an original that is whole now was so then.

@@ -86,6 +86,14 @@ impl Tailer {
     /// Lets go of files that were rotated away, read to their end, and quiet for long enough.
     pub(super) fn finish(&mut self, now: Now, turn: &mut Turn) {
         self.let_go_of_archives(now, turn);
+        let may_go = |follower: &Follower| follower.refused || follower.unlinked.is_some();
+        if self.followers.iter().any(may_go) {
+            self.let_go(now, turn);
+        }
+        self.bound_shelf(turn);
+    }
+
+    fn let_go(&mut self, now: Now, turn: &mut Turn) {
         let mut kept = Vec::with_capacity(self.followers.len());
         for mut follower in std::mem::take(&mut self.followers) {
             let over = self.mode == Mode::Forever
@@ -103,11 +111,10 @@ impl Tailer {
                 let log = &self.settings.logs[follower.source.logs[0]].name;
                 let position = follower.position(log, true);
                 turn.positions.push(position.clone());
-                self.shelf.insert(position.key, position);
+                self.shelf.insert(position);
             }
         }
         self.followers = kept;
-        self.bound_shelf(turn);
     }
 
     pub(super) fn bound_shelf(&mut self, turn: &mut Turn) {

@@ -53,6 +53,7 @@ impl Tailer {
             by_inode.entry(id.ino).or_default().push(group);
         }
         let inodes: HashSet<u64> = owed.iter().map(|position| position.identity.ino).collect();
+        let mut listings = recover::Listings::default();
         for position in owed {
             if !self.shelf.contains_key(&position.key) {
                 // Taken up as a successor of one before.
@@ -65,8 +66,7 @@ impl Tailer {
             let mut resumable = true;
             if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
                 let in_place = group.paths.contains(&path);
-                if in_place && position.offset > 0 {
-                    self.drop_contradiction(&position, group, turn);
+                if in_place && (self.drop_contradiction(&position, group, turn) || position.offset > 0) {
                     continue;
                 }
                 if !in_place {
@@ -77,11 +77,16 @@ impl Tailer {
                 resumable = !in_place;
             }
             // A folder that is away may come back with the file in it.
-            let Ok(siblings) = recover::siblings(&path) else {
+            let Ok(siblings) = listings.siblings(&path, position.identity.ino) else {
                 continue;
             };
+            let stray = self.strays.get(&position.key).copied();
+            let since = stray.map_or(position.at, |stray| stray.since);
             if resumable && recover::was_rewritten(&position, &siblings).unwrap_or(true) {
                 // It is taken up where a glob reaches it, like any file there; or nothing can be known now.
+                if let Some(group) = groups.values().find(|group| group.paths.contains(&path)) {
+                    self.drop_contradiction(&position, group, turn);
+                }
                 continue;
             }
             let source = |path: &Path| Source {
@@ -113,7 +118,7 @@ impl Tailer {
                 None => last.key = ahead.unwrap_or_else(|| FileKey::draw(&mut self.random)),
             }
             let ino = position.identity.ino;
-            let beside = self.beside(&path, &siblings, position.at, &inodes);
+            let beside = self.beside(&path, &siblings, since, &inodes);
             let looked =
                 beside.is_ok_and(|beside| self.follow_newer(&beside, groups, &mut last, now, turn, queue));
             queue.insert(path, last.key);
@@ -122,19 +127,27 @@ impl Tailer {
             }
             self.vacant.push(Vacant {
                 last,
-                since: position.at,
+                since,
                 ino,
                 looked,
+                // As long as it would have been held.
+                until: stray.map(|_| now.moment + self.settings.hold),
             });
         }
     }
 
-    /// A file that is held goes on from another position: this one, which speaks of the same file, said something else.
-    fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) {
-        if self.followers.iter().any(|follower| follower.id == group.seen.id) {
+    /// A file that is held went on from another position: this one, which speaks of the same file, said something else,
+    /// and is dropped.
+    fn drop_contradiction(&mut self, position: &Position, group: &Group, turn: &mut Turn) -> bool {
+        let held = self
+            .followers
+            .iter()
+            .any(|follower| follower.id() == group.seen.id);
+        if held {
             self.shelf.remove(&position.key);
             turn.forgotten.push(position.key);
         }
+        held
     }
 
     /// Opens again what a position speaks of, or gives it up. The note says why it is to be tried again.
@@ -147,20 +160,24 @@ impl Tailer {
         now: Now,
         turn: &mut Turn,
     ) -> Result<(), Note> {
+        if self.make_room().is_err() {
+            self.waiting += 1;
+            return Err(Note::TooManyOpen);
+        }
         if let Some(mut follower) = self.reopen(position, siblings, source.clone(), now)? {
             follower.unlinked = Some(now.moment);
-            if follower.id.ino != position.identity.ino {
+            if follower.id().ino != position.identity.ino {
                 follower.over = true;
                 // Between the copying and the cut there was time to write what nobody saw.
-                Self::tell_lost(position, GapKind::Truncated, now, turn);
+                self.tell_lost(position, GapKind::Truncated, now, turn);
             }
-            self.followers.push(follower);
+            self.hold(follower);
         } else {
             let known = Original::stored(position);
             self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
                 .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
-            if !self.search_archives(position, source, Self::loss(position, groups)) {
-                Self::give_up(position, groups, now, turn);
+            if !self.search_archives(position, source, self.loss(position, groups)) {
+                self.give_up(position, groups, now, turn);
             }
         }
         self.shelf.remove(&position.key);
@@ -187,7 +204,7 @@ impl Tailer {
             };
             let copy = copy.position(log, true);
             turn.positions.push(copy.clone());
-            self.shelf.insert(copy.key, copy);
+            self.shelf.insert(copy);
         }
         Ok(())
     }
@@ -199,7 +216,7 @@ impl Tailer {
         source: &Source,
         now: Now,
     ) -> io::Result<Option<Follower>> {
-        let Some(file) = recover::open_regular(&sibling.path)? else {
+        let Some(file) = recover::open_listed(sibling)? else {
             return Ok(None);
         };
         let known = self.is_held(&file)? || self.shelved(&file, sibling.seen.id)?.is_some();
@@ -277,7 +294,7 @@ impl Tailer {
 
     fn is_held(&self, file: &File) -> io::Result<bool> {
         let id = Seen::of(&file.metadata()?).id;
-        Ok(self.followers.iter().any(|follower| follower.id == id))
+        Ok(self.holds(id))
     }
 
     /// Whether a stored position goes on in this file, which is then a copy of the file it speaks of: that position
@@ -292,16 +309,16 @@ impl Tailer {
         Ok(false)
     }
 
-    fn give_up(position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
+    fn give_up(&self, position: &Position, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
         turn.forgotten.push(position.key);
         if identity::was_never_opened(position) {
             // What nobody could read was not lost by us, and has been told.
             return;
         }
-        Self::tell_lost(position, Self::loss(position, groups).kind, now, turn);
+        self.tell_lost(position, self.loss(position, groups).kind, now, turn);
     }
 
-    fn loss(position: &Position, groups: &BTreeMap<FileId, Group>) -> Loss {
+    fn loss(&self, position: &Position, groups: &BTreeMap<FileId, Group>) -> Loss {
         let id = FileId {
             dev: position.identity.dev,
             ino: position.identity.ino,
@@ -316,10 +333,25 @@ impl Tailer {
         } else {
             GapKind::Vanished
         };
-        Loss { kind, bytes: 0 }
+        Loss {
+            kind,
+            bytes: 0,
+            doubtful: self.was_read(position),
+        }
     }
 
-    fn tell_lost(position: &Position, kind: GapKind, now: Now, turn: &mut Turn) {
+    /// Whether it was closed with nothing in it that was not handed out.
+    fn was_read(&self, position: &Position) -> bool {
+        let stray = self.strays.get(&position.key);
+        stray.is_some_and(|stray| !stray.unread)
+    }
+
+    /// Bytes of it may have been lost. Of what was closed because nobody wrote to it that is said only if somebody did:
+    /// files are deleted every day.
+    fn tell_lost(&self, position: &Position, kind: GapKind, now: Now, turn: &mut Turn) {
+        if self.was_read(position) {
+            return;
+        }
         turn.gaps.push(Gap {
             path: position.path.clone(),
             at: now.wall,
@@ -344,7 +376,7 @@ impl Tailer {
             });
         };
         let id = Seen::of(&file.metadata()?).id;
-        let known = inodes.contains(&id.ino) || self.followers.iter().any(|follower| follower.id == id);
+        let known = inodes.contains(&id.ino) || self.holds(id);
         Ok(Beside {
             siblings,
             since,
@@ -365,8 +397,7 @@ impl Tailer {
     ) -> bool {
         let mut complete = true;
         for sibling in recover::newer(beside.siblings, i128::from(beside.since.0) * 1_000_000) {
-            let mut held = self.followers.iter();
-            if held.any(|follower| follower.id == sibling.seen.id) {
+            if self.holds(sibling.seen.id) {
                 continue;
             }
             match beside.has_copy(sibling) {
@@ -392,7 +423,7 @@ impl Tailer {
                 Ok(None) => {}
                 Ok(Some(follower)) => {
                     last.key = follower.source.key;
-                    self.followers.push(follower);
+                    self.hold(follower);
                 }
                 Err(_) => complete = false,
             }
@@ -402,7 +433,8 @@ impl Tailer {
 
     /// A generation that no glob reaches, from its beginning, if it is none that is read in another way.
     fn newer(&mut self, sibling: &recover::Sibling, last: &Source, now: Now) -> io::Result<Option<Follower>> {
-        let Some(file) = recover::open_regular(&sibling.path)? else {
+        self.make_room()?;
+        let Some(file) = recover::open_listed(sibling)? else {
             return Ok(None);
         };
         if identity::is_compressed(&identity::first_bytes(&file)?)
@@ -430,7 +462,7 @@ impl Tailer {
 impl Beside<'_> {
     /// Whether it is a copy of what lies at the path now, which is read there.
     fn has_copy(&self, sibling: &recover::Sibling) -> io::Result<bool> {
-        let copy = self.current.as_ref().zip(recover::open_regular(&sibling.path)?);
+        let copy = self.current.as_ref().zip(recover::open_listed(sibling)?);
         copy.map_or(Ok(false), |(current, file)| {
             let size = file.metadata()?.len();
             Ok(size > 0 && trail::agree(current, &file, size)?)

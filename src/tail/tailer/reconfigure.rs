@@ -53,7 +53,7 @@ impl Tailer {
                 None => {
                     // It counts as read to its end: nobody owes the rest to anyone.
                     let position = follower.position(old, true);
-                    self.shelf.insert(position.key, position.clone());
+                    self.shelf.insert(position.clone());
                     let_go.positions.push(position);
                 }
             }

@@ -10,8 +10,9 @@ use super::super::discover::Reached;
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
 use super::super::{Mode, Note, Source, Turn, Unit, Watch, recover};
+use super::names::Names;
 use super::{Tailer, text, unreadable};
-use crate::model::{FileKey, Now, Timestamp};
+use crate::model::{FileKey, Moment, Now, Timestamp};
 
 /// All paths that lead to one file.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Group {
     pub(super) seen: Seen,
     pub(super) paths: Vec<PathBuf>,
     pub(super) logs: BTreeSet<usize>,
+    /// It was held when the sweep began.
+    held: bool,
 }
 
 /// A path that its file was renamed or deleted from, and that no held file has taken since.
@@ -32,38 +35,44 @@ pub(super) struct Vacant {
     pub(super) ino: u64,
     /// Its folder was listed at least once since then.
     pub(super) looked: bool,
+    /// It is looked at for so long although that generation is not held.
+    pub(super) until: Option<Moment>,
 }
 
 impl Tailer {
     /// Walks the globs, and looks at every file.
     pub(super) fn sweep(&mut self, now: Now, turn: &mut Turn) {
         let reached = self.globs.walk();
-        let groups = self.group(&reached, turn);
+        let mut groups = self.group(&reached, turn);
         let mut queue = HashMap::new();
-        self.recognise(&groups);
+        self.count_waiting();
+        self.recognise(&mut groups);
+        self.set_strays_aside(&groups, &reached, now, turn);
         self.miss(&groups, &reached, now);
+        let mut new: Vec<&Group> = groups.values().filter(|group| !group.held).collect();
+        let owed = self.recovery_is_owed();
+        if owed || !new.is_empty() || !self.vacant.is_empty() {
+            self.names = Some(Names::of(&self.followers));
+        }
         self.look_beside_vacant_paths(&groups, now, turn, &mut queue);
-        if self.recovery_is_owed() {
+        if owed {
             self.recover(&groups, now, turn, &mut queue);
         }
-        let held: HashSet<FileId> = self.followers.iter().map(|follower| follower.id).collect();
-        let mut new: Vec<&Group> = groups
-            .iter()
-            .filter(|(id, _)| !held.contains(id))
-            .map(|(_, group)| group)
-            .collect();
         new.sort_by_key(|group| (group.logs.first(), &group.paths));
         for group in new {
             self.begin(group, now, turn, &queue);
         }
-        self.drop_taken_paths();
-        self.look(now, turn);
+        self.names = None;
+        self.real_folders = HashMap::new();
+        self.drop_taken_paths(now);
+        self.look(&groups, now, turn);
         self.follow_originals();
         self.tell_logs(&reached, turn);
         self.watch(&reached, turn);
         self.links = reached.links;
         self.unreadable.retain(|id, _| groups.contains_key(id));
         self.refused.retain(|id| groups.contains_key(id));
+        self.strays.retain(|key, _| self.shelf.contains_key(key));
         self.blind = reached.blind;
         self.swept = Some(now);
         self.next_sweep = now.moment + self.settings.sweep;
@@ -80,6 +89,7 @@ impl Tailer {
                     seen: *seen,
                     paths: Vec::new(),
                     logs: BTreeSet::new(),
+                    held: false,
                 };
                 let group = groups.entry(seen.id).or_insert_with(empty);
                 group.paths.push(path.clone());
@@ -103,14 +113,23 @@ impl Tailer {
     }
 
     /// Held files that are still reached keep their key, whatever they are called now.
-    pub(super) fn recognise(&mut self, groups: &BTreeMap<FileId, Group>) {
+    pub(super) fn recognise(&mut self, groups: &mut BTreeMap<FileId, Group>) {
         for follower in &mut self.followers {
-            let Some(group) = groups.get(&follower.id) else {
+            let group = groups.get_mut(&follower.id());
+            let Some(group) = group.filter(|group| follower.is(&group.seen)) else {
                 continue;
             };
-            follower.unlinked = None;
-            follower.source.logs = group.logs.iter().copied().collect();
-            if !group.paths.iter().any(|path| path == follower.path()) {
+            group.held = true;
+            follower.found();
+            if !follower.source.logs.iter().eq(&group.logs) {
+                follower.source.logs = group.logs.iter().copied().collect();
+            }
+            // As text too: a name that is none would be another one at every look.
+            let path = follower.path().as_os_str();
+            let same = |other: &PathBuf| {
+                other.as_os_str() == path || other.to_string_lossy() == *follower.source.path
+            };
+            if !group.paths.iter().any(same) {
                 follower.source.path = text(&group.paths[0]);
                 follower.dirty = true;
             }
@@ -122,17 +141,15 @@ impl Tailer {
         let since = self.swept.map_or(now.wall, |swept| swept.wall);
         for follower in &mut self.followers {
             // In a folder that cannot be read, nothing can be seen to be gone.
-            let blind = reached
-                .errors
-                .iter()
-                .any(|(path, _)| follower.path().starts_with(path));
-            if follower.unlinked.is_none() && !blind && !groups.contains_key(&follower.id) {
+            let blind = reached.hides(follower.path());
+            if follower.unlinked.is_none() && !blind && !groups.contains_key(&follower.id()) {
                 follower.unlinked = Some(now.moment);
                 self.vacant.push(Vacant {
                     last: follower.source.clone(),
                     since,
-                    ino: follower.id.ino,
+                    ino: follower.id().ino,
                     looked: false,
+                    until: None,
                 });
             }
         }
@@ -151,17 +168,19 @@ impl Tailer {
             return;
         }
         let mut vacant = std::mem::take(&mut self.vacant);
+        let mut listings = recover::Listings::default();
         for Vacant {
             last,
             since,
             ino,
             looked,
+            ..
         } in &mut vacant
         {
             let path = PathBuf::from(&*last.path);
             if !*looked || self.changed_beside(&path) {
                 // A folder that is gone has nothing to tell; one that cannot be listed now is listed again.
-                *looked = match recover::siblings(&path) {
+                *looked = match listings.siblings(&path, *ino) {
                     Ok(siblings) => self
                         .beside(&path, &siblings, *since, &HashSet::from([*ino]))
                         .is_ok_and(|beside| self.follow_newer(&beside, groups, last, now, turn, queue)),
@@ -187,20 +206,29 @@ impl Tailer {
 
     /// A path that has a held file again is looked at through that; one whose last generation was let go was
     /// given up on.
-    pub(super) fn drop_taken_paths(&mut self) {
+    pub(super) fn drop_taken_paths(&mut self, now: Now) {
         let (followers, searches) = (&self.followers, &self.searches);
         self.vacant.retain(|vacant| {
             let taken = |f: &Follower| f.unlinked.is_none() && f.source.path == vacant.last.path;
             let held = |f: &Follower| f.source.key == vacant.last.key;
-            let sought = searches.iter().any(|search| search.owed.key == vacant.last.key);
-            !vacant.looked || ((sought || followers.iter().any(held)) && !followers.iter().any(taken))
+            let sought = || searches.iter().any(|search| search.owed.key == vacant.last.key);
+            let waits = || vacant.until.is_some_and(|until| now.moment < until);
+            let goes_on = || waits() || sought() || followers.iter().any(held);
+            !vacant.looked || (goes_on() && !followers.iter().any(taken))
         });
     }
 
-    pub(super) fn look(&mut self, now: Now, turn: &mut Turn) {
+    /// Asks every file whether it changed. Of those that are closed the walk has just learned that.
+    pub(super) fn look(&mut self, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
         let mut failed = Vec::new();
         for follower in &mut self.followers {
-            if let Err(error) = follower.look(now) {
+            let looked = match groups.get(&follower.id()) {
+                _ if follower.is_open() || follower.is_hidden() => follower.look(now),
+                Some(group) => follower.look_at(&group.seen, now),
+                // In a folder that cannot be read.
+                None => continue,
+            };
+            if let Err(error) = looked {
                 failed.push(Note::Failed {
                     path: follower.path().to_owned(),
                     error: error.to_string(),

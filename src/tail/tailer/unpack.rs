@@ -62,7 +62,9 @@ impl Tailer {
         match search.go_on(super::longest(&self.settings)) {
             Sought::NotYet => self.searches.push_front(search),
             Sought::Nowhere => {
-                turn.gaps.push(search.loss.gap(&search.owed.path, now));
+                if !search.loss.doubtful {
+                    turn.gaps.push(search.loss.gap(&search.owed.path, now));
+                }
                 turn.forgotten.push(search.owed.key);
             }
             Sought::Unread { path, error } => self.shelve(search.owed, path, error.to_string(), turn),
@@ -84,7 +86,7 @@ impl Tailer {
             Ok(mut follower) => {
                 follower.packed = Some(Box::new(packed));
                 (follower.unlinked, follower.after) = (Some(now.moment), search.after);
-                self.followers.push(follower);
+                self.hold(follower);
             }
             Err(error) => self.shelve(search.owed, path, error.to_string(), turn),
         }
@@ -92,7 +94,7 @@ impl Tailer {
 
     /// What could not be read is looked for again.
     fn shelve(&mut self, owed: Position, path: PathBuf, error: String, turn: &mut Turn) {
-        self.shelf.insert(owed.key, owed);
+        self.shelf.insert(owed);
         self.say(Note::Failed { path, error }, turn);
     }
 
@@ -141,6 +143,6 @@ impl Tailer {
         let owed = std::mem::take(&mut self.searches)
             .into_iter()
             .map(|search| search.owed);
-        self.shelf.extend(owed.map(|owed| (owed.key, owed)));
+        owed.for_each(|owed| self.shelf.insert(owed));
     }
 }

@@ -47,6 +47,7 @@ fn request(call: Call) -> Request {
             text: "disk full".to_owned(),
             ..Text::default()
         },
+        document: None,
         plain: false,
         silent: false,
         call,

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::faults::FaultKind;
 use crate::journal::{Request, Verdict};
 use crate::wire::{Answer, Refusal};
-use crate::{Shared, World, methods};
+use crate::{Shared, World, form, methods};
 
 /// Longest getUpdates wait in seconds, as the real server clips it.
 const LONGEST_POLL_S: u64 = 50;
@@ -222,13 +222,16 @@ fn check_token(given: &str, token: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Makes the body's JSON object; a body of another type is no parameters at all.
+/// Makes the body's JSON object, or that of a form; a body of another type is no parameters at all.
 fn parameters(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Refusal> {
-    let json = headers
-        .get(hyper::header::CONTENT_TYPE)
+    let content_type = headers.get(hyper::header::CONTENT_TYPE);
+    let content_type = content_type
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/json"));
-    if !json || body.is_empty() {
+        .unwrap_or_default();
+    if let Some(boundary) = form::boundary(content_type) {
+        return form::parameters(boundary, body);
+    }
+    if !content_type.starts_with("application/json") || body.is_empty() {
         return Ok(Map::new());
     }
     serde_json::from_slice(body).map_err(|_| Refusal::bad("can't parse JSON object in the request"))

@@ -91,6 +91,9 @@ pub struct ChatConfig {
     /// Ids of its closed topics.
     #[serde(default)]
     pub closed_topics: Vec<i64>,
+    /// Whether its members may not send files.
+    #[serde(default)]
+    pub refuses_documents: bool,
     /// Its public name, without `@`.
     #[serde(default)]
     pub username: Option<String>,
@@ -108,6 +111,7 @@ impl ChatConfig {
             state: ChatState::Ok,
             topics: Vec::new(),
             closed_topics: Vec::new(),
+            refuses_documents: false,
             username: None,
             title: None,
         }
@@ -124,6 +128,13 @@ impl ChatConfig {
     #[must_use]
     pub fn topics(mut self, topics: &[i64]) -> Self {
         self.topics = topics.to_vec();
+        self
+    }
+
+    /// The same chat where nobody may send files.
+    #[must_use]
+    pub fn without_documents(mut self) -> Self {
+        self.refuses_documents = true;
         self
     }
 
@@ -220,6 +231,14 @@ impl ChatConfig {
                 ..Refusal::bad("group chat was upgraded to a supergroup chat")
             },
         })
+    }
+
+    /// Refuses files where texts may be allowed.
+    pub(crate) fn admit_document(&self) -> Result<(), Refusal> {
+        if self.refuses_documents {
+            return Err(Refusal::bad("not enough rights to send documents to the chat"));
+        }
+        Ok(())
     }
 
     /// Refuses a thread that is unknown, closed, or the General topic, which must be left out.

@@ -31,6 +31,19 @@ pub struct Version {
     pub until: u64,
 }
 
+/// A file that came with a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// Its name.
+    pub file_name: String,
+    /// What stands in it.
+    pub content: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Whether it is UTF-8; otherwise `content` only resembles it.
+    pub utf8: bool,
+}
+
 /// A message as a person sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -42,6 +55,9 @@ pub struct Message {
     pub thread: Option<i64>,
     /// Its text now.
     pub text: String,
+    /// The file that it brought; the text is its caption.
+    #[serde(default)]
+    pub document: Option<Document>,
     /// Its texts before, oldest first.
     pub earlier: Vec<Version>,
     /// Its formatting now.

@@ -4,21 +4,27 @@
 //! white space at both ends and hides some rarer characters. The trap: entity offsets count UTF-16 units of
 //! the text as it was *sent*; cleaning drops characters, so offsets move before they are stored.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::entities::{self, Entity};
 use crate::findings::{self, Live};
+use crate::journal::Document;
 use crate::keyboard;
 use crate::wire::Refusal;
 
 /// Most UTF-16 units of a text.
 const TEXT_UNITS: usize = 4096;
+/// Most UTF-16 units of a caption.
+const CAPTION_UNITS: usize = 1024;
 /// Most bytes of a text before anything is parsed.
 const TEXT_BYTES: usize = 32 * 1024;
 
 /// Fields of a message that the server reads; it passes over others in silence, and typing errors with them.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 13] = [
+    "caption",
+    "caption_entities",
     "chat_id",
+    "document",
     "message_id",
     "message_thread_id",
     "text",
@@ -55,6 +61,45 @@ pub(crate) fn draft(params: &Map<String, Value>) -> Result<Draft, Refusal> {
     let entities = entities::judge(params.get("entities"), &cleaned)?;
     let live = findings::live(&cleaned.text, &entities);
     let complaints = complaints(params, &entities, &live);
+    Ok(Draft {
+        text: cleaned.text,
+        entities,
+        live,
+        keyboard: keyboard::judge(params)?,
+        complaints,
+    })
+}
+
+/// The file of a request.
+pub(crate) fn document(params: &Map<String, Value>) -> Result<Document, Refusal> {
+    let document = match params.get("document") {
+        None => return Err(Refusal::bad("there is no document in the request")),
+        Some(Value::Object(file)) => serde_json::from_value::<Document>(json!(file)).ok(),
+        Some(_) => None,
+    };
+    let document = document.ok_or_else(|| Refusal::bad("wrong file identifier/HTTP URL specified"))?;
+    if document.bytes == 0 {
+        return Err(Refusal::bad("file must be non-empty"));
+    }
+    Ok(document)
+}
+
+/// Judges the text that comes with a file, which may be absent.
+pub(crate) fn caption(params: &Map<String, Value>) -> Result<Draft, Refusal> {
+    if params.contains_key("parse_mode") {
+        return Err(Refusal::bad("unsupported parse_mode"));
+    }
+    let raw = params.get("caption").and_then(Value::as_str).unwrap_or_default();
+    let cleaned = Cleaned::clean(raw);
+    if cleaned.text.encode_utf16().count() > CAPTION_UNITS {
+        return Err(Refusal::bad("message caption is too long"));
+    }
+    let entities = entities::judge(params.get("caption_entities"), &cleaned)?;
+    let live = findings::live(&cleaned.text, &entities);
+    let mut complaints = complaints(params, &entities, &live);
+    if params.get("document").and_then(|file| file.get("utf8")) == Some(&Value::Bool(false)) {
+        complaints.push("the document is not UTF-8".to_owned());
+    }
     Ok(Draft {
         text: cleaned.text,
         entities,

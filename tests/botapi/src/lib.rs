@@ -26,6 +26,7 @@ mod entities;
 mod faults;
 mod findings;
 mod flood;
+mod form;
 mod journal;
 mod judge;
 mod keyboard;
@@ -50,7 +51,7 @@ pub use entities::Entity;
 pub use faults::{Fault, FaultKind, Faults};
 pub use findings::Live;
 pub use flood::{LimitConfig, Limits};
-pub use journal::{Counts, Journal, Message, Request, Verdict, Version};
+pub use journal::{Counts, Document, Journal, Message, Request, Verdict, Version};
 pub use updates::Updates;
 
 use chats::ChatTable;
@@ -63,6 +64,9 @@ use wire::Refusal;
 
 /// The token that clients must use unless [`Config::token`] says otherwise.
 pub const TOKEN: &str = "4242424242:AAtest-token_of-the-test-bot-server";
+
+/// Most bytes of a document that Telegram's own server takes.
+const DOCUMENT_BYTES: u64 = 50_000_000;
 
 /// How a server starts.
 #[derive(Clone, Debug)]
@@ -81,6 +85,8 @@ pub struct Config {
     pub clock: Clock,
     /// Seed of the dice behind [`Fault::probability`].
     pub seed: u64,
+    /// Most bytes of a document.
+    pub document_bytes: u64,
 }
 
 impl Default for Config {
@@ -93,6 +99,7 @@ impl Default for Config {
             journal: None,
             clock: Clock::real(),
             seed: 1,
+            document_bytes: DOCUMENT_BYTES,
         }
     }
 }
@@ -129,6 +136,7 @@ struct World {
     faults: FaultTable,
     journal: Ledger,
     updates: Queue,
+    document_bytes: u64,
 }
 
 impl World {
@@ -319,5 +327,6 @@ fn world(config: Config) -> io::Result<World> {
         faults: FaultTable::new(config.seed),
         journal: Ledger::open(config.journal.as_deref())?,
         updates: Queue::default(),
+        document_bytes: config.document_bytes,
     })
 }

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::chats::ChatConfig;
-use crate::journal::{Message, Verdict};
+use crate::journal::{Document, Message, Verdict};
 use crate::judge::{self, Draft};
 use crate::wire::Refusal;
 use crate::{World, webhook};
@@ -26,7 +26,7 @@ pub(crate) fn perform(world: &mut World, method: &str, params: &Params) -> Outco
         "getme" => Ok((me(), Verdict::Done)),
         "sendmessage" => send_message(world, params),
         "editmessagetext" => edit_message_text(world, params),
-        "senddocument" => Err(Refusal::bad("there is no document in the request")),
+        "senddocument" => send_document(world, params),
         "answercallbackquery" => answer_callback_query(world, params),
         "setmycommands" => set_my_commands(params),
         "getchat" => get_chat(world, params),
@@ -51,7 +51,31 @@ fn send_message(world: &mut World, params: &Params) -> Outcome {
     let draft = judge::draft(params)?;
     let chat = world.chats.find(params.get("chat_id"))?.clone();
     chat.admit()?;
-    world.spend(&chat)?;
+    store(world, &chat, params, draft, None)
+}
+
+fn send_document(world: &mut World, params: &Params) -> Outcome {
+    judge::refuse_nulls(params)?;
+    let document = judge::document(params)?;
+    if document.bytes > world.document_bytes {
+        return Err(Refusal::plain(413, "Request Entity Too Large"));
+    }
+    let draft = judge::caption(params)?;
+    let chat = world.chats.find(params.get("chat_id"))?.clone();
+    chat.admit()?;
+    chat.admit_document()?;
+    store(world, &chat, params, draft, Some(document))
+}
+
+/// What the flood limits and Telegram's inner servers say, and the message if they let it pass.
+fn store(
+    world: &mut World,
+    chat: &ChatConfig,
+    params: &Params,
+    draft: Draft,
+    document: Option<Document>,
+) -> Outcome {
+    world.spend(chat)?;
     let thread = integer(params, "message_thread_id")?;
     chat.admit_thread(thread)?;
     let reply_to = reply(world, chat.id, params)?;
@@ -60,6 +84,7 @@ fn send_message(world: &mut World, params: &Params) -> Outcome {
         message_id: world.journal.next_message(chat.id),
         thread,
         text: draft.text,
+        document,
         earlier: Vec::new(),
         entities: draft.entities,
         live: draft.live,
@@ -99,6 +124,9 @@ fn replace(world: &mut World, chat: i64, message_id: i64, draft: Draft) -> Resul
     let (now, request) = (world.clock.unix_ms(), world.journal.next_request());
     let message = world.journal.message_mut(chat, message_id);
     let message = message.ok_or_else(|| Refusal::bad("message to edit not found"))?;
+    if message.document.is_some() {
+        return Err(Refusal::bad("there is no text in the message to edit"));
+    }
     if message.equals(&draft) {
         return Err(Refusal::bad(
             "message is not modified: specified new message content and reply markup are exactly the same \
@@ -147,15 +175,25 @@ fn shown(world: &World, message: &Message) -> Value {
         "date": message.sent_at / 1000,
         "chat": chat.unwrap_or(Value::Null),
         "from": me(),
-        "text": message.text,
     });
     let mut add = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
             shown[name] = value;
         }
     };
+    let (text, entities) = match &message.document {
+        Some(document) => {
+            add(
+                "document",
+                Some(json!({ "file_name": document.file_name, "file_size": document.bytes })),
+            );
+            ("caption", "caption_entities")
+        }
+        None => ("text", "entities"),
+    };
+    add(text, (!message.text.is_empty()).then(|| json!(message.text)));
     add(
-        "entities",
+        entities,
         (!message.entities.is_empty()).then(|| json!(message.entities)),
     );
     add("message_thread_id", message.thread.map(|id| json!(id)));

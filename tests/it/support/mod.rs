@@ -1,6 +1,7 @@
 //! What tests are made of.
 
 mod delivered;
+mod forwarded;
 mod namespace;
 mod nobody;
 mod numbered;
@@ -10,9 +11,11 @@ mod scrape;
 mod soak;
 mod terminal;
 mod total;
+mod writers;
 
+pub use forwarded::is_there;
 pub use namespace::{Namespace, Served, ext4};
-pub use nobody::as_nobody;
+pub use nobody::{as_nobody, folder_of_nobody};
 pub use numbered::{Back, Series, first_text, labelled};
 pub use proxy::Proxy;
 pub use sandbox::{ME, Running, Sandbox, eventually, is_released, until, until_within};
@@ -20,3 +23,4 @@ pub use scrape::Scrape;
 pub use soak::{evidence, seed, soak};
 pub use terminal::Terminal;
 pub use total::total;
+pub use writers::{Missing, Writers};

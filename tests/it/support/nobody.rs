@@ -2,9 +2,19 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::Sandbox;
+
+/// Makes a folder that is nobody's alone, as a state folder has to be; where the tests run without root, their own.
+pub fn folder_of_nobody(path: &Path) {
+    fs::create_dir(path).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+    }
+}
 
 /// The command as a user who is not root: `nobody`, or whoever runs the tests if that is not root. None where that
 /// cannot be had; tests/skips.txt lists who asks, by `test`.

@@ -64,6 +64,18 @@ impl Series {
     }
 }
 
+impl Series {
+    /// The newest line.
+    pub fn last(&self) -> String {
+        let number = self.count - 1;
+        Line {
+            series: self.series,
+            number,
+        }
+        .text()
+    }
+}
+
 /// The lines that stood in messages.
 #[derive(Debug, Default)]
 pub struct Back {

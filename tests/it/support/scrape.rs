@@ -59,7 +59,8 @@ impl Scrape {
 
     /// The sum of the samples of a metric.
     pub fn sum(&self, metric: &str) -> u64 {
-        whole(self.of(metric).map(|(_, value)| value).sum())
+        // The sum of nothing is a negative zero.
+        whole(self.of(metric).map(|(_, value)| value).sum::<f64>() + 0.0)
     }
 
     /// All samples of a metric: for a histogram those of its parts.

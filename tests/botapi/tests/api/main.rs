@@ -4,6 +4,7 @@
 mod bot;
 mod chats;
 mod client;
+mod documents;
 mod faults;
 mod journal;
 mod limits;
