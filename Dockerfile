@@ -37,7 +37,11 @@ RUN touch src/lib.rs src/main.rs \
  && mkdir /empty
 
 FROM scratch
+# Which commit it is: --build-arg REVISION="$(git rev-parse HEAD)".
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="tailgram" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.description="A log-tailing sidecar that keeps one live Telegram message per incident" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

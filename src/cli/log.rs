@@ -7,6 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Failure;
+use super::outlet::Outlet;
 use crate::config::Problem;
 
 /// How much to say. INFO: it worked; WARN: it recovered; ERROR: something is lost or needs you.
@@ -43,7 +44,7 @@ pub(super) fn start(level: Level, format: Format) {
         .with_target("tailgram", level)
         .with_default(LevelFilter::WARN.min(level));
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(Outlet::new(format))
         .with_target(false);
     let layer = match format {
         Format::Text => layer

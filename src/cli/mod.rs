@@ -15,6 +15,7 @@ mod init;
 mod listen;
 mod log;
 mod man;
+mod outlet;
 mod run;
 mod schema;
 mod send;

@@ -56,11 +56,6 @@ impl Environment {
             .unwrap_or("localhost")
     }
 
-    /// Where time zones are, if not where they always are.
-    pub(crate) fn zones(&self) -> Option<&str> {
-        self.filled("TZDIR")
-    }
-
     /// The folder that `~` means.
     pub(crate) fn home(&self) -> Option<&str> {
         self.filled("HOME")

@@ -8,14 +8,26 @@ use crate::fence::{self, Plan, Raised};
 
 use super::reload::{MOUNTS, Watched};
 
-/// What is looked at by the way: the mounts, how names become addresses, time zones.
-const SYSTEM: [&str; 5] = [
+/// What is looked at by the way: the mounts, how names become addresses, time zones, and the certificates of those who
+/// vouch for servers, as the systems have them.
+const SYSTEM: [&str; 13] = [
     MOUNTS,
     "/etc/resolv.conf",
     "/etc/hosts",
     "/etc/localtime",
     "/usr/share/zoneinfo",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/ca-certificates/extracted",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
 ];
+
+/// Variables that name other places for some of that.
+const NAMED: [&str; 3] = ["TZDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// Folders of nothing but links, and where the links of containers that start later will lead.
 const LINKS: [(&str, &[&str]); 2] = [
@@ -27,7 +39,7 @@ const LINKS: [(&str, &[&str]); 2] = [
 ];
 
 /// Raises the fence that these settings ask for, around this thread and all that it starts. To be called before the
-/// first of them, and when everything is open that is opened once: certificates, the token. The error says why a run
+/// first of them, and when everything is open that is opened once, such as the token. The error says why a run
 /// that requires it may not begin.
 pub fn enclose(settings: &config::Settings, watched: &Watched, state: Option<&Path>) -> Result<(), String> {
     let config::Fence { landlock, read } = &settings.fence;
@@ -86,10 +98,15 @@ fn readable(settings: &config::Settings, watched: &Watched) -> impl Iterator<Ite
         .filter(|folder| folder.exists())
         .collect();
     let system = SYSTEM.iter().map(PathBuf::from).filter(|path| path.exists());
-    let zones = watched.env.zones().map(PathBuf::from).into_iter();
+    let named = NAMED.iter().filter_map(|name| watched.env.get(name));
+    // SSL_CERT_DIR may hold several, with colons between.
+    let named = named
+        .flat_map(|paths| paths.split(':'))
+        .map(PathBuf::from)
+        .filter(|path| path.exists());
     logs.into_iter()
         .chain(links)
         .chain(watched.texts.folders(&watched.env))
         .chain(system)
-        .chain(zones)
+        .chain(named)
 }

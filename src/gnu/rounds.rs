@@ -99,12 +99,12 @@ impl<O: Fn() -> bool> Tail<'_, O> {
                 // Where events told it when to look, GNU tail forgets here what it could not open.
                 return Ok(well || watches.is_some());
             }
-            let watched = match &mut watches {
+            let news = match &mut watches {
                 Some(_) if folder_gone => Err(Note::FolderGone),
                 Some(watches) => self.watch(watches),
                 None => Ok(false),
             };
-            match watched {
+            match news {
                 // What was written between the look and this would be told by nobody.
                 Ok(true) => continue,
                 Ok(false) => {}

@@ -948,6 +948,21 @@ fn a_name_that_nfs_gives_to_a_deleted_file_is_no_log() {
 }
 
 #[test]
+fn a_name_that_is_no_text_is_read_like_any_other_and_stored_only_when_something_changed() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut rig = Rig::new(&["*.log"]);
+    let path = rig.dir.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.log"));
+    fs::write(&path, "1\n").unwrap();
+    rig.turn().expect(&["1\n"]);
+    rig.clock += 2000;
+    let now = rig.now();
+    let turn = rig.tailer.as_mut().unwrap().turn(now, &mut |_, _| {});
+    assert_eq!(turn.positions, []);
+    fs::write(&path, "1\n2\n").unwrap();
+    rig.kill().after(1).expect(&["1\n", "2\n"]);
+}
+
+#[test]
 fn a_folder_is_told_where_its_name_was_meant() {
     for (glob, told) in [("*.log", 1), ("folder.log", 1), ("*", 0), ("**", 0)] {
         let mut rig = Rig::new(&[glob]);

@@ -180,3 +180,53 @@ fn a_disk_that_fails_to_read_condemns_no_state() {
         "what was told is known, and not told again"
     );
 }
+
+/// Starts `run` so that this call fails with this error a few times, once it follows its logs.
+fn start_with_failing(sandbox: &Sandbox, call: &str, error: &str, nth: u32) -> Running {
+    let trace = format!("trace={call}");
+    let inject = format!("inject={call}:error={error}:when={nth}..{}", nth + 4);
+    sandbox.start_under(&[
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        &trace,
+        "-e",
+        &inject,
+    ])
+}
+
+#[test]
+fn a_sync_that_fails_and_a_disk_that_is_read_only_for_a_while_lose_and_double_nothing() {
+    if std::process::Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("SKIP: disk: no strace, and nothing else makes writing fail");
+        return;
+    }
+    for (call, error, nth) in [("fdatasync", "EIO", 3), ("pwrite64", "EROFS", 12)] {
+        let sandbox = sandbox();
+        let running = start_with_failing(&sandbox, call, error, nth);
+        let failed = |sandbox: &Sandbox| sandbox.stderr().contains("reading pauses");
+        let mut count = 0;
+        until(&format!("{call} failed with {error}, and was noticed"), || {
+            count += 1;
+            sandbox.append("app.log", "ERROR again\n");
+            failed(&sandbox)
+        });
+        until("it is written again", || {
+            sandbox.stderr().contains("the state is written again")
+        });
+        until("everything is told", || {
+            messages(&sandbox)
+                .last()
+                .is_some_and(|message| total(&message.text) == count)
+        });
+        assert!(running.terminate().success(), "{}", sandbox.stderr());
+        let messages = messages(&sandbox);
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        sandbox.once();
+        assert_eq!(self::messages(&sandbox).len(), 1, "a new process knows of it");
+    }
+}

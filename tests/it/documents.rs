@@ -7,10 +7,11 @@ use std::process::Command;
 use tailgram::config::{self, Environment};
 
 /// The tables of rules.toml: how README.md calls them, and a file with a key in each that cannot exist.
-const TABLES: [(&str, &str, &str); 7] = [
+const TABLES: [(&str, &str, &str); 8] = [
     ("", "the top level", "zzqx = 1\n"),
     ("[telegram]", "[telegram]", "[telegram]\nzzqx = 1\n"),
     ("[health]", "[health]", "[health]\nzzqx = 1\n"),
+    ("[fence]", "[fence]", "[fence]\nzzqx = 1\n"),
     ("[chats]", "[chats.NAME]", "[chats.me]\nid = 1\nzzqx = 1\n"),
     ("[[logs]]", "[[logs]]", "[[logs]]\nname = \"app\"\nzzqx = 1\n"),
     ("[[rules]]", "[[rules]]", "[[rules]]\nname = \"oops\"\nzzqx = 1\n"),

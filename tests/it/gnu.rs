@@ -265,7 +265,7 @@ fn what_ends_by_itself_shows_says_and_exits_as_gnu_tail_does() {
     fs::create_dir(folder.join("folder")).unwrap();
     fs::write(folder.join("empty"), "").unwrap();
     fs::write(folder.join("zeros"), "a\0b\0c").unwrap();
-    let lines: String = (0..50_000).map(|number| format!("{number}\n")).collect();
+    let lines: String = (0..50_000).fold(String::new(), |text, number| text + &number.to_string() + "\n");
     fs::write(folder.join("lines"), lines + "half").unwrap();
     let lines = [
         "lines",
@@ -342,7 +342,7 @@ fn what_ends_by_itself_shows_says_and_exits_as_gnu_tail_does() {
             unreachable!("ours is always there")
         };
         for theirs in theirs {
-            assert!(ours == theirs, "{line}: we {:.300?}\nthey {:.300?}", ours, theirs);
+            assert!(ours == theirs, "{line}: we {ours:.300?}\nthey {theirs:.300?}");
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What writers, rotators, editors and people do to log files beside a reader that nobody tells.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -437,6 +439,46 @@ fn the_rest_of_a_log_behind_a_link_is_read_from_its_archive() {
     }
     let _running = sandbox.start(&[]);
     sandbox.exactly_once(&written);
+}
+
+#[test]
+fn logs_with_odd_names_are_rotated_and_read_over_a_restart_like_any_other() {
+    let sandbox = Sandbox::delivering(&[], "");
+    let odd: [&[u8]; 7] = [
+        b"caf\xe9",
+        b"two\nlines",
+        b"-n",
+        b" blank ",
+        b"'\"$(reboot)`<b>",
+        "로그🔥".as_bytes(),
+        &[b'x'; 245],
+    ];
+    let path = |name: &[u8], more: &[u8]| sandbox.log("").join(OsStr::from_bytes(&[name, more].concat()));
+    let mut written = Vec::new();
+    let mut next = |name: &[u8]| {
+        let mut series = Series::new(u32::try_from(written.len()).unwrap());
+        append(&path(name, b".log"), &series.next(3));
+        written.push(series);
+        written.clone()
+    };
+    let rotate = |name: &[u8], number: &[u8]| fs::rename(path(name, b".log"), path(name, number)).unwrap();
+    let first = odd.map(&mut next);
+    let running = sandbox.start(&[]);
+    sandbox.all_told(first.last().unwrap());
+    for name in odd {
+        rotate(name, b".log.1");
+        sandbox.all_told(&next(name));
+    }
+    assert!(running.terminate().success());
+    let mut all = Vec::new();
+    for name in odd {
+        rotate(name, b".log.2");
+        all = next(name);
+    }
+    let _running = sandbox.start(&[]);
+    sandbox.exactly_once(&all);
+    let said = sandbox.stderr();
+    assert!(!said.contains("were destroyed"), "{said}");
 }
 
 #[test]

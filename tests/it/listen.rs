@@ -43,13 +43,13 @@ fn rule(name: &str, chat: &str, pattern: &str, more: &str) -> String {
 }
 
 /// A process that listens, and where.
-struct Served {
-    running: Running,
+pub struct Served {
+    pub running: Running,
     at: SocketAddr,
 }
 
 impl Served {
-    fn start(sandbox: &Sandbox) -> Self {
+    pub fn start(sandbox: &Sandbox) -> Self {
         let before = sandbox.stderr().len();
         let running = sandbox.start(&["--listen", "127.0.0.1:0"]);
         let mut at = None;
@@ -71,7 +71,7 @@ impl Served {
         (status, body)
     }
 
-    fn scrape(&self) -> Scrape {
+    pub fn scrape(&self) -> Scrape {
         let (status, page) = self.get("/metrics");
         assert_eq!(status, 200, "{page}");
         Scrape::read(&page)

@@ -145,10 +145,6 @@ fn read(args: Vec<OsString>) -> Result<Task, Refused> {
 
 /// What was asked for so far.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are options that were given or not, no states of one machine"
-)]
 struct Asked {
     begin: Begin,
     line_end: u8,

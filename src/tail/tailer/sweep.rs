@@ -124,8 +124,12 @@ impl Tailer {
             if !follower.source.logs.iter().eq(&group.logs) {
                 follower.source.logs = group.logs.iter().copied().collect();
             }
+            // As text too: a name that is none would be another one at every look.
             let path = follower.path().as_os_str();
-            if !group.paths.iter().any(|other| other.as_os_str() == path) {
+            let same = |other: &PathBuf| {
+                other.as_os_str() == path || other.to_string_lossy() == *follower.source.path
+            };
+            if !group.paths.iter().any(same) {
                 follower.source.path = text(&group.paths[0]);
                 follower.dirty = true;
             }

@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use crate::jsonl::Journal;
 use crate::line::{Id, Line, Rule, Word};
 use crate::truth::{CUT, Truth};
+
+/// The longest pause of a writer that has written what it may.
+const TRICKLE: Duration = Duration::from_millis(2_500);
 
 /// How fast it goes.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,8 @@ struct Stage {
     generation: AtomicU32,
     /// Held while the cut log is written to or copied: a copy that tears a line would be the rig's own doing.
     whole: Mutex<()>,
+    /// How many lines may be written before writers only trickle; see [`Generator::grant`].
+    credit: AtomicI64,
     rotating: AtomicBool,
     over: AtomicBool,
 }
@@ -127,6 +132,8 @@ impl Stage {
     /// First the truth, then the lines, in two pieces that part at `cut`: a file with one writer may have half a line
     /// for a moment, one with two would have lines within lines.
     fn write(&self, name: &str, mut file: &File, lines: Vec<Line>, cut: usize) -> io::Result<()> {
+        let count = i64::try_from(lines.len()).unwrap_or(i64::MAX);
+        self.credit.fetch_sub(count, Ordering::SeqCst);
         let text: Vec<String> = lines.iter().map(ToString::to_string).collect();
         let text = text.join("\n") + "\n";
         self.truth.append(&Truth::Wrote {
@@ -143,7 +150,12 @@ impl Stage {
     }
 
     fn pause(&self, random: &mut fastrand::Rng) {
-        sleep(self.pace.pause.mul_f64(random.f64()));
+        let longest = if self.credit.load(Ordering::SeqCst) > 0 {
+            self.pace.pause
+        } else {
+            self.pace.pause.max(TRICKLE)
+        };
+        sleep(longest.mul_f64(random.f64()));
     }
 
     /// Writes to a log that is renamed now and then.
@@ -274,6 +286,7 @@ impl Generator {
             series: AtomicU32::new(1),
             generation: AtomicU32::new(0),
             whole: Mutex::new(()),
+            credit: AtomicI64::new(0),
             rotating: AtomicBool::new(true),
             over: AtomicBool::new(false),
         });
@@ -303,6 +316,12 @@ impl Generator {
             let dice = random.fork();
             self.spawn(move |stage| stage.rotate(every, dice));
         }
+    }
+
+    /// Lets the writers write so many lines more at their pace. A round's lines are so many per fault, not per second: on a
+    /// machine that does everything slowly nothing but its writers would be fast.
+    pub fn grant(&self, lines: i64) {
+        self.stage.credit.store(lines, Ordering::SeqCst);
     }
 
     /// Many lines about one unit at once, into the log that nobody touches.

@@ -152,6 +152,15 @@ const HARMS: [Harm; 8] = [
 ];
 
 impl Plan {
+    /// How many lines are written at full pace for each fault: about as many as a quick machine has time for.
+    pub fn lines_per_fault(&self) -> i64 {
+        match self.theme {
+            Theme::Answers => 1_500,
+            Theme::Crash | Theme::Call | Theme::Error => 150,
+            _ => 80,
+        }
+    }
+
     /// Draws a round; `scale` multiplies how much is done.
     pub fn draw(theme: Theme, seed: u64, scale: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -217,7 +226,7 @@ fn faults(theme: Theme, scale: usize, random: &mut fastrand::Rng) -> Vec<Fault> 
             random.shuffle(&mut all);
             all
         }
-        Theme::Answers => times(3).map(|_| Fault::Answers(6_000)).collect(),
+        Theme::Answers => times(3).map(|_| Fault::Answers(10_000)).collect(),
         Theme::Disk => times(10)
             .map(|nth| Fault::FullDisk(random.u64(200..1_200), nth % 3 == 2))
             .collect(),

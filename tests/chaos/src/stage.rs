@@ -24,6 +24,8 @@ use crate::verdict::Verdict;
 
 /// What was written must be told within this after the last fault.
 const DRAIN_WITHIN: Duration = Duration::from_mins(3);
+/// The same where Telegram's limits are in force.
+const DRAIN_WITHIN_POLITE: Duration = Duration::from_mins(6);
 /// What was summed up while its message was under way is told by the rule's next message; so there is one.
 const ONCE_MORE: Duration = Duration::from_secs(4);
 /// The same where Telegram's limits are in force, and each such line takes a place.
@@ -160,12 +162,12 @@ impl Stage {
     }
 
     fn drain(&mut self) -> io::Result<()> {
-        let every = if self.manner.polite {
-            ONCE_MORE_POLITE
+        let (every, within) = if self.manner.polite {
+            (ONCE_MORE_POLITE, DRAIN_WITHIN_POLITE)
         } else {
-            ONCE_MORE
+            (ONCE_MORE, DRAIN_WITHIN)
         };
-        let (deadline, mut again) = (Instant::now() + DRAIN_WITHIN, Instant::now() + every);
+        let (deadline, mut again) = (Instant::now() + within, Instant::now() + every);
         while Instant::now() < deadline {
             if Instant::now() > again {
                 again += every;
@@ -197,6 +199,7 @@ pub fn play(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io
             })?;
             continue;
         }
+        stage.generator.grant(plan.lines_per_fault());
         fault.strike(&mut stage)?;
     }
     finish(stage)
@@ -289,7 +292,7 @@ impl Disk {
     fn mount(at: &Path) -> io::Result<Self> {
         let mut mount = Command::new("mount");
         mount
-            .args(["-t", "tmpfs", "-o", "size=16m,mode=0700", "none"])
+            .args(["-t", "tmpfs", "-o", "size=48m,mode=0700", "none"])
             .arg(at);
         if mount.status()?.success() {
             return Ok(Self(at.to_owned()));

@@ -109,11 +109,11 @@ fn long(word: &[u8], words: &mut VecDeque<OsString>) -> Result<(Opt, Option<OsSt
         [only] => only,
         [] => return Err(Refused::Usage(format!("unrecognized option '--{typed}'"))),
         _ => {
-            let names: String = fitting
-                .iter()
-                .map(|(whole, ..)| format!(" '--{whole}'"))
-                .collect();
-            let words = format!("option '--{typed}' is ambiguous; possibilities:{names}");
+            let names: Vec<_> = fitting.iter().map(|(whole, ..)| format!("'--{whole}'")).collect();
+            let words = format!(
+                "option '--{typed}' is ambiguous; possibilities: {}",
+                names.join(" ")
+            );
             return Err(Refused::Usage(words));
         }
     };
