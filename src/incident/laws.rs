@@ -12,6 +12,7 @@ use crate::model::*;
 mod absence;
 mod attach;
 mod reload;
+mod turns;
 
 /// What a person's phone holds, and a store that holds what was committed: both know nothing of the code
 /// under test beyond the values it hands out.

@@ -42,6 +42,7 @@ mod once;
 mod outage;
 mod planted;
 mod proxy;
+mod refusals;
 mod reload;
 mod road;
 mod rotation;

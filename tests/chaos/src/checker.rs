@@ -181,7 +181,9 @@ impl Reading {
     /// Whether everything that will be told is told; for whoever waits for it.
     pub fn is_settled(&self) -> bool {
         let figures = &self.figures;
-        self.sung && (self.damaged || (figures.lost == 0 && figures.wrong_totals == 0))
+        // The ledger, too: what a full disk made forgotten may be told already, and the last line still unread.
+        let exact = figures.lost == 0 && figures.wrong_totals == 0 && figures.ledger_errors == 0;
+        self.sung && (self.damaged || exact)
     }
 
     /// The verdict.

@@ -8,7 +8,12 @@ use std::path::Path;
 use crate::aim::{AIMS, Aim, EACH_POINT};
 use crate::campaign::{self, Course, Played};
 use crate::plan::POINTS;
-use crate::verdict::{Figures, Verdict};
+use crate::verdict::Figures;
+
+/// So many things that were wrong in a round are named.
+const WRONG_PER_ROUND: usize = 3;
+/// So much is said of each.
+const WRONG_CHARS: usize = 200;
 
 /// The section, from the files of a campaign. Fails where there is none, or nothing of it was played.
 pub fn write(folder: &Path) -> io::Result<String> {
@@ -62,7 +67,7 @@ fn section(course: &Course, played: &[Played]) -> String {
     }
     text.push_str(&points(figures));
     let _ = write!(text, "\n```text\n{figures}\n```\n");
-    text.push_str(&failures(&verdict));
+    text.push_str(&failures(played));
     text.trim_end().to_owned()
 }
 
@@ -128,13 +133,29 @@ fn themes(played: &[Played]) -> String {
     each.join(", ")
 }
 
-fn failures(verdict: &Verdict) -> String {
-    if verdict.passes() {
-        return String::new();
-    }
-    let mut text = "\nWhat was wrong:\n\n".to_owned();
-    for wrong in &verdict.wrong {
-        let _ = writeln!(text, "- {wrong}");
+/// Of each round that failed the first things that were wrong, and how many more there were.
+fn failures(played: &[Played]) -> String {
+    let failed = played.iter().filter(|played| !played.verdict.passes());
+    let mut text = String::new();
+    for Played {
+        round,
+        theme,
+        seed,
+        verdict,
+        ..
+    } in failed
+    {
+        if text.is_empty() {
+            text.push_str("\nWhat was wrong:\n\n");
+        }
+        for wrong in verdict.wrong.iter().take(WRONG_PER_ROUND) {
+            let wrong: String = wrong.chars().take(WRONG_CHARS).collect();
+            let _ = writeln!(text, "- round {round} ({theme}, seed {seed}): {wrong}");
+        }
+        let more = verdict.wrong.len().saturating_sub(WRONG_PER_ROUND);
+        if more > 0 {
+            let _ = writeln!(text, "- round {round}: and {more} more of that round");
+        }
     }
     text
 }
@@ -142,6 +163,7 @@ fn failures(verdict: &Verdict) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::Verdict;
 
     #[test]
     fn a_report_sums_up_every_round_and_names_what_failed() {
