@@ -1,5 +1,6 @@
 //! `attach = "lines"`: what no message has room for comes as a document.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use botapi::{ChatConfig, ChatKind, Config, LimitConfig, Message};
@@ -28,10 +29,12 @@ fn with_document(sandbox: &Sandbox) -> Vec<Message> {
 fn storm() -> String {
     let mut lines = String::new();
     for n in 0..60 {
-        lines += &format!(
-            "ERROR order {n} of {} failed: \u{1b}[31mno answer\u{1b}[0m\n",
-            "x".repeat(100)
-        );
+        let long = "x".repeat(100);
+        writeln!(
+            lines,
+            "ERROR order {n} of {long} failed: \u{1b}[31mno answer\u{1b}[0m"
+        )
+        .unwrap();
     }
     lines + "ERROR password=hunter2 is wrong\n\tat login\n"
 }

@@ -212,7 +212,10 @@ fn an_inode_that_is_used_again_while_its_file_is_closed_is_another_file() {
 #[test]
 fn a_file_that_is_written_anew_under_its_name_while_it_is_closed_goes_on() {
     let mut rig = closing(&["app.log"]);
-    let text: String = (0..200).map(|line| format!("line {line}\n")).collect();
+    let text = (0..200)
+        .map(|line| format!("line {line}\n"))
+        .collect::<Vec<_>>()
+        .concat();
     rig.append("app.log", &text);
     rig.turn().is_closed();
     fs::write(rig.path("new"), format!("{text}more\n")).unwrap();
