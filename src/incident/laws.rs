@@ -721,6 +721,14 @@ impl World {
             .iter()
             .any(|(rule, chats)| before.get(rule).is_some_and(|before| before != chats));
         self.settings = settings;
+        self.forget_notices_of_other_chats();
+    }
+
+    /// A chat that left is told nothing of what it was to hear; whatever it hears later is something else.
+    fn forget_notices_of_other_chats(&mut self) {
+        let known = &self.settings.chats;
+        self.maybe_arrived
+            .retain(|owed| !matches!(owed, Owed::Notices(key) if !known.contains(&key.chat)));
     }
 
     /// Another rules.toml while the process runs.
@@ -903,6 +911,7 @@ impl World {
         {
             self.alive.remember(absent && chats == self.chats_of_alive());
             (self.claims, self.maybe_arrived, self.notices) = (claims, maybe_arrived, notices);
+            self.forget_notices_of_other_chats();
         }
         self.lanes = self.settings.chats.iter().cloned().collect();
         self.alive.restart();

@@ -165,7 +165,7 @@ fn a_rule_that_matches_most_of_a_log_is_told_once() {
     rules(&sandbox, "start = \"beginning\"", "");
     let line = |n: u64| {
         let word = if n % 10 < 7 { "ERROR" } else { "fine" };
-        format!("{word} {n} and so on\n")
+        format!("{word} {n:05} and so on\n")
     };
     let lines: Vec<String> = (0..30_000).map(line).collect();
     sandbox.append("a.log", &lines.concat());
