@@ -62,6 +62,9 @@ pub(super) fn start(level: Level, format: Format) {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         // The payload may quote log text or a URL, so only the place is told.
         tracing::error!(place, "a bug in tailgram: a thread panicked");
+        // Nothing is tidied up: what was committed is what counts, as after any crash, and a thread that is gone
+        // would leave the others waiting for it.
+        std::process::exit(1);
     }));
 }
 

@@ -276,7 +276,7 @@ impl Tailer {
                 continue;
             }
             let empty = file.metadata()?.len() == 0;
-            if empty && !is_numbered_after(path, &live.source.path) {
+            if empty && !is_numbered_after(path, live.path()) {
                 continue;
             }
             if let Some(at) = live.copied_to(file)? {
@@ -293,7 +293,7 @@ impl Tailer {
     }
 
     /// The places of those whose path this one's text begins with, at least.
-    fn related(&self, path: &Path) -> Vec<usize> {
+    pub(super) fn related(&self, path: &Path) -> Vec<usize> {
         let all = || (0..self.followers.len()).collect();
         self.names.as_ref().map_or_else(all, |names| names.related(path))
     }
@@ -331,12 +331,12 @@ fn is_named_after(path: &Path, original: &str) -> bool {
 }
 
 /// Whether a rotator makes the name of `path` of the other one.
-fn is_numbered_after(path: &Path, original: &str) -> bool {
+pub(super) fn is_numbered_after(path: &Path, original: &Path) -> bool {
     let name = |path: &Path| {
         path.file_name()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned()
     };
-    identity::is_generation(&name(path), &name(Path::new(original)))
+    identity::is_generation(&name(path), &name(original))
 }

@@ -14,6 +14,7 @@ use super::super::identity::{self, FileId, Seen};
 use super::super::packed::Loss;
 use super::super::trail::{self, Original};
 use super::super::{Note, Source, Turn, recover};
+use super::begin::is_numbered_after;
 use super::sweep::{Group, Vacant};
 use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Gap, GapKind, LogName, Manner, Now, Position, Timestamp};
@@ -403,7 +404,10 @@ impl Tailer {
     ) -> bool {
         let mut complete = true;
         for sibling in recover::newer(beside.siblings, i128::from(beside.since.0) * 1_000_000) {
-            if self.holds(sibling.seen.id) {
+            let group = groups.get(&sibling.seen.id);
+            let path = group.map_or(&sibling.path, |group| &group.paths[0]);
+            let is_another_log = self.rotates_by_itself(path, beside, queue);
+            if self.holds(sibling.seen.id) || is_another_log {
                 continue;
             }
             match beside.has_copy(sibling) {
@@ -415,7 +419,7 @@ impl Tailer {
                     continue;
                 }
             }
-            if let Some(group) = groups.get(&sibling.seen.id) {
+            if let Some(group) = group {
                 // A glob reaches it: it keeps its own name.
                 let held = self.followers.len();
                 queue.insert(group.paths[0].clone(), last.key);
@@ -435,6 +439,27 @@ impl Tailer {
             }
         }
         complete
+    }
+
+    /// Whether the file that was read under this path bears a name that a rotator makes of it: then what lies there now
+    /// comes after that one, whatever its name looks like beside another. (`app2.log` may be what a rotator made of
+    /// `app.log`, and may be a log like it.)
+    fn rotates_by_itself(&self, path: &Path, beside: &Beside<'_>, queue: &HashMap<PathBuf, FileKey>) -> bool {
+        let shelved = self.shelf.at_path(path).filter(|position| !position.finished);
+        let ahead = queue.get(path);
+        let held = self.related(path).into_iter().map(|index| &self.followers[index]);
+        let held = held.filter(|held| held.path() == path);
+        let held = held.chain(ahead.and_then(|ahead| self.held(*ahead)));
+        let mut known = shelved
+            .map(|position| position.identity.ino)
+            .chain(held.map(|held| held.id().ino));
+        known.any(|ino| {
+            let mut names = beside
+                .siblings
+                .iter()
+                .filter(|sibling| sibling.seen.id.ino == ino);
+            names.any(|sibling| is_numbered_after(&sibling.path, path))
+        })
     }
 
     /// A generation that no glob reaches, from its beginning, if it is none that is read in another way.

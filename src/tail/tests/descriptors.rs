@@ -139,6 +139,37 @@ fn generations_that_came_and_went_while_a_file_was_closed_are_found() {
 }
 
 #[test]
+fn of_logs_with_numbers_in_their_names_each_is_read_from_its_oldest_generation_on() {
+    // The second looks like a generation of the first, and the third like one of both.
+    let logs = ["app.log", "app1.log", "app12.log"];
+    for (globs, budget) in [("app*.log", Some(NONE)), ("app*", Some(NONE)), ("app*.log", None)] {
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
+            let mut rig = Rig::new(&[globs]);
+            rig.budget = budget;
+            for log in order {
+                rig.append(logs[log], &format!("{log}: 1\n"));
+                rig.after(1);
+            }
+            for log in order {
+                rig.append(logs[log], &format!("{log}: 2\n"));
+                rig.rename(logs[log], &format!("{}.1", logs[log]));
+                rig.append(logs[log], &format!("{log}: 3\n"));
+            }
+            rig.after(1).after(1);
+            assert_eq!(rig.got.len(), 9, "{:?}", rig.got);
+            let lines = rig.lines();
+            for number in 0..logs.len() {
+                let own: Vec<_> = lines
+                    .iter()
+                    .filter(|line| line.starts_with(&number.to_string()))
+                    .collect();
+                assert!(own.is_sorted(), "{globs}, {order:?}: {lines:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_cut_while_it_is_closed_begins_again_and_the_cut_is_told() {
     let mut rig = closing(&["app.log"]);
     rig.append("app.log", "one\n");

@@ -95,7 +95,7 @@ impl Sandbox {
         let sandbox = Self::unlimited();
         let files = sandbox.path("logs");
         sandbox.rules_toml(&format!(
-            "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false }}\n\
+            "host = \"test-host\"\n[telegram]\nupdates = \"off\"\n[chats]\nme = {{ id = {ME}, notices = false, limit = \"3000/min\" }}\n\
              [[logs]]\nname = \"app\"\nfiles = [\"{}/*.log\"]\nstart = \"beginning\"\n{log}\n\
              [[rules]]\nname = \"oops\"\nring = \"all\"\nwait = \"0s\"\nevery = \"50ms\"\nlimit = \"1000/s\"\n{rule}\n",
             files.display()
