@@ -181,7 +181,7 @@ pub(super) fn was_rewritten(position: &Position, siblings: &[Sibling]) -> io::Re
         .filter(|sibling| sibling.seen.id.ino == position.identity.ino);
     for sibling in same {
         // The file itself is still there, under whatever name.
-        if open_fitting(&sibling.path, position)?.is_some() {
+        if open_fitting(sibling, position)?.is_some() {
             return Ok(false);
         }
     }
@@ -240,7 +240,7 @@ pub(super) fn find<'a>(
         .filter(|sibling| sibling.generation && position.offset > 0);
     let mut closed = None;
     for sibling in same.chain(copies) {
-        match open_fitting(&sibling.path, position) {
+        match open_fitting(sibling, position) {
             Ok(Some(file)) => return Ok(Some(file)),
             // Old generations may stay closed for ever, and are not what a missing file is waited for.
             Err(error) if is_same(&sibling) || is_for_now(&error) => {
@@ -252,9 +252,17 @@ pub(super) fn find<'a>(
     closed.map_or(Ok(None), Err)
 }
 
-fn open_fitting(path: &Path, position: &Position) -> io::Result<Option<File>> {
-    let file = identity::open(path)?;
-    let fits = file.metadata()?.is_file() && identity::fits_position(&file, position)?;
+fn open_fitting(sibling: &Sibling, position: &Position) -> io::Result<Option<File>> {
+    let opened = identity::open(&sibling.path);
+    let file = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => moved(),
+        _ => error,
+    })?;
+    let meta = file.metadata()?;
+    if Seen::of(&meta).id != sibling.seen.id {
+        return Err(moved());
+    }
+    let fits = meta.is_file() && identity::fits_position(&file, position)?;
     Ok(fits.then_some(file))
 }
 
@@ -279,7 +287,7 @@ pub(super) fn newer(siblings: &[Sibling], since: i128) -> Vec<&Sibling> {
 
 /// Whether the system failed in a way that says nothing about the file.
 pub(super) fn is_for_now(error: &io::Error) -> bool {
-    identity::is_out_of_descriptors(error) || identity::may_pass(error)
+    identity::is_out_of_descriptors(error) || identity::may_pass(error) || is_moved(error)
 }
 
 /// Opens a file that was listed. An error says that it cannot be known now: also if its name leads elsewhere since then,
@@ -293,8 +301,21 @@ pub(super) fn open_listed(sibling: &Sibling) -> io::Result<Option<File>> {
     if seen.is_ok_and(|seen| seen.id == sibling.seen.id) {
         Ok(file)
     } else {
-        Err(io::ErrorKind::Interrupted.into())
+        Err(moved())
     }
+}
+
+/// What was listed under a name lies elsewhere now, and was not looked into: it is no more gone than it is there.
+fn moved() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Interrupted,
+        "its names move while they are looked at",
+    )
+}
+
+/// Whether names moved; the next listing may show where to.
+pub(super) fn is_moved(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
 }
 
 /// Opens what is a regular file and may be read, and nothing else. An error says that it cannot be known now.

@@ -7,6 +7,7 @@ mod contradictions;
 mod copies;
 mod descriptors;
 mod differential;
+mod moving;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};

@@ -11,7 +11,7 @@ fn one_edit(world: &mut World) -> (String, u64) {
     };
     let mut all = world.incidents.incidents();
     let incident = all.find(|incident| incident.id == key.incident).unwrap();
-    let by = incident.by.0.iter().next().unwrap().1.clone();
+    let by = incident.by.0.first().unwrap().1.clone();
     drop(all);
     let total = order.text.text.split(' ').next().unwrap().parse().unwrap();
     world.settle(&order, Answer::Sent);

@@ -83,12 +83,19 @@ impl Tailer {
             };
             let stray = self.strays.get(&position.key).copied();
             let since = stray.map_or(position.at, |stray| stray.since);
-            if resumable && recover::was_rewritten(&position, &siblings).unwrap_or(true) {
-                // It is taken up where a glob reaches it, like any file there; or nothing can be known now.
-                if let Some(group) = groups.values().find(|group| group.paths.contains(&path)) {
-                    self.drop_contradiction(&position, group, turn);
+            if resumable {
+                match recover::was_rewritten(&position, &siblings) {
+                    Ok(false) => {}
+                    // It is taken up where a glob reaches it, like any file there.
+                    Ok(true) => {
+                        if let Some(group) = groups.values().find(|group| group.paths.contains(&path)) {
+                            self.drop_contradiction(&position, group, turn);
+                        }
+                        continue;
+                    }
+                    // Nothing can be known now, and so nothing is dropped.
+                    Err(_) => continue,
                 }
-                continue;
             }
             let source = |path: &Path| Source {
                 key: position.key,
@@ -176,7 +183,7 @@ impl Tailer {
         } else {
             let known = Original::stored(position);
             self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
-                .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
+                .map_err(|(sibling, error)| closed(sibling, &error))?;
             if !self.search_archives(position, source, self.loss(position, groups)) {
                 self.give_up(position, groups, now, turn);
             }
@@ -246,8 +253,7 @@ impl Tailer {
         source: Source,
         now: Now,
     ) -> Result<Option<Follower>, Note> {
-        let found = recover::find(position, siblings)
-            .map_err(|(sibling, error)| unreadable(&sibling.path, Some(&sibling.seen), &error))?;
+        let found = recover::find(position, siblings).map_err(|(sibling, error)| closed(sibling, &error))?;
         let path = PathBuf::from(&*source.path);
         let failed = |error: io::Error| Note::Failed {
             path,
@@ -482,6 +488,17 @@ impl Tailer {
         (follower.unlinked, follower.after) = (Some(now.moment), Some(last.key));
         Ok(Some(follower))
     }
+}
+
+/// Why a file in the list is to be tried again.
+fn closed(sibling: &recover::Sibling, error: &io::Error) -> Note {
+    if recover::is_moved(error) {
+        return Note::Failed {
+            path: sibling.path.clone(),
+            error: error.to_string(),
+        };
+    }
+    unreadable(&sibling.path, Some(&sibling.seen), error)
 }
 
 impl Beside<'_> {
