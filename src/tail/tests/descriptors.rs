@@ -387,6 +387,7 @@ impl Model {
         self.owed.extend(self.half.remove(&file));
     }
 
+    /// Deleted, or cut.
     fn deleted(&mut self, file: usize) {
         self.seen.remove(&file);
         self.destroyed(file);
@@ -426,7 +427,8 @@ proptest! {
                 }
                 Deed::Cut(file) if rig.path(&format!("{file}.log")).exists() => {
                     fs::write(rig.path(&format!("{file}.log")), "").unwrap();
-                    model.destroyed(file);
+                    // Rotated away before the next look, it is nowhere to be known by what was read of it.
+                    model.deleted(file);
                     harmless = false;
                 }
                 Deed::Delete(file) if rig.path(&format!("{file}.log")).exists() => {
