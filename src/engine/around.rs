@@ -2,7 +2,8 @@
 //!
 //! They are read from the file itself, through the descriptor that is held: at the end of the turn in which a match
 //! was found, and again while lines behind it are still missing. So they are found wherever the file was renamed to,
-//! and cost nothing where no rule asks for them.
+//! and cost nothing where no rule asks for them. Where the file has no more, they go on in the generation that was read
+//! before or after it, as long as that is held.
 //!
 //! The trap: between the match and the look the file may have been cut and written again. The bytes of the match
 //! itself are looked at once more, and if they are not what they were, nothing around them is believed.
@@ -14,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::event::{Events, Scratch, decode};
 use crate::incident::Around;
-use crate::model::{By, Context, Manner, Moment, Now, Origin, Row, RuleName};
+use crate::model::{By, Context, FileKey, Manner, Moment, Now, Origin, Row, RuleName};
 use crate::scan::Redactor;
 use crate::tail::Tailer;
 
@@ -59,8 +60,8 @@ struct Waiting {
     spot: Spot,
     /// What is known so far.
     context: Context,
-    /// How far the file was read then.
-    seen: u64,
+    /// How far the file and its younger generation were read then.
+    seen: (u64, u64),
     since: Moment,
 }
 
@@ -90,7 +91,7 @@ impl Surroundings {
                     rule: found.rule.clone(),
                     by: found.by.clone(),
                     context: context.clone(),
-                    seen: tailer.read_to(spot.origin.file).unwrap_or_default(),
+                    seen: read_to(tailer, spot.origin.file).unwrap_or_default(),
                     spot,
                     since: now.moment,
                 });
@@ -113,7 +114,7 @@ impl Waiting {
     /// What is new, and whether more may come.
     fn look(&mut self, tailer: &Tailer, now: Now) -> (Option<Row>, bool) {
         let goes_on = now.moment - self.since < PATIENCE;
-        let Some(read_to) = tailer.read_to(self.spot.origin.file) else {
+        let Some(read_to) = read_to(tailer, self.spot.origin.file) else {
             return (None, false);
         };
         if read_to == self.seen {
@@ -137,6 +138,13 @@ impl Waiting {
     }
 }
 
+/// How far a file, and the generation after it, were handed out.
+fn read_to(tailer: &Tailer, file: FileKey) -> Option<(u64, u64)> {
+    let younger = tailer.younger(file);
+    let younger = younger.and_then(|(younger, _)| tailer.read_to(younger));
+    Some((tailer.read_to(file)?, younger.unwrap_or_default()))
+}
+
 /// What stands around a match now; nothing if the match itself does not stand there any more.
 fn look(spot: &Spot, tailer: &Tailer) -> Option<Context> {
     let Origin { file, offset } = spot.origin;
@@ -144,43 +152,89 @@ fn look(spot: &Spot, tailer: &Tailer) -> Option<Context> {
     if hash(&own) != spot.hash {
         return None;
     }
-    let read = |from: u64, to: u64| tailer.peek(file, from, to).unwrap_or_default();
-    let end = spot.manner.line_end;
-    let own = texts(spot, &own, offset);
-    let mut before = Vec::new();
-    if spot.wish.before > 0 {
-        let from = end.floor_offset(offset.saturating_sub(WINDOW));
-        let bytes = read(from, offset);
-        // The first line of the window is most likely a piece of one.
-        let whole = match (from, end.first(&bytes)) {
-            (0, _) => &bytes[..],
-            (_, Some(behind)) => &bytes[behind..],
-            (_, None) => &[],
-        };
-        before = texts(spot, whole, offset - whole.len() as u64);
-        let surplus = before.len().saturating_sub(spot.wish.before);
-        before.drain(..surplus);
-        before = hide_before(&spot.redactor, before, &own);
-    }
-    let mut after = Vec::new();
-    if spot.wish.after > 0 {
-        let bytes = read(spot.end, spot.end + WINDOW);
-        let whole = end.last(&bytes).unwrap_or_default();
-        after = texts(spot, &bytes[..whole], spot.end);
-        after.truncate(spot.wish.after);
-        after = hide_after(&spot.redactor, after, &own);
-    }
+    let own = texts(spot, spot.manner, &own, offset);
+    let (before, after) = (before(spot, tailer), after(spot, tailer));
     Some(Context {
         origin: spot.origin,
-        before,
-        after,
+        before: hide_before(&spot.redactor, before, &own),
+        after: hide_after(&spot.redactor, after, &own),
     })
 }
 
+/// The wanted lines before a match, and those at the end of the older generation where its own begins with it.
+fn before(spot: &Spot, tailer: &Tailer) -> Vec<String> {
+    let (Origin { file, offset }, most) = (spot.origin, spot.wish.before);
+    let mut before = lines_before(spot, tailer, (file, spot.manner), offset, most);
+    if before.len() < most
+        && offset <= WINDOW
+        && let Some(older) = tailer.older(file)
+        && let Some(end) = tailer.read_to(older.0)
+    {
+        let missing = most - before.len();
+        before.splice(..0, lines_before(spot, tailer, older, end, missing));
+    }
+    before
+}
+
+fn lines_before(
+    spot: &Spot,
+    tailer: &Tailer,
+    (file, manner): (FileKey, Manner),
+    offset: u64,
+    most: usize,
+) -> Vec<String> {
+    if most == 0 {
+        return Vec::new();
+    }
+    let end = manner.line_end;
+    let from = end.floor_offset(offset.saturating_sub(WINDOW));
+    let bytes = tailer.peek(file, from, offset).unwrap_or_default();
+    // The first line of the window is most likely a piece of one.
+    let whole = match (from, end.first(&bytes)) {
+        (0, _) => &bytes[..],
+        (_, Some(behind)) => &bytes[behind..],
+        (_, None) => &[],
+    };
+    let mut before = texts(spot, manner, whole, offset - whole.len() as u64);
+    let surplus = before.len().saturating_sub(most);
+    before.drain(..surplus);
+    before
+}
+
+/// The wanted lines behind a match, and those at the beginning of the younger generation where its own has no more.
+fn after(spot: &Spot, tailer: &Tailer) -> Vec<String> {
+    let (file, most) = (spot.origin.file, spot.wish.after);
+    let mut after = lines_after(spot, tailer, (file, spot.manner), spot.end, most);
+    if after.len() < most
+        && let Some(younger) = tailer.younger(file)
+    {
+        let missing = most - after.len();
+        after.extend(lines_after(spot, tailer, younger, 0, missing));
+    }
+    after
+}
+
+fn lines_after(
+    spot: &Spot,
+    tailer: &Tailer,
+    (file, manner): (FileKey, Manner),
+    from: u64,
+    most: usize,
+) -> Vec<String> {
+    if most == 0 {
+        return Vec::new();
+    }
+    let bytes = tailer.peek(file, from, from + WINDOW).unwrap_or_default();
+    let whole = manner.line_end.last(&bytes).unwrap_or_default();
+    let mut after = texts(spot, manner, &bytes[..whole], from);
+    after.truncate(most);
+    after
+}
+
 /// The lines as the rules see them.
-fn texts(spot: &Spot, bytes: &[u8], offset: u64) -> Vec<String> {
+fn texts(spot: &Spot, manner: Manner, bytes: &[u8], offset: u64) -> Vec<String> {
     let mut scratch = Scratch::default();
-    let lines = spot.events.lines(bytes, offset, spot.manner, &mut scratch);
+    let lines = spot.events.lines(bytes, offset, manner, &mut scratch);
     let mut texts = Vec::new();
     let mut at = 0;
     while at < lines.bytes().len() {

@@ -114,6 +114,8 @@ pub(super) struct Follower {
     pub(super) stop: Option<u64>,
     /// It is read only after this one was read to its end.
     pub(super) after: Option<FileKey>,
+    /// The generation that was read before it, once that is so.
+    pub(super) older: Option<FileKey>,
     /// It is a rotator's copy of this one, which is not cut yet and reads the same bytes itself.
     pub(super) copy_of: Option<FileKey>,
     /// It is a copy of a file that was cut since: nobody writes to it, and what is there is all of it.
@@ -173,6 +175,7 @@ impl Follower {
             unlinked: None,
             stop: None,
             after: None,
+            older: None,
             copy_of: None,
             over: false,
             packed: None,
@@ -560,7 +563,7 @@ impl Follower {
             ..self.source.manner
         };
         (self.before, self.solid) = (Head::of(&[]), Head::of(&[]));
-        (self.copy_of, self.after, self.over) = (None, None, false);
+        (self.copy_of, self.after, self.older, self.over) = (None, None, None, false);
         (self.hot, self.dirty, self.moved, self.grew) = (true, true, now.wall, now.moment);
         Ok(())
     }

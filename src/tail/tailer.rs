@@ -284,6 +284,19 @@ impl Tailer {
         Some(bytes)
     }
 
+    /// The generation that was read before this one, and how it is read; absent if it is not held any more.
+    pub fn older(&self, file: FileKey) -> Option<(FileKey, Manner)> {
+        let older = self.held(self.held(file)?.older?)?;
+        Some((older.source.key, older.source.manner))
+    }
+
+    /// The generation that is read after this one, and how it is read; absent as long as there is none.
+    pub fn younger(&self, file: FileKey) -> Option<(FileKey, Manner)> {
+        let mut followers = self.followers.iter();
+        let younger = followers.find(|follower| follower.older == Some(file))?;
+        Some((younger.source.key, younger.source.manner))
+    }
+
     fn held(&self, file: FileKey) -> Option<&Follower> {
         let mut followers = self.followers.iter();
         followers.find(|follower| follower.source.key == file)

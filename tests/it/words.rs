@@ -341,6 +341,29 @@ fn the_lines_around_the_newest_match_are_shown_those_behind_it_once_they_are_wri
 }
 
 #[test]
+fn lines_around_a_match_go_on_in_the_files_that_were_rotated_before_and_after_it() {
+    let sandbox = rule("match = 'ERROR'\ncontext = { before = 3, after = 3 }");
+    let running = sandbox.start(&[]);
+    let rotate = |to: &str| std::fs::rename(sandbox.log("a.log"), sandbox.log(to)).unwrap();
+    sandbox.append("a.log", "zero\none password=hunter2\ntwo\n");
+    // That it was read is seen at a match of its own.
+    sandbox.append("b.log", "ERROR elsewhere\n");
+    told(&sandbox, "ERROR elsewhere");
+    rotate("a.log.1");
+    sandbox.append("a.log", "three\nERROR here\nfive\n");
+    let first = &told(&sandbox, "five")[0].text;
+    assert!(
+        first.contains("3 lines before it:\none password=[redacted]\ntwo\nthree"),
+        "{first}"
+    );
+    rotate("a.log.2");
+    sandbox.append("a.log", "six\nseven\neight\n");
+    let edited = &told(&sandbox, "seven")[0].text;
+    assert!(edited.contains("3 lines after it:\nfive\nsix\nseven"), "{edited}");
+    running.terminate();
+}
+
+#[test]
 fn lines_around_a_match_are_read_as_the_program_in_the_container_wrote_them() {
     let sandbox = Sandbox::unlimited();
     let files = sandbox.path("logs").join("*.log");

@@ -22,7 +22,8 @@ impl Tailer {
             .find(|follower| follower.source.key == after);
         let gone = before.is_none() && !self.is_sought(after);
         if gone || before.is_some_and(Follower::lets_go) || self.waits_for_itself(after) {
-            self.followers[index].after = None;
+            let follower = &mut self.followers[index];
+            follower.older = follower.after.take();
         }
     }
 
