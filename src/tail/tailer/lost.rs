@@ -330,11 +330,12 @@ impl Tailer {
             dev: position.identity.dev,
             ino: position.identity.ino,
         };
-        // An inode is used again, but then its file is younger than what was read.
-        let read = i128::from(position.at.0) * 1_000_000;
+        // An inode is used again, but then its file is younger than what was read. When that was is known to the
+        // millisecond, and a file may be read in the one in which it is born.
+        let read = (i128::from(position.at.0) + 1) * 1_000_000;
         let cut = groups
             .get(&id)
-            .is_some_and(|group| group.seen.born.is_none_or(|born| born <= read));
+            .is_some_and(|group| group.seen.born.is_none_or(|born| born < read));
         let kind = if cut {
             GapKind::Truncated
         } else {
