@@ -82,7 +82,7 @@ pub fn raise_limit() {
 pub(super) struct Descriptor {
     pub(super) id: FileId,
     /// When the file was born, where the filesystem knows.
-    born: Option<i128>,
+    pub(super) born: Option<i128>,
     file: Option<File>,
 }
 
@@ -155,7 +155,7 @@ impl Descriptor {
 
     fn open(&self, path: &Path) -> io::Result<File> {
         let file = identity::open(path)?;
-        let same = self.is(&Seen::of(&file.metadata()?));
+        let same = self.is(&Seen::held(&file)?);
         same.then_some(file).ok_or(io::ErrorKind::NotFound.into())
     }
 }

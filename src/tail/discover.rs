@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::identity::{FileId, Seen};
 use super::own::Own;
+use super::seam;
 use super::{Glob, Settings, Watch};
 
 /// How many folders deep `**` goes.
@@ -249,6 +250,7 @@ impl Walk<'_> {
         if depth > DEEPEST || self.globs.forbids(folder) {
             return;
         }
+        seam::pass();
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) => return self.failed(folder, error),
@@ -304,6 +306,7 @@ impl Walk<'_> {
             return;
         }
         // Asked through the folder, a file costs less than by its whole path.
+        seam::pass();
         let seen = match entry.filter(|_| !is_link) {
             Some(entry) => match entry.metadata() {
                 Ok(meta) if !meta.is_symlink() => Ok(Seen::of(&meta)),

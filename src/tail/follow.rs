@@ -96,8 +96,8 @@ pub(super) struct Follower {
     zeros_to: u64,
     /// The stamp at which nothing but NULs stood behind `at`.
     hollow: Option<(u64, i128)>,
-    /// Nothing was handed out of it at the last look, and it was written to since: perhaps copied and cut, too.
-    regrown: bool,
+    /// It was written to since it was looked at last, and was empty then.
+    touched: bool,
     /// It was never read.
     unread: bool,
     /// Nothing was handed out yet, not even an empty chunk.
@@ -146,7 +146,7 @@ pub(super) struct Reading<'a> {
 impl Follower {
     /// Begins at `at`. `taken` bytes of the line there are behind it already.
     pub(super) fn new(file: File, source: Source, at: u64, taken: usize, now: Now) -> io::Result<Self> {
-        let seen = Seen::of(&file.metadata()?);
+        let seen = Seen::held(&file)?;
         let head = Head::of(&identity::first_bytes(&file)?);
         let before = identity::before(&file, at)?;
         let solid = identity::solid_before(&file, at)?;
@@ -166,7 +166,7 @@ impl Follower {
             stamp: None,
             zeros_to: 0,
             hollow: None,
-            regrown: false,
+            touched: false,
             unread: true,
             unseen: true,
             grew: now.moment,
@@ -219,6 +219,11 @@ impl Follower {
     /// Device and inode.
     pub(super) fn id(&self) -> FileId {
         self.descriptor.id
+    }
+
+    /// When it was born, where the filesystem knows.
+    pub(super) fn born(&self) -> Option<i128> {
+        self.descriptor.born
     }
 
     /// Whether `stat` speaks of this very file.
@@ -312,7 +317,7 @@ impl Follower {
     /// What is there of it now: asked of the descriptor, or of the path of a closed file.
     pub(super) fn stat(&self) -> io::Result<Seen> {
         if let Some(file) = self.descriptor.held() {
-            return Ok(Seen::of(&file.metadata()?));
+            return Seen::held(file);
         }
         let seen = Seen::at(self.lies_at())?;
         let same = self.is(&seen);
@@ -336,9 +341,9 @@ impl Follower {
         if self.stamp.is_some() {
             self.active = Some(now.moment);
         }
+        self.touched |= self.head.len == 0 && self.stamp.is_some();
         // Whoever goes on writing it is no rotator.
         self.over &= self.stamp.is_none_or(|(size, _)| seen.size == size);
-        self.regrown = self.at == 0 && self.stamp.is_some();
         (self.stamp, self.hot) = (Some(stamp), true);
         true
     }
@@ -395,9 +400,9 @@ impl Follower {
         self.unread
     }
 
-    /// Whether a glob reaches it, nothing was read of it yet, and it waits for nobody.
+    /// Whether a glob reaches it, nothing was read of it yet, and nobody else reads the same bytes.
     pub(super) fn is_untouched(&self) -> bool {
-        self.unlinked.is_none() && self.unread && !self.waits()
+        self.unlinked.is_none() && self.unread && self.copy_of.is_none()
     }
 
     /// Whether half a line waits, or an event that goes on.
@@ -429,15 +434,17 @@ impl Follower {
     /// Reads at most one buffer.
     pub(super) fn read(&mut self, with: &mut Reading<'_>) -> io::Result<Progress> {
         self.unread = false;
-        let size = self.file()?.metadata()?.len();
-        // Bytes that were seen and wait for their rest tell a file that grew from one that began again.
-        let unknown = self.at == 0 && self.half == 0;
-        if std::mem::take(&mut self.regrown) && with.unit == Unit::Lines && unknown {
-            self.hot = true;
-            return Ok(Progress::Truncated { lost: 0 });
-        }
+        let size = Seen::held(&*self.file()?)?.size;
+        let blank = self.at == 0 && self.head.len == 0;
         if size < self.at || !self.starts_as_before()? {
             return Ok(self.truncated());
+        }
+        let touched = std::mem::take(&mut self.touched);
+        if blank && (touched || self.head.len > 0) && with.unit == Unit::Lines {
+            // Nothing was known of it until now: it may have been written to, copied, and cut meanwhile. From here on its
+            // first bytes tell a file that grew from one that began again.
+            self.hot = true;
+            return Ok(Progress::Truncated { lost: 0 });
         }
         let end = size.min(self.stop.unwrap_or(u64::MAX));
         if with.unit == Unit::Lines && size > self.at {
@@ -570,7 +577,7 @@ impl Follower {
 
     /// A copy takes over where the original was cut, or follows how far the original was read.
     pub(super) fn skip_to(&mut self, at: u64, max_line: usize) -> io::Result<()> {
-        let at = at.min(self.file()?.metadata()?.len());
+        let at = at.min(Seen::held(&*self.file()?)?.size);
         let at = self.line_end().floor_offset(at);
         if at != self.at {
             let before = identity::before(&*self.file()?, at)?;
@@ -635,7 +642,7 @@ impl Follower {
             return Ok(Some(at));
         }
         // While the original lies there uncut, its own bytes say more than any hash.
-        let size = file.metadata()?.len();
+        let size = Seen::held(file)?.size;
         if !trail::agree(&*self.file()?, file, size)? {
             return Ok(None);
         }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::seam;
 use crate::model::{Head, LineEnd, Position};
 
 /// Clocks of filesystems lag, those of other machines more: times this close, in nanoseconds, are the same.
@@ -61,8 +62,15 @@ impl Seen {
         }
     }
 
+    /// Looks at what is open, wherever it lies by now.
+    pub(super) fn held(file: &File) -> io::Result<Self> {
+        seam::pass();
+        file.metadata().map(|meta| Self::of(&meta))
+    }
+
     /// Looks at whatever the path leads to, symlinks followed.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
+        seam::pass();
         std::fs::metadata(path).map(|meta| Self::of(&meta))
     }
 }
@@ -72,6 +80,7 @@ impl Seen {
 pub(super) fn open(path: &Path) -> io::Result<File> {
     #[cfg(test)]
     heed_mode(path)?;
+    seam::pass();
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
     OpenOptions::new()
         .read(true)
@@ -107,6 +116,7 @@ pub(super) fn may_pass(error: &io::Error) -> bool {
 
 /// Reads at `offset` until `buffer` is full or the file ends.
 pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    seam::pass();
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read_at(&mut buffer[filled..], offset + filled as u64) {
@@ -161,7 +171,7 @@ pub(super) fn written(bytes: &[u8]) -> usize {
 
 /// Whether a file can be one that began with `head` and had `before` ahead of `offset`.
 pub(super) fn fits(file: &File, head: Head, before_offset: Head, offset: u64) -> io::Result<bool> {
-    Ok(file.metadata()?.len() >= offset
+    Ok(Seen::held(file)?.size >= offset
         && head.fits(&first_bytes(file)?)
         && (offset == 0 || before(file, offset)? == before_offset))
 }
@@ -170,7 +180,7 @@ pub(super) fn fits(file: &File, head: Head, before_offset: Head, offset: u64) ->
 /// its inode, and by not being younger than its position.
 pub(super) fn fits_position(file: &File, position: &Position) -> io::Result<bool> {
     if was_never_opened(position) {
-        let seen = Seen::of(&file.metadata()?);
+        let seen = Seen::held(file)?;
         let stored = i128::from(position.at.0) * 1_000_000 + CLOCK_SLACK;
         return Ok(seen.id.ino == position.identity.ino
             && seen.size >= position.offset
@@ -181,7 +191,7 @@ pub(super) fn fits_position(file: &File, position: &Position) -> io::Result<bool
     }
     // The head may reach beyond the position, over bytes that waited for their rest, and a copy may end before those:
     // then what stands before the position reaches back to the first byte.
-    let len = file.metadata()?.len();
+    let len = Seen::held(file)?.size;
     let short = len < u64::from(position.identity.head.len) && (1..=len).contains(&position.offset);
     Ok(short && before(file, position.offset)? == position.before)
 }

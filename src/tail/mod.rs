@@ -22,6 +22,7 @@ mod note;
 mod own;
 mod packed;
 mod recover;
+mod seam;
 mod settings;
 mod survey;
 mod tailer;

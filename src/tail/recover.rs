@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::identity::{self, FileId, Seen};
+use super::seam;
 use crate::model::{Head, Position};
 
 /// A file in the folder of a followed path.
@@ -98,6 +99,7 @@ fn beside(paths: &[&Path]) -> io::Result<Vec<Sibling>> {
             .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
     };
     let mut found = Vec::new();
+    seam::pass();
     for entry in std::fs::read_dir(folder(paths[0]))? {
         let entry = entry?;
         let path = entry.path();
@@ -258,11 +260,11 @@ fn open_fitting(sibling: &Sibling, position: &Position) -> io::Result<Option<Fil
         io::ErrorKind::NotFound => moved(),
         _ => error,
     })?;
-    let meta = file.metadata()?;
-    if Seen::of(&meta).id != sibling.seen.id {
+    let seen = Seen::held(&file)?;
+    if seen.id != sibling.seen.id {
         return Err(moved());
     }
-    let fits = meta.is_file() && identity::fits_position(&file, position)?;
+    let fits = seen.regular && identity::fits_position(&file, position)?;
     Ok(fits.then_some(file))
 }
 
@@ -295,7 +297,7 @@ pub(super) fn is_for_now(error: &io::Error) -> bool {
 pub(super) fn open_listed(sibling: &Sibling) -> io::Result<Option<File>> {
     let file = open_regular(&sibling.path)?;
     let seen = match &file {
-        Some(file) => Ok(Seen::of(&file.metadata()?)),
+        Some(file) => Seen::held(file),
         None => Seen::at(&sibling.path),
     };
     if seen.is_ok_and(|seen| seen.id == sibling.seen.id) {
@@ -320,7 +322,7 @@ pub(super) fn is_moved(error: &io::Error) -> bool {
 
 /// Opens what is a regular file and may be read, and nothing else. An error says that it cannot be known now.
 pub(super) fn open_regular(path: &Path) -> io::Result<Option<File>> {
-    let opened = identity::open(path).and_then(|file| Ok(file.metadata()?.is_file().then_some(file)));
+    let opened = identity::open(path).and_then(|file| Ok(Seen::held(&file)?.regular.then_some(file)));
     match opened {
         Err(error) if !is_for_now(&error) => Ok(None),
         other => other,

@@ -399,7 +399,9 @@ impl Tailer {
         for step in 0..2 * count {
             let index = (self.first + step) % count;
             let follower = &self.followers[index];
-            if !follower.hot || follower.waits() || follower.is_unread() != (step >= count) {
+            // Behind a cut nothing is read before it is known what was copied until then.
+            let cut = || self.cuts.iter().any(|cut| cut.new == follower.source.key);
+            if !follower.hot || follower.waits() || follower.is_unread() != (step >= count) || cut() {
                 continue;
             }
             if full == MOST_READS {

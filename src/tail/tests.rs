@@ -7,6 +7,7 @@ mod contradictions;
 mod copies;
 mod descriptors;
 mod differential;
+mod interleaved;
 mod moving;
 
 use std::collections::BTreeMap;
@@ -352,6 +353,18 @@ fn generations_between_two_looks_are_read_in_the_order_in_which_they_were_begun(
     late.write_all(b"late\n").unwrap();
     rig.append("app.log", "4\n");
     rig.after(1).expect(&["1\n", "2\n", "late\n", "3\n", "4\n"]);
+}
+
+#[test]
+fn of_generations_that_are_met_together_the_older_one_is_read_first_where_a_glob_reaches_both() {
+    let mut rig = Rig::new(&["app.log*"]);
+    rig.append("app.log", "1\n");
+    rig.turn().rename("app.log", "app.log.2");
+    rig.append("app.log", "2\n");
+    rig.rename("app.log", "app.log.1");
+    std::thread::sleep(Duration::from_millis(9));
+    rig.append("app.log", "3\n");
+    rig.after(1).expect(&["1\n", "2\n", "3\n"]);
 }
 
 #[test]

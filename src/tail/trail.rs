@@ -106,7 +106,7 @@ impl<'a> Original<'a> {
     ///
     /// An error says that it cannot be known now.
     pub(super) fn copied_to(&self, file: &File) -> io::Result<Option<u64>> {
-        let seen = Seen::of(&file.metadata()?);
+        let seen = Seen::held(file)?;
         if self.at == 0 || seen.size == 0 {
             return Ok(None);
         }
@@ -130,7 +130,7 @@ impl<'a> Original<'a> {
 
 /// Whether both files begin alike and have the same (at most) last KiB before `offset`.
 pub(super) fn agree(one: &File, other: &File, offset: u64) -> io::Result<bool> {
-    let reach = |file: &File| Ok::<_, io::Error>(file.metadata()?.len() >= offset);
+    let reach = |file: &File| Ok::<_, io::Error>(Seen::held(file)?.size >= offset);
     let shared = |bytes: Vec<u8>| {
         let len = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         Head::of(&bytes[..len])

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
 use super::super::trail::Original;
-use super::super::{Mode, Note, Source, Start, Turn, Unit, lines};
+use super::super::{Mode, Note, Source, Start, Turn, Unit, lines, seam};
+use super::cuts::Cut;
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
 use crate::failpoint::{self, Point};
@@ -43,6 +44,7 @@ impl Tailer {
                 }
                 turn.at_end += usize::from(self.start_of(follower.source.logs[0]) == Start::End);
                 follower.after = follower.after.or_else(|| self.predecessor(path, queue));
+                self.put_before_younger(&mut follower);
                 if follower.after.is_some() {
                     failpoint::reach(Point::RotateSwitch);
                 }
@@ -55,6 +57,8 @@ impl Tailer {
                 self.close_idle_in_passing(now);
             }
             Ok(None) => {}
+            // It was renamed or deleted since it was looked at; the next sweep knows more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 let log = group.logs.first().copied().unwrap_or_default();
                 if self.start_of(log) == Start::End {
@@ -90,7 +94,7 @@ impl Tailer {
         if identity::path_of(&file).is_ok_and(|opened| self.globs.forbids(&opened)) {
             return Ok(None);
         }
-        let seen = Seen::of(&file.metadata()?);
+        let seen = Seen::held(&file)?;
         if seen.id != group.seen.id || !seen.regular {
             // The path leads elsewhere since it was looked at; the next sweep knows more.
             return Ok(None);
@@ -113,6 +117,7 @@ impl Tailer {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return path.canonicalize();
         };
+        seam::pass();
         if path.symlink_metadata()?.is_symlink() {
             return path.canonicalize();
         }
@@ -175,7 +180,9 @@ impl Tailer {
             let mut follower = Follower::new(file, source, at, taken, now)?;
             // One that was written anew under its old name goes on; a copy of what is cut or gone does not.
             follower.over = !tied && !self.is_held_at(of, path);
-            match self.cuts.iter_mut().find(|cut| cut.old == of) {
+            // Whose life goes on under its key reads those bytes itself.
+            let ended = |cut: &&mut Cut| cut.old == of && !cut.is_hollow();
+            match self.cuts.iter_mut().find(ended) {
                 Some(cut) => cut.copy = Some(follower.source.key),
                 None => follower.copy_of = tied.then_some(of),
             }
@@ -275,7 +282,7 @@ impl Tailer {
             if !copied && !rewritten() {
                 continue;
             }
-            let empty = file.metadata()?.len() == 0;
+            let empty = Seen::held(file)?.size == 0;
             if empty && !is_numbered_after(path, live.path()) {
                 continue;
             }
@@ -321,6 +328,22 @@ impl Tailer {
             .get(path)
             .copied()
             .or_else(|| replaced.map(|follower| follower.source.key))
+    }
+
+    /// A generation may be met only after the one that took its place: what is read of that from now on comes behind it.
+    fn put_before_younger(&mut self, follower: &mut Follower) {
+        if follower.copy_of.is_some() || follower.over {
+            return;
+        }
+        for index in self.related(follower.path()) {
+            let younger = &mut self.followers[index];
+            let born = follower.born().zip(younger.born());
+            let is_older = born.is_some_and(|(own, other)| own < other);
+            if is_older && younger.unlinked.is_none() && is_numbered_after(follower.path(), younger.path()) {
+                let before = younger.after.replace(follower.source.key);
+                follower.after = follower.after.or(before);
+            }
+        }
     }
 }
 

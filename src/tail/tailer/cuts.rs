@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::follow::Follower;
+use super::super::identity::Seen;
 use super::super::packed::Loss;
 use super::super::trail::{self, Original};
 use super::super::{Mode, Note, Source, Turn, identity, recover};
@@ -47,7 +48,7 @@ pub(super) struct Cut {
 
 impl Cut {
     /// Nothing had been read of it, and copies of what it is now go on as its copies.
-    fn is_hollow(&self) -> bool {
+    pub(super) fn is_hollow(&self) -> bool {
         self.old == self.new
     }
 
@@ -112,8 +113,12 @@ impl Tailer {
             return;
         }
         let mut cuts = std::mem::take(&mut self.cuts);
-        for cut in cuts.iter_mut().filter(|cut| !cut.is_hollow()) {
-            self.hand_on(cut);
+        for cut in &mut cuts {
+            if cut.is_hollow() {
+                self.hand_on_other(cut);
+            } else {
+                self.hand_on(cut);
+            }
         }
         self.cuts = cuts;
         if self.mode == Mode::Forever {
@@ -144,12 +149,17 @@ impl Tailer {
     fn settle(&mut self, cut: &mut Cut, now: Now, turn: &mut Turn) -> io::Result<()> {
         let mut before = cut.copy;
         if self.mode == Mode::Forever {
-            let siblings = recover::siblings(Path::new(&*cut.path))?;
-            if before.is_none() {
-                cut.copy = self.copy_beside(cut, &siblings, now)?;
+            let beside = Beside {
+                siblings: &self.born_after(cut.new, recover::siblings(Path::new(&*cut.path))?),
+                since: cut.since,
+                current: self.file_of(cut.new)?,
+            };
+            // Where nothing had been read, all copies since are read from their beginnings, in their order.
+            if before.is_none() && !cut.is_hollow() {
+                cut.copy = self.copy_beside(cut, &beside, now)?;
                 cut.packed = cut.copy.is_none() && self.search_copy(cut, turn);
             }
-            before = self.cut_again(cut, &siblings, now, turn)?.or(cut.copy);
+            before = self.cut_again(cut, &beside, now, turn)?.or(cut.copy);
         }
         let has = |key: &FileKey| self.followers.iter().find(|follower| follower.source.key == *key);
         let copied = cut
@@ -229,10 +239,48 @@ impl Tailer {
         }
     }
 
+    /// Those of these files that may be copies of one that is held: they are younger than it.
+    fn born_after(&self, file: FileKey, mut siblings: Vec<recover::Sibling>) -> Vec<recover::Sibling> {
+        let born = self.held(file).and_then(Follower::born);
+        let older = |sibling: &recover::Sibling| {
+            sibling
+                .seen
+                .born
+                .zip(born)
+                .is_some_and(|(own, other)| own < other)
+        };
+        siblings.retain(|sibling| !older(sibling));
+        siblings
+    }
+
+    /// The bytes of a file that is held; none if it is not.
+    fn file_of(&self, key: FileKey) -> io::Result<Option<File>> {
+        let mut followers = self.followers.iter();
+        let follower = followers.find(|follower| follower.source.key == key);
+        follower.map(|held| held.file()?.try_clone()).transpose()
+    }
+
+    /// What `file` waited for until now comes before all that it is to wait for.
     fn make_wait(&mut self, file: FileKey, after: Option<FileKey>) {
-        let mut followers = self.followers.iter_mut();
-        if let Some(follower) = followers.find(|follower| follower.source.key == file) {
-            follower.after = after;
+        let Some(after) = after else { return };
+        let place = |followers: &[Follower], key| followers.iter().position(|held| held.source.key == key);
+        let Some(index) = place(&self.followers, file) else {
+            return;
+        };
+        let earlier = self.followers[index].after.replace(after);
+        let mut last = after;
+        for _ in 0..self.followers.len() {
+            let Some(index) = place(&self.followers, last) else {
+                return;
+            };
+            match self.followers[index].after {
+                _ if Some(last) == earlier => return,
+                Some(next) => last = next,
+                None => {
+                    self.followers[index].after = earlier;
+                    return;
+                }
+            }
         }
     }
 
@@ -243,12 +291,7 @@ impl Tailer {
     }
 
     /// Follows the copy that lies beside a cut file where no glob reaches it, from where the file was not read.
-    fn copy_beside(
-        &mut self,
-        cut: &Cut,
-        siblings: &[recover::Sibling],
-        now: Now,
-    ) -> io::Result<Option<FileKey>> {
+    fn copy_beside(&mut self, cut: &Cut, beside: &Beside<'_>, now: Now) -> io::Result<Option<FileKey>> {
         // A copy of which nothing was read is known by its beginning, which older generations may share.
         let since = if cut.at > 0 {
             i128::MIN / 2
@@ -262,8 +305,9 @@ impl Tailer {
             at => Ok(cut.original().copied_to(file)? == Some(at)),
         };
         let mut copy = None;
-        for sibling in recover::newer(siblings, since).into_iter().rev() {
-            if self.holds(sibling.seen.id) {
+        for sibling in recover::newer(beside.siblings, since).into_iter().rev() {
+            // What was written since the cut may be copied already, too, and is read where it lies.
+            if self.holds(sibling.seen.id) || beside.has_copy(sibling)? {
                 continue;
             }
             if let Some(file) = recover::open_listed(sibling)?
@@ -300,7 +344,7 @@ impl Tailer {
     fn cut_again(
         &mut self,
         cut: &Cut,
-        siblings: &[recover::Sibling],
+        beside: &Beside<'_>,
         now: Now,
         turn: &mut Turn,
     ) -> io::Result<Option<FileKey>> {
@@ -309,30 +353,31 @@ impl Tailer {
             return Ok(None);
         };
         let log = self.settings.logs[current.source.logs[0]].name.clone();
-        let source = current.source.clone();
-        let current = current.file()?.try_clone()?;
-        self.put_aside_copies(&cut.original(), siblings, &log, &source, now, turn)
+        let (source, id) = (current.source.clone(), current.id());
+        let stays =
+            |sibling: &recover::Sibling| sibling.path == *Path::new(&*cut.path) && sibling.seen.id == id;
+        if !beside.siblings.iter().any(stays) {
+            // It was renamed: what lies beside it may be younger, and is found as its successor.
+            return Ok(None);
+        }
+        self.put_aside_copies(&cut.original(), beside.siblings, &log, &source, now, turn)
             .map_err(|(_, error)| error)?;
         // Nobody is behind a key that was just drawn: the first of them waits for no one.
         let first = cut.copy.unwrap_or_else(|| FileKey::draw(&mut self.random));
         let mut last = Source { key: first, ..source };
-        let beside = Beside {
-            siblings,
-            since: cut.since,
-            current: Some(current),
-        };
         // Those that a glob reaches were taken up by the sweep.
         let (reached, mut queue) = (BTreeMap::new(), HashMap::new());
-        if !self.follow_newer(&beside, &reached, &mut last, now, turn, &mut queue) {
+        if !self.follow_newer(beside, &reached, &mut last, now, turn, &mut queue) {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        for sibling in recover::newer(siblings, i128::from(cut.since.0) * 1_000_000) {
-            let mut followers = self.followers.iter_mut();
-            let taken_up =
-                followers.find(|follower| follower.id() == sibling.seen.id && follower.is_untouched());
-            let key = |follower: &&mut Follower| ![cut.new, last.key].contains(&follower.source.key);
-            if let Some(follower) = taken_up.filter(key) {
-                follower.after = Some(std::mem::replace(&mut last.key, follower.source.key));
+        for sibling in recover::newer(beside.siblings, i128::from(cut.since.0) * 1_000_000) {
+            let mut followers = self.followers.iter();
+            let taken_up = followers.find(|follower| follower.id() == sibling.seen.id);
+            let key = taken_up
+                .filter(|follower| follower.is_untouched())
+                .map(|follower| follower.source.key);
+            if let Some(key) = key.filter(|key| ![cut.new, first, last.key].contains(key)) {
+                self.make_wait(key, Some(std::mem::replace(&mut last.key, key)));
             }
         }
         Ok((last.key != first).then_some(last.key))
@@ -356,6 +401,26 @@ impl Tailer {
             if skipped.is_ok() {
                 (follower.copy_of, follower.hot) = (None, true);
                 cut.copy = cut.copy.or(Some(follower.source.key));
+            }
+        }
+    }
+
+    /// The same where nothing had been read: what is not a copy of the file as it is now is one of what it was.
+    fn hand_on_other(&mut self, cut: &Cut) {
+        let Ok(Some(current)) = self.file_of(cut.new) else {
+            return;
+        };
+        for follower in self
+            .followers
+            .iter_mut()
+            .filter(|follower| follower.copy_of == Some(cut.old))
+        {
+            let agrees = follower.file().and_then(|file| {
+                let size = Seen::held(&file)?.size;
+                trail::agree(&current, &file, size)
+            });
+            if agrees.is_ok_and(|agrees| !agrees) {
+                (follower.copy_of, follower.hot) = (None, true);
             }
         }
     }

@@ -300,7 +300,7 @@ impl Tailer {
     }
 
     fn is_held(&self, file: &File) -> io::Result<bool> {
-        let id = Seen::of(&file.metadata()?).id;
+        let id = Seen::held(file)?.id;
         Ok(self.holds(id))
     }
 
@@ -383,7 +383,7 @@ impl Tailer {
                 current: None,
             });
         };
-        let id = Seen::of(&file.metadata()?).id;
+        let id = Seen::held(&file)?.id;
         let known = inodes.contains(&id.ino) || self.holds(id);
         Ok(Beside {
             siblings,
@@ -504,10 +504,10 @@ fn closed(sibling: &recover::Sibling, error: &io::Error) -> Note {
 
 impl Beside<'_> {
     /// Whether it is a copy of what lies at the path now, which is read there.
-    fn has_copy(&self, sibling: &recover::Sibling) -> io::Result<bool> {
+    pub(super) fn has_copy(&self, sibling: &recover::Sibling) -> io::Result<bool> {
         let copy = self.current.as_ref().zip(recover::open_listed(sibling)?);
         copy.map_or(Ok(false), |(current, file)| {
-            let size = file.metadata()?.len();
+            let size = Seen::held(&file)?.size;
             Ok(size > 0 && trail::agree(current, &file, size)?)
         })
     }
