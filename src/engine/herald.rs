@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::model::{Moment, Now};
-use crate::tail::{Descriptors, FileStatus, Tailer};
+use crate::tail::{Descriptors, FileStatus, Settings, Tailer};
 
 use super::beside::{Safety, replace};
 use super::clock::Clock;
@@ -23,7 +23,7 @@ use super::status::{Books, Sources, Status};
 
 /// The name of the file in the state folder.
 pub(super) const FILE: &str = "status.json";
-/// How often it is replaced.
+/// How often it is replaced; more rarely where there are very many files, as they are looked at ([`Settings::pace`]).
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The reader's sign of life; one writer, one reader, never held for longer than a copy.
@@ -34,16 +34,22 @@ pub(super) struct Pulse(Arc<Mutex<Beat>>);
 pub(super) struct Beat {
     /// The reader's last turn; absent until the first sweep is done.
     pub(super) at: Option<Moment>,
+    /// When these were listed.
+    pub(super) listed: Option<Moment>,
     pub(super) files: Arc<Vec<FileStatus>>,
     pub(super) descriptors: Descriptors,
 }
 
 impl Pulse {
-    /// The reader is alive; its files are copied at most once a second.
+    /// The reader is alive; its files are copied at most once a second, and more rarely where they are very many.
     pub(super) fn beat(&self, now: Now, tailer: &Tailer) {
         let mut beat = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if beat.at.is_none_or(|at| now.moment - at >= EVERY) {
-            beat.files = Arc::new(tailer.files());
+            let pace = EVERY * Settings::pace(beat.files.len());
+            if beat.listed.is_none_or(|listed| now.moment - listed >= pace) {
+                beat.files = Arc::new(tailer.files());
+                beat.listed = Some(now.moment);
+            }
             beat.descriptors = tailer.descriptors();
             beat.at = Some(now.moment);
         }
@@ -154,6 +160,7 @@ impl Herald {
                     if let Some(folder) = &self.folder {
                         page.write(folder, status).await;
                     }
+                    tick.reset_after(EVERY * Settings::pace(self.sees.pulse.read().files.len()));
                 }
                 Some(listener) = self.listeners.recv() => {
                     // One that went away meanwhile needs no answer.

@@ -133,7 +133,8 @@ impl Reload {
             // Before the first sweep nobody knows which files there are.
             if next_mounts <= Instant::now() && self.pulse.read().at.is_some() {
                 self.look_at_mounts(&mut mounts);
-                next_mounts = Instant::now() + LOOK_AT_MOUNTS;
+                let pace = tail::Settings::pace(self.pulse.read().files.len());
+                next_mounts = Instant::now() + LOOK_AT_MOUNTS * pace;
             }
             let texts = Texts::read(&self.watched.path, &self.watched.env);
             let verdict = debounce.look(&texts, &self.watched.texts, asked, Instant::now());

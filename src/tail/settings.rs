@@ -29,6 +29,16 @@ pub struct Settings {
 impl Settings {
     /// The default of [`Settings::sweep`].
     pub const SWEEP: Duration = Duration::from_secs(1);
+    /// So many files are looked at in each sweep; with more of them sweeps are as many times as far from each other, up to
+    /// [`Settings::RAREST`] times. What is held open is looked at every [`Settings::sweep`] all the same.
+    pub const CROWD: usize = 2_000;
+    /// See [`Settings::CROWD`].
+    pub const RAREST: u32 = 5;
+
+    /// How many times as far from each other sweeps over so many files are.
+    pub fn pace(files: usize) -> u32 {
+        u32::try_from(files / Self::CROWD).map_or(Self::RAREST, |crowds| crowds.clamp(1, Self::RAREST))
+    }
     /// The default of [`Settings::hold`].
     pub const HOLD: Duration = Duration::from_mins(1);
 

@@ -97,6 +97,10 @@ pub struct Tailer {
     /// When the last sweep was; absent before the first.
     swept: Option<Now>,
     next_sweep: Moment,
+    /// How many times as far from each other sweeps are, as of the last one.
+    pace: u32,
+    /// When files that are held open are looked at, if no sweep comes before that.
+    next_glance: Moment,
     /// Which follower is read first in the next turn.
     first: usize,
     /// What was there at the first sweep is still being read, file by file.
@@ -152,6 +156,8 @@ impl Tailer {
             blind: HashSet::new(),
             swept: None,
             next_sweep: Moment(0),
+            pace: 1,
+            next_glance: Moment(0),
             first: 0,
             one_by_one: settings.unit == Unit::Bytes,
             random,
@@ -171,6 +177,8 @@ impl Tailer {
         self.heed_hints(now);
         if self.sweep_is_due(now) {
             self.sweep(now, &mut turn);
+        } else if self.mode == Mode::Forever && self.next_glance <= now.moment {
+            self.glance(now, &mut turn);
         }
         self.unpack(now, &mut turn);
         turn.more = self.read(now, &mut turn, visit);
@@ -199,7 +207,7 @@ impl Tailer {
     /// Something is known to have changed its name: the next sweep comes as early as hints can make it come.
     fn look_soon(&mut self) {
         if let Some(swept) = self.swept {
-            self.next_sweep = self.next_sweep.min(swept.moment + HINTED_SWEEP);
+            self.next_sweep = self.next_sweep.min(swept.moment + HINTED_SWEEP * self.pace);
         }
     }
 
@@ -243,7 +251,7 @@ impl Tailer {
         let soon = now.moment + HINTED_SWEEP;
         let deadline = partials
             .map(|due| due.max(soon))
-            .fold(self.next_sweep, Moment::min);
+            .fold(self.next_sweep.min(self.next_glance), Moment::min);
         self.waker.wait(deadline - now.moment);
     }
 

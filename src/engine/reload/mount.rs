@@ -44,8 +44,15 @@ impl Mounts {
         let points = points(table);
         let mut found = Found::default();
         let mut single = Vec::new();
+        // Resolving the links of ten thousand paths costs more than reading them: only those are resolved that can be one.
+        let names: BTreeSet<_> = points.keys().filter_map(|point| point.file_name()).collect();
+        let may_be =
+            |path: &Path| path.file_name().is_some_and(|name| names.contains(name)) || path.is_symlink();
         for (path, is_rules) in std::iter::once((rules, true)).chain(logs.iter().map(|path| (&**path, false)))
         {
+            if !may_be(path) {
+                continue;
+            }
             // The kernel knows mounts by where they are, whatever links lead there.
             let real = path.canonicalize().or_else(|_| std::path::absolute(path));
             let real = real.unwrap_or_else(|_| path.to_owned());

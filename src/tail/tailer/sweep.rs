@@ -4,12 +4,13 @@
 //! marked, then new ones are begun. Any other order takes a renamed file for a new one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::discover::Reached;
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
-use super::super::{Mode, Note, Source, Turn, Unit, Watch, recover};
+use super::super::{Mode, Note, Settings, Source, Turn, Unit, Watch, recover};
 use super::names::Names;
 use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Moment, Now, Timestamp};
@@ -42,8 +43,9 @@ pub(super) struct Vacant {
 impl Tailer {
     /// Walks the globs, and looks at every file.
     pub(super) fn sweep(&mut self, now: Now, turn: &mut Turn) {
-        let reached = self.globs.walk();
-        let mut groups = self.group(&reached, turn);
+        let mut reached = self.globs.walk();
+        self.pace = Settings::pace(reached.files.len());
+        let mut groups = self.group(&mut reached, turn);
         let mut queue = HashMap::new();
         self.count_waiting();
         self.recognise(&mut groups);
@@ -75,27 +77,28 @@ impl Tailer {
         self.strays.retain(|key, _| self.shelf.contains_key(key));
         self.blind = reached.blind;
         self.swept = Some(now);
-        self.next_sweep = now.moment + self.settings.sweep;
+        self.next_sweep = now.moment + self.settings.sweep * self.pace;
+        self.next_glance = now.moment + self.settings.sweep;
     }
 
     /// One group per file, however many paths lead to it.
-    pub(super) fn group(&mut self, reached: &Reached, turn: &mut Turn) -> BTreeMap<FileId, Group> {
+    pub(super) fn group(&mut self, reached: &mut Reached, turn: &mut Turn) -> BTreeMap<FileId, Group> {
         let mut groups: BTreeMap<FileId, Group> = BTreeMap::new();
-        for (path, (seen, logs)) in &reached.files {
-            if identity::has_compressed_name(path) && self.settings.unit == Unit::Lines {
-                self.say(Note::Compressed { path: path.clone() }, turn);
+        for (path, (seen, logs)) in reached.take_sorted() {
+            if identity::has_compressed_name(&path) && self.settings.unit == Unit::Lines {
+                self.say(Note::Compressed { path }, turn);
             } else if seen.regular {
                 let empty = || Group {
-                    seen: *seen,
+                    seen,
                     paths: Vec::new(),
                     logs: BTreeSet::new(),
                     held: false,
                 };
                 let group = groups.entry(seen.id).or_insert_with(empty);
-                group.paths.push(path.clone());
+                group.paths.push(path);
                 group.logs.extend(logs);
-            } else if !path.is_dir() || self.is_meant(path, logs) {
-                self.say(Note::NotRegular { path: path.clone() }, turn);
+            } else if !path.is_dir() || self.is_meant(&path, &logs) {
+                self.say(Note::NotRegular { path }, turn);
             }
         }
         for (path, error) in &reached.errors {
@@ -220,7 +223,7 @@ impl Tailer {
 
     /// Asks every file whether it changed. Of those that are closed the walk has just learned that.
     pub(super) fn look(&mut self, groups: &BTreeMap<FileId, Group>, now: Now, turn: &mut Turn) {
-        let mut failed = Vec::new();
+        let mut unseen = Vec::new();
         for follower in &mut self.followers {
             let looked = match groups.get(&follower.id()) {
                 _ if follower.is_open() || follower.is_hidden() => follower.look(now),
@@ -229,13 +232,23 @@ impl Tailer {
                 None => continue,
             };
             if let Err(error) = looked {
-                failed.push(Note::Failed {
-                    path: follower.path().to_owned(),
-                    error: error.to_string(),
-                });
+                unseen.push(failed(follower, &error));
             }
         }
-        for note in failed {
+        for note in unseen {
+            self.say(note, turn);
+        }
+    }
+
+    /// Asks the files that are held open, between two sweeps that are far from each other.
+    pub(super) fn glance(&mut self, now: Now, turn: &mut Turn) {
+        self.next_glance = now.moment + self.settings.sweep;
+        let open = self.followers.iter_mut().filter(|follower| follower.is_open());
+        let failed = open.filter_map(|follower| {
+            let error = follower.look(now).err()?;
+            Some(failed(follower, &error))
+        });
+        for note in failed.collect::<Vec<_>>() {
             self.say(note, turn);
         }
     }
@@ -246,8 +259,7 @@ impl Tailer {
             .followers
             .iter()
             .flat_map(|follower| follower.source.logs.iter());
-        let reached_logs = reached.files.values().flat_map(|(_, logs)| logs.iter());
-        let present: HashSet<usize> = reached_logs.chain(held).copied().collect();
+        let present: HashSet<usize> = reached.present.iter().chain(held).copied().collect();
         for index in 0..self.settings.logs.len() {
             let log = &self.settings.logs[index];
             // A log of which nothing could be looked at was not read yet, whatever lies there in the dark.
@@ -280,5 +292,12 @@ impl Tailer {
                 self.say(Note::NoHints { error, asked }, turn);
             }
         }
+    }
+}
+
+fn failed(follower: &Follower, error: &io::Error) -> Note {
+    Note::Failed {
+        path: follower.path().to_owned(),
+        error: error.to_string(),
     }
 }

@@ -490,3 +490,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn among_very_many_files_what_is_held_open_is_looked_at_as_often_as_ever() {
+    assert_eq!(
+        [0, 2_000, 4_000, 10_000, 100_000].map(Settings::pace),
+        [1, 1, 2, 5, 5]
+    );
+    let mut rig = Rig::new(&["*.log"]);
+    rig.budget = Some(Budget {
+        keep: 1,
+        most: 32,
+        idle: Settings::HOLD,
+    });
+    for number in 0..2 * Settings::CROWD {
+        rig.append(&format!("{number}.log"), "");
+    }
+    rig.append("busy.log", "1\n");
+    // Two seconds lie between one sweep and the next.
+    rig.turn().append("busy.log", "2\n");
+    rig.after(2).append("busy.log", "3\n");
+    rig.append("new.log", "4\n");
+    rig.after(1).expect(&["1\n", "2\n", "3\n"]);
+    rig.after(1).expect(&["1\n", "2\n", "3\n", "4\n"]);
+}
