@@ -197,17 +197,15 @@ fn gaps(transaction: &Transaction<'_>, gaps: &[Gap], mut next: u64) -> rusqlite:
 }
 
 fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Result<()> {
-    put_all(transaction, &delta.incidents, |incident| {
-        row::incident(incident.id)
-    })?;
-    put_all(transaction, &delta.deliveries, |delivery| {
-        row::delivery(&delivery.key)
-    })?;
+    let incidents = delta.incidents.iter().map(|incident| &**incident);
+    put_all(transaction, incidents, |incident| row::incident(incident.id))?;
+    let deliveries = delta.deliveries.iter().map(|delivery| &**delivery);
+    put_all(transaction, deliveries, |delivery| row::delivery(&delivery.key))?;
     put_all(transaction, &delta.lines, |(key, _)| row::line(key))?;
     put_all(transaction, &delta.accounts, |account| row::account(&account.key))?;
     put_all(transaction, &delta.chats, |chat| chat.name.as_str().to_owned())?;
-    put_all(transaction, delta.token_gate.as_slice(), |_| ONLY.to_owned())?;
-    put_all(transaction, delta.digest.as_slice(), |_| ONLY.to_owned())?;
+    put_all(transaction, &delta.token_gate, |_| ONLY.to_owned())?;
+    put_all(transaction, &delta.digest, |_| ONLY.to_owned())?;
     put_all(transaction, &delta.notices, |notice| row::notice(&notice.key))?;
     put_all(transaction, &delta.waiting, |waiting| row::waiting(&waiting.key))?;
     put_all(transaction, &delta.below, |below| below.rule.as_str().to_owned())?;
@@ -235,12 +233,12 @@ fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Resul
     Ok(())
 }
 
-fn put_all<R: Row>(
+fn put_all<'r, R: Row + 'r>(
     transaction: &Transaction<'_>,
-    rows: &[R],
+    rows: impl IntoIterator<Item = &'r R>,
     key: impl Fn(&R) -> String,
 ) -> rusqlite::Result<()> {
-    rows.iter()
+    rows.into_iter()
         .try_for_each(|row| schema::put(transaction, &key(row), row))
 }
 
