@@ -87,7 +87,8 @@ pub(super) enum Made {
     Found,
 }
 
-fn open(path: &Path, create: bool) -> io::Result<File> {
+/// Opens a file of ours for reading and writing.
+pub(super) fn open(path: &Path, create: bool) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -122,7 +123,10 @@ pub(super) fn refused(path: &Path, source: io::Error) -> OpenError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full {
             path: path.to_owned(),
         },
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::Denied {
+        io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly {
+            path: path.to_owned(),
+        },
+        io::ErrorKind::PermissionDenied => OpenError::Denied {
             path: path.to_owned(),
             uid: uid(),
             owner: owner(path),

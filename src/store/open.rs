@@ -87,6 +87,15 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// Nobody may write there.
+    #[error(
+        "the state at {} cannot be written: its file system is read-only; mount it writable (mount -o remount,rw, a \
+         volume without :ro), or go without with --state-dir :memory:", path.display()
+    )]
+    ReadOnly {
+        /// The folder or the file in it.
+        path: PathBuf,
+    },
     /// Others may put files into it.
     #[error(
         "the state folder {0} belongs to uid {owner} and has the mode {mode:o}, so somebody else may put files into it \
