@@ -61,10 +61,13 @@ pub(super) fn make_file(dir: &Path) -> Result<Made, OpenError> {
     let path = with(dir, "");
     let made = match open(&path, true) {
         Ok(file) => {
-            file.sync_all()
-                .and_then(|()| sync(dir))
-                .map_err(|error| refused(dir, error))?;
-            return Ok(Made::New);
+            return match file.sync_all().and_then(|()| sync(dir)) {
+                Ok(()) => Ok(Made::New),
+                Err(error) => {
+                    unmake(dir);
+                    Err(refused(dir, error))
+                }
+            };
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open(&path, false),
         Err(error) => Err(error),
@@ -74,6 +77,14 @@ pub(super) fn make_file(dir: &Path) -> Result<Made, OpenError> {
     let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
     let length = file.metadata().map_err(|error| refused(&path, error))?.len();
     Ok(if length == 0 { Made::Empty } else { Made::Found })
+}
+
+/// Takes away what this start has made and could not fill: the next one would take it for a state that was lost.
+pub(super) fn unmake(dir: &Path) {
+    // One that cannot be removed is told of then.
+    for name in [WAL, ""] {
+        drop(fs::remove_file(with(dir, name)));
+    }
 }
 
 /// What [`make_file`] met.

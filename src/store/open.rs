@@ -178,10 +178,15 @@ impl Store {
         let mut damage = Vec::new();
         // A log whose file is gone: SQLite would delete it without a word.
         let orphan = !folder::has_file(dir) && with(dir, WAL).symlink_metadata().is_ok();
-        if folder::make_file(dir)? == Made::Empty || orphan {
+        let made = folder::make_file(dir)?;
+        if made == Made::Empty || orphan {
             damage.push(set_aside(dir, "the file was empty or gone".to_owned())?);
         }
-        let (connection, loaded) = match attempt(dir)? {
+        let attempted = attempt(dir);
+        if attempted.is_err() && made == Made::New && !orphan {
+            folder::unmake(dir);
+        }
+        let (connection, loaded) = match attempted? {
             Attempt::Loaded(connection, loaded) => (connection, loaded),
             Attempt::Damaged(why) => {
                 damage.push(set_aside(dir, why)?);

@@ -141,21 +141,15 @@ fn what_was_stored_before_the_disk_was_full_is_told_with_that_word_too() {
     assert!(messages.len() == 1 && labelled(&messages[0]), "{messages:?}");
 }
 
-/// A disk that fails to read, a few times from the n-th read on, while the state is opened.
-fn fails_to_read(sandbox: &Sandbox, nth: u32) -> std::process::Output {
+/// One pass where a call fails with EIO, whenever strace's words say.
+fn fails(sandbox: &Sandbox, call: &str, when: &str) -> std::process::Output {
     let plain = sandbox.command(&["run", "--once"]);
-    let inject = format!("inject=pread64:error=EIO:when={nth}..{}", nth + 3);
+    let (trace, inject) = (
+        format!("trace={call}"),
+        format!("inject={call}:error=EIO:when={when}"),
+    );
     let mut traced = std::process::Command::new("strace");
-    traced.args([
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=pread64",
-        "-e",
-        &inject,
-    ]);
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
     traced.arg(plain.get_program()).args(plain.get_args()).env_clear();
     let environment = plain.get_envs().filter_map(|(name, value)| Some((name, value?)));
     traced.envs(environment).current_dir(sandbox.folder());
@@ -172,7 +166,8 @@ fn a_disk_that_fails_to_read_condemns_no_state() {
     sandbox.append("app.log", "ERROR one\n").once();
     let mut failed = 0;
     for nth in [3, 5, 8, 12, 20, 40] {
-        let output = fails_to_read(&sandbox, nth);
+        // A few times from the n-th read on, while the state is opened.
+        let output = fails(&sandbox, "pread64", &format!("{nth}..{}", nth + 3));
         failed += u32::from(!output.status.success());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(
@@ -187,6 +182,27 @@ fn a_disk_that_fails_to_read_condemns_no_state() {
         1,
         "what was told is known, and not told again"
     );
+}
+
+#[test]
+fn a_first_start_that_cannot_sync_leaves_nothing_that_the_next_takes_for_a_lost_state() {
+    if std::process::Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("SKIP: disk: no strace, and nothing else makes syncing fail");
+        return;
+    }
+    for nth in 1..=6 {
+        let sandbox = sandbox_of_numbers();
+        sandbox.append("app.log", "ERROR 1\n");
+        let output = fails(&sandbox, "fsync,fdatasync", &format!("{nth}+"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "sync {nth}: {said}");
+        assert!(said.contains("see that the disk is sound"), "sync {nth}: {said}");
+        let said = sandbox.once().stderr;
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains("no state found"), "sync {nth}: {said}");
+        assert!(!sandbox.path("state/state.db.bad.1").exists(), "sync {nth}");
+        assert_eq!(of_number(&sandbox, 1).len(), 1, "sync {nth}");
+    }
 }
 
 /// Each line with another number is told by a message of its own.
