@@ -109,9 +109,11 @@ fn log(log: &crate::engine::status::Log) -> Vec<String> {
 fn incident(incident: &crate::engine::status::OpenIncident) -> String {
     let by = incident
         .by
+        .0
         .iter()
         .map(|(name, value)| format!(" {name}={value:?}"));
-    let (rule, state, last) = (&incident.rule, &incident.state, &incident.last_at);
+    let (rule, state) = (&incident.rule, incident.state.word());
+    let last = crate::engine::status::rfc3339(incident.last_at);
     let total = super::matches(incident.total);
     format!("{rule}{} {state}, {total}, last {last}", by.collect::<String>())
 }

@@ -1,6 +1,7 @@
 //! Starting, and stopping along the road.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -173,7 +174,7 @@ impl Engine {
         let start = plan.start();
         let Plan {
             settings,
-            state,
+            mut state,
             mode,
             folder,
             ..
@@ -188,7 +189,10 @@ impl Engine {
         let waker = Waker::new();
 
         let lens = Lens::compile(&settings.message, &settings.logs, &settings.incident)?;
-        let incidents = incidents(&settings, &state, clock.now(), draw.fork());
+        // What the incidents hold is not held twice, so they get the state; what others need of it is taken out first.
+        let (known, seen) = (take(&mut state.positions), take(&mut state.logs_seen));
+        let (turn, found, gaps) = (state.turn, take(&mut state.found), take(&mut state.gaps));
+        let incidents = incidents(&settings, state, clock.now(), draw.fork());
         let (pulse, success, counts) = (Pulse::default(), Success::default(), Counts::default());
         let courier = Courier {
             asks: asks.clone(),
@@ -224,8 +228,8 @@ impl Engine {
             ends: Ends::new(&settings.tail, &settings.incident),
             lens,
             tail: settings.tail,
-            known: state.positions,
-            seen: state.logs_seen,
+            known,
+            seen,
             mode,
             batches: batch_sender,
             stop: stop_reading.clone(),
@@ -241,9 +245,9 @@ impl Engine {
         let ledger = Ledger {
             incidents,
             store: plan.store,
-            turn: state.turn,
-            found: totals(state.found),
-            gaps: state.gaps.into(),
+            turn,
+            found: totals(found),
+            gaps: gaps.into(),
             message: settings.message,
             clock,
             counts,
@@ -411,7 +415,7 @@ async fn wait_for(stop: Option<oneshot::Receiver<()>>) {
 }
 
 /// The incidents that the store holds, in chats that are where rules.toml says.
-fn incidents(settings: &config::Settings, state: &State, now: Now, draw: fastrand::Rng) -> Incidents {
+fn incidents(settings: &config::Settings, state: State, now: Now, draw: fastrand::Rng) -> Incidents {
     let mut incidents = Incidents::restore(&settings.incident, state, now, draw);
     let chats = settings.telegram.chats.iter();
     incidents.locate(chats.map(|chat| (&chat.name, &chat.target)));

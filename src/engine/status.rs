@@ -3,13 +3,14 @@
 //! The shape is a contract with people's scripts; fields are added, never renamed.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::Health;
 use crate::incident::LedgerLine;
-use crate::model::{ChatState, ChatTarget, Gap, Incident, Moment, Now, Phase, Timestamp};
+use crate::model::{By, ChatState, ChatTarget, Gap, Incident, Moment, Now, Phase, RuleName, Timestamp};
 use crate::tail::{FileState, FileStatus};
 use crate::telegram::ChatSettings;
 
@@ -40,7 +41,7 @@ pub struct Status {
     #[serde(default)]
     pub descriptors: Descriptors,
     /// What is open, or over and not told everywhere.
-    pub incidents: Vec<OpenIncident>,
+    pub incidents: Arc<[OpenIncident]>,
     /// Who is told.
     pub chats: Vec<Chat>,
     /// Mutes in force; none can be made yet.
@@ -90,19 +91,22 @@ pub struct LogFile {
     pub lag_bytes: u64,
 }
 
-/// One incident.
+/// One incident. There may be ten thousand, and all of them are looked at every second: nothing here is a copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenIncident {
     /// Its rule.
-    pub rule: String,
+    pub rule: RuleName,
     /// Its `by` values.
-    pub by: std::collections::BTreeMap<String, String>,
-    /// gathering, open or over.
-    pub state: String,
+    #[serde(with = "object")]
+    pub by: By,
+    /// Where it is in its life.
+    pub state: Stage,
     /// When its first match was read (RFC 3339).
-    pub opened_at: String,
+    #[serde(with = "moment")]
+    pub opened_at: Timestamp,
     /// When its last match was read (RFC 3339).
-    pub last_at: String,
+    #[serde(with = "moment")]
+    pub last_at: Timestamp,
     /// Its matches.
     pub total: u64,
     /// Its shapes.
@@ -113,19 +117,81 @@ impl OpenIncident {
     /// What is shown of an incident; its lines stay where they are.
     pub(super) fn of(incident: &Incident) -> Self {
         Self {
-            rule: incident.rule.to_string(),
-            by: incident.by.0.iter().cloned().collect(),
+            rule: incident.rule.clone(),
+            by: incident.by.clone(),
             state: match incident.phase {
-                Phase::Gathering { .. } => "gathering",
-                Phase::Open => "open",
-                Phase::Over { .. } => "over",
-            }
-            .to_owned(),
-            opened_at: rfc3339(incident.first),
-            last_at: rfc3339(incident.last),
+                Phase::Gathering { .. } => Stage::Gathering,
+                Phase::Open => Stage::Open,
+                Phase::Over { .. } => Stage::Over,
+            },
+            opened_at: incident.first,
+            last_at: incident.last,
             total: incident.total,
             shapes: incident.shapes.len() as u64,
         }
+    }
+}
+
+/// Where an incident is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Its first burst is gathered.
+    Gathering,
+    /// It goes on.
+    Open,
+    /// It ended, and not everybody was told.
+    Over,
+}
+
+impl Stage {
+    /// All of them, in the order of a life.
+    pub const ALL: [Self; 3] = [Self::Gathering, Self::Open, Self::Over];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gathering => "gathering",
+            Self::Open => "open",
+            Self::Over => "over",
+        }
+    }
+}
+
+/// `by` values as an object, its names sorted.
+mod object {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::model::By;
+
+    pub(super) fn serialize<S: Serializer>(by: &By, to: S) -> Result<S::Ok, S::Error> {
+        let values = by.0.iter().map(|(name, value)| (name, value));
+        values.collect::<BTreeMap<_, _>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<By, D::Error> {
+        Ok(BTreeMap::deserialize(from)?.into_iter().collect())
+    }
+}
+
+/// A time as RFC 3339.
+mod moment {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::model::Timestamp;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's shape")]
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::rfc3339(*at))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(from)?;
+        let at = text.parse().map(jiff::Timestamp::as_millisecond);
+        // A clock beyond the year 9999 is said as nothing.
+        Ok(Timestamp(at.unwrap_or_default()))
     }
 }
 
@@ -203,7 +269,7 @@ pub struct LostBytes {
 #[derive(Clone, Debug)]
 pub(super) struct Books {
     pub(super) now: Now,
-    pub(super) incidents: Vec<OpenIncident>,
+    pub(super) incidents: Arc<[OpenIncident]>,
     pub(super) chats: Vec<ChatState>,
     pub(super) ledger: Vec<LedgerLine>,
     pub(super) found: Vec<Found>,
@@ -383,7 +449,8 @@ fn gap(gap: &Gap) -> LostBytes {
     }
 }
 
-fn rfc3339(at: Timestamp) -> String {
+/// A time as a status says it.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0)
         .map(|at| at.to_string())
         .unwrap_or_default()
@@ -404,7 +471,7 @@ mod tests {
     fn books(seconds: u64, owes: bool) -> Books {
         Books {
             now: at(seconds),
-            incidents: Vec::new(),
+            incidents: Arc::default(),
             chats: Vec::new(),
             ledger: Vec::new(),
             found: Vec::new(),

@@ -275,7 +275,7 @@ impl<'l> Tally<'l> {
                     let values = self.fill(rule, &rule.values, values, VALUE_CHARS, log, at);
                     let values = rule.values.iter().cloned().zip(values);
                     let values = values.filter_map(|(name, value)| Some((name, value?)));
-                    let row = self.add(rule, By(pairs.collect()), values.collect(), hit);
+                    let row = self.add(rule, pairs.collect(), values.collect(), hit);
                     self.spot(rule, log, row, at);
                 }
                 Says::Resolve { by } => {

@@ -118,7 +118,7 @@ struct Booking<'a> {
     rows: &'a mut Rows,
     rule: &'a RuleSettings,
     key: &'a DeliveryKey,
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     now: Now,
 }
 

@@ -174,7 +174,7 @@ pub(super) fn begin(
     let order = order(rows, delivery, &attempt, decided, content)?;
     if let Some(delivery) = rows.delivery_mut(key) {
         delivery.refresh &= !attempt.refreshes;
-        delivery.attempt = Some(attempt);
+        delivery.attempt = Some(Box::new(attempt));
     }
     chat::requested(rows, &key.chat, now);
     Some(order)

@@ -226,7 +226,7 @@ mod tests {
                 wall,
             };
             let mut world = Self {
-                incidents: Incidents::restore(&settings, &disk, now, fastrand::Rng::with_seed(2)),
+                incidents: Incidents::restore(&settings, disk.clone(), now, fastrand::Rng::with_seed(2)),
                 settings,
                 disk,
                 now,
@@ -263,8 +263,12 @@ mod tests {
         fn restart(&mut self, away: u64) {
             self.now.wall.0 += i64::try_from(away).unwrap() * 1_000;
             self.now.moment = Moment(86_400_000);
-            self.incidents =
-                Incidents::restore(&self.settings, &self.disk, self.now, fastrand::Rng::with_seed(3));
+            self.incidents = Incidents::restore(
+                &self.settings,
+                self.disk.clone(),
+                self.now,
+                fastrand::Rng::with_seed(3),
+            );
             self.turn();
         }
     }

@@ -283,6 +283,10 @@ fn absorb(incident: &mut Incident, found: &Found, ring: Ring, now: Now) {
     incident.logged = Logged::of_both(incident.logged, found.logged);
     incident.saved = now;
     absorb_shapes(incident, found, before);
+    // Most incidents are small and stay so: their first row gets the room that it needs, and not that of four lines.
+    if incident.lines.is_empty() && ring != Ring::All {
+        incident.lines.reserve_exact(found.lines.len().min(KEPT_LINES));
+    }
     for line in &found.lines {
         // The lines of `ring = "all"` wait in queues; the incident needs the newest one only.
         if ring == Ring::All {
@@ -294,6 +298,9 @@ fn absorb(incident: &mut Incident, found: &Found, ring: Ring, now: Now) {
         });
     }
     trim(&mut incident.lines);
+    if incident.files.is_empty() {
+        incident.files.reserve_exact(found.files.len());
+    }
     for path in &found.files {
         incident.files.retain(|known| known != path);
         incident.files.push(path.clone());
@@ -306,6 +313,9 @@ fn absorb(incident: &mut Incident, found: &Found, ring: Ring, now: Now) {
 
 fn absorb_shapes(incident: &mut Incident, found: &Found, before: u64) {
     incident.other += found.other;
+    if incident.shapes.is_empty() {
+        incident.shapes.reserve_exact(found.shapes.len().min(KEPT_SHAPES));
+    }
     for shape in &found.shapes {
         if let Some(known) = incident.shapes.iter_mut().find(|known| known.id == shape.id) {
             known.count += shape.count;

@@ -109,7 +109,7 @@ enum What {
 impl Incidents {
     /// Takes up what a store holds. Attempts found in it may have arrived; incidents of rules that are no
     /// longer in rules.toml end; what chats that are no longer there were owed is failed.
-    pub fn restore(settings: &Settings, state: &State, now: Now, draw: fastrand::Rng) -> Self {
+    pub fn restore(settings: &Settings, state: State, now: Now, draw: fastrand::Rng) -> Self {
         let rows = Rows::restore(state, now);
         let grouper = Grouper::restore(&rows);
         let mut incidents = Self {

@@ -522,7 +522,7 @@ impl World {
             moment: Moment(10_000),
             wall: STARTS[usize::try_from(seed % 3).unwrap()],
         };
-        let incidents = Incidents::restore(&settings, &disk, now, fastrand::Rng::with_seed(seed));
+        let incidents = Incidents::restore(&settings, disk.clone(), now, fastrand::Rng::with_seed(seed));
         Self {
             rules: settings.rules.iter().map(|rule| rule.name.clone()).collect(),
             chats: settings.chats.clone(),
@@ -642,7 +642,7 @@ impl World {
             return;
         };
         let by = settings.by.iter().map(|name| (name.clone(), by.to_string()));
-        let by = By(by.collect());
+        let by = by.collect();
         let per_shape = u64::from(count);
         let total = per_shape * shapes.len() as u64;
         *self.fed.entry(rule.clone()).or_default() += total;
@@ -928,7 +928,7 @@ impl World {
         self.disk.chats = serde_json::from_str(&text).unwrap();
         self.incidents = Incidents::restore(
             &self.settings,
-            &self.disk,
+            self.disk.clone(),
             self.now,
             fastrand::Rng::with_seed(self.seed),
         );
@@ -2237,7 +2237,7 @@ fn past_a_thousand_windows_further_values_share_one() {
     let mut world = five_within_a_minute();
     let rule = world.settings.rules[0].name.clone();
     for user in 0..1_500 {
-        let by = By(vec![("k".into(), user.to_string())]);
+        let by = By::from_iter([("k".into(), user.to_string())]);
         let found = Found {
             values: Values::new(),
             context: None,

@@ -64,7 +64,7 @@ mod tests {
         let store = StoreId::draw(&mut fastrand::Rng::with_seed(1));
         Incidents::restore(
             &Settings::default(),
-            &State::empty(store),
+            State::empty(store),
             at(0),
             fastrand::Rng::with_seed(1),
         )

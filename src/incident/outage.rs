@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::incident::{RuleSettings, Settings};
     use crate::model::{
-        Bound, By, ChatName, Found, Moment, QUEUE_BYTES, Row, ShapeCount, ShapeId, State, StoreId, Timestamp,
+        Bound, ChatName, Found, Moment, QUEUE_BYTES, Row, ShapeCount, ShapeId, State, StoreId, Timestamp,
         TokenGate, Values,
     };
 
@@ -120,7 +120,12 @@ mod tests {
     }
 
     fn restore(state: &State, now: Now) -> Incidents {
-        Incidents::restore(&settings(), state, now, fastrand::Rng::with_seed(now.moment.0))
+        Incidents::restore(
+            &settings(),
+            state.clone(),
+            now,
+            fastrand::Rng::with_seed(now.moment.0),
+        )
     }
 
     fn empty() -> State {
@@ -133,7 +138,7 @@ mod tests {
         let by = names.iter().map(|name| ((*name).to_owned(), by.to_string()));
         Found {
             rule: RuleName::new(rule),
-            by: By(by.collect()),
+            by: by.collect(),
             count: 1,
             first: Timestamp(0),
             last: Timestamp(0),

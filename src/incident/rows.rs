@@ -1,6 +1,7 @@
 //! The rows of the ledger in memory, and which of them the next commit has to write.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use crate::model::{
     Account, AccountKey, BelowCount, Bound, By, ChatName, ChatState, Delivery, DeliveryKey, DigestRow,
@@ -11,8 +12,9 @@ use crate::model::{
 /// All rows. Reading is free; a row is changed only through a `*_mut` method, which marks it.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    incidents: BTreeMap<IncidentId, Incident>,
-    deliveries: BTreeMap<ChatName, BTreeMap<IncidentId, Delivery>>,
+    /// Shared with the delta that writes them: while the disk takes nothing, a row that changes is copied first.
+    incidents: BTreeMap<IncidentId, Arc<Incident>>,
+    deliveries: BTreeMap<ChatName, BTreeMap<IncidentId, Arc<Delivery>>>,
     /// Lines of `ring = "all"`, in order; a queue without lines has no entry.
     queues: BTreeMap<DeliveryKey, Queue>,
     accounts: BTreeMap<AccountKey, LedgerRow>,
@@ -70,10 +72,10 @@ struct Changed {
 impl Rows {
     /// The rows of a store, with their timers resumed. Nothing is marked: every timer counts from the
     /// moment its row was written, and that stands in the row.
-    pub(super) fn restore(state: &State, now: Now) -> Self {
+    pub(super) fn restore(state: State, now: Now) -> Self {
         let mut rows = Self {
             token_gate: state.token_gate,
-            digest: state.digest.clone(),
+            digest: state.digest,
             ..Self::default()
         };
         rows.digest.resume(now);
@@ -83,32 +85,25 @@ impl Rows {
         if let Some(outage) = &mut rows.token_gate.outage {
             outage.blip = outage.blip.resume(state.token_gate.saved, now);
         }
-        for incident in &state.incidents {
-            let mut incident = incident.clone();
-            incident.resume(now);
+        for mut incident in state.incidents {
+            Arc::make_mut(&mut incident).resume(now);
             rows.incidents.insert(incident.id, incident);
         }
-        for delivery in &state.deliveries {
-            let mut delivery = delivery.clone();
-            delivery.resume(now);
+        for mut delivery in state.deliveries {
+            Arc::make_mut(&mut delivery).resume(now);
             rows.deliveries
                 .entry(delivery.key.chat.clone())
                 .or_default()
                 .insert(delivery.key.incident, delivery);
         }
-        for (key, line) in &state.lines {
-            rows.queues
-                .entry(key.delivery.clone())
-                .or_default()
-                .push(key.seq, line.clone());
+        for (key, line) in state.lines {
+            rows.queues.entry(key.delivery).or_default().push(key.seq, line);
         }
-        for row in &state.accounts {
-            let mut row = row.clone();
+        for mut row in state.accounts {
             row.resume(now);
             rows.accounts.insert(row.key.clone(), row);
         }
-        for chat in &state.chats {
-            let mut chat = chat.clone();
+        for mut chat in state.chats {
             chat.resume(now);
             // A chat that refused is asked once more at each start, for whoever mended it restarts.
             chat.gate = chat.gate.filter(|_| chat.parked.is_none());
@@ -116,27 +111,22 @@ impl Rows {
             chat.topic_gone = false;
             rows.chats.insert(chat.name.clone(), chat);
         }
-        for row in &state.notices {
-            let mut row = row.clone();
+        for mut row in state.notices {
             row.resume(now);
             rows.notices
                 .entry(row.key.chat.clone())
                 .or_default()
                 .insert(row.key.kind, row);
         }
-        for window in &state.waiting {
-            let mut window = window.clone();
+        for mut window in state.waiting {
             window.resume(now);
             rows.waiting
                 .entry(window.key.rule.clone())
                 .or_default()
                 .insert(window.key.by.clone(), window);
         }
-        rows.below = state
-            .below
-            .iter()
-            .map(|count| (count.rule.clone(), count.below))
-            .collect();
+        let below = state.below.into_iter();
+        rows.below = below.map(|count| (count.rule, count.below)).collect();
         rows
     }
 
@@ -156,8 +146,8 @@ impl Rows {
         };
         for id in &changed.incidents {
             if let Some(incident) = self.incidents.get_mut(id) {
-                incident.saved = now;
-                delta.incidents.push(incident.clone());
+                Arc::make_mut(incident).saved = now;
+                delta.incidents.push(Arc::clone(incident));
             }
         }
         for key in &changed.deliveries {
@@ -166,8 +156,8 @@ impl Rows {
                 .get_mut(&key.chat)
                 .and_then(|chat| chat.get_mut(&key.incident))
             {
-                delivery.saved = now;
-                delta.deliveries.push(delivery.clone());
+                Arc::make_mut(delivery).saved = now;
+                delta.deliveries.push(Arc::clone(delivery));
             }
         }
         for key in &changed.accounts {
@@ -218,27 +208,28 @@ impl Rows {
     }
 
     pub(super) fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.values()
+        self.incidents.values().map(|incident| &**incident)
     }
 
     pub(super) fn incident(&self, id: IncidentId) -> Option<&Incident> {
-        self.incidents.get(&id)
+        self.incidents.get(&id).map(|incident| &**incident)
     }
 
     pub(super) fn incident_mut(&mut self, id: IncidentId) -> Option<&mut Incident> {
         let incident = self.incidents.get_mut(&id)?;
         self.changed.incidents.insert(id);
-        Some(incident)
+        Some(Arc::make_mut(incident))
     }
 
     pub(super) fn add_incident(&mut self, incident: Incident) {
         self.changed.incidents.insert(incident.id);
-        self.incidents.insert(incident.id, incident);
+        self.incidents.insert(incident.id, Arc::new(incident));
     }
 
     /// The deliveries of one chat.
     pub(super) fn deliveries(&self, chat: &ChatName) -> impl Iterator<Item = &Delivery> {
-        self.deliveries.get(chat).into_iter().flat_map(BTreeMap::values)
+        let own = self.deliveries.get(chat).into_iter();
+        own.flat_map(BTreeMap::values).map(|delivery| &**delivery)
     }
 
     /// The chats that have deliveries.
@@ -248,23 +239,26 @@ impl Rows {
     }
 
     pub(super) fn all_deliveries(&self) -> impl Iterator<Item = &Delivery> {
-        self.deliveries.values().flat_map(BTreeMap::values)
+        let all = self.deliveries.values().flat_map(BTreeMap::values);
+        all.map(|delivery| &**delivery)
     }
 
     pub(super) fn deliveries_of(&self, incident: IncidentId) -> impl Iterator<Item = &Delivery> {
         self.deliveries
             .values()
             .filter_map(move |chat| chat.get(&incident))
+            .map(|delivery| &**delivery)
     }
 
     pub(super) fn delivery(&self, key: &DeliveryKey) -> Option<&Delivery> {
-        self.deliveries.get(&key.chat)?.get(&key.incident)
+        let delivery = self.deliveries.get(&key.chat)?.get(&key.incident)?;
+        Some(&**delivery)
     }
 
     pub(super) fn delivery_mut(&mut self, key: &DeliveryKey) -> Option<&mut Delivery> {
         let delivery = self.deliveries.get_mut(&key.chat)?.get_mut(&key.incident)?;
         self.changed.deliveries.insert(key.clone());
-        Some(delivery)
+        Some(Arc::make_mut(delivery))
     }
 
     pub(super) fn add_delivery(&mut self, delivery: Delivery) {
@@ -277,7 +271,7 @@ impl Rows {
         self.deliveries
             .entry(delivery.key.chat.clone())
             .or_default()
-            .insert(delivery.key.incident, delivery);
+            .insert(delivery.key.incident, Arc::new(delivery));
     }
 
     /// Takes a delivery away, with its queue; the incident goes with its last delivery once it is over.

@@ -71,7 +71,7 @@ prop_compose! {
         let mut made = incident(shapes, lines[0].clone());
         made.total = made.total.saturating_add(other);
         made.rule = RuleName::new(&names.0);
-        made.by = By(names.1);
+        made.by = By(names.1.into());
         made.files = names.2.iter().map(|name| Arc::from(name.as_str())).collect();
         Incident { other, phase, severity, lines, first: Timestamp(first), ..made }
     }
@@ -260,7 +260,7 @@ proptest! {
         let incident = Incident { context: around, ..incident };
         let (told_elsewhere, before, repeat, short) = numbers;
         let settings = Settings { host, zone: jiff::tz::TimeZone::get("Asia/Seoul").unwrap(), rules: BTreeMap::new() };
-        let largest = largest.into_iter().map(|(by, count)| (By(by), count)).collect();
+        let largest = largest.into_iter().map(|(by, count)| (By(by.into()), count)).collect();
         let (start, end) = (at("01:00:00"), at("02:00:00"));
         let carried = Carried { incidents: before, matches: told_elsewhere, first: start, last: end, largest };
         for kind in kinds(&incident, before) {

@@ -61,7 +61,7 @@ pub(super) fn incident(shapes: Vec<ShapeCount>, newest: KeptLine) -> Incident {
     Incident {
         id: IncidentId(7),
         rule: RuleName::new("exception"),
-        by: By(vec![("service".into(), "payments".into())]),
+        by: By::from_iter([("service".into(), "payments".into())]),
         severity: Severity::Error,
         phase: Phase::Open,
         quiet: timer,
@@ -399,7 +399,7 @@ fn a_message_that_carries_others_and_may_repeat() {
     let mut incident = storm();
     incident.severity = Severity::Critical;
     incident.first = Timestamp(at("23:50:00").0 - 86_400_000);
-    let by = |value: &str| By(vec![("service".into(), value.into())]);
+    let by = |value: &str| By::from_iter([("service".into(), value.into())]);
     let carried = Carried {
         incidents: 7,
         matches: 1_204,
@@ -471,7 +471,7 @@ fn what_the_records_say_of_the_time_stands_beside_ours_where_it_is_another() {
 fn hostile_text_is_only_text() {
     let text = "\u{1b}[31m<b>x</b> @admin #tag /start http://evil.example \u{202e}gnp.exe\u{1b}]0;pwn\u{7}";
     let mut incident = incident(vec![shape(1, 2, 1, "02:17:41", "old text")], line(2, 1, text));
-    incident.by = By(vec![("user".into(), "@bob\n🔴 forged".into())]);
+    incident.by = By::from_iter([("user".into(), "@bob\n🔴 forged".into())]);
     insta::assert_snapshot!(shown(&card(&incident)), @r"
     🔴 ⟪exception⟫ on ⟪web-1⟫
     ⟪user=@bob␊🔴 forged⟫

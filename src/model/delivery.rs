@@ -68,7 +68,7 @@ pub struct Delivery {
     pub remind: Option<Timer>,
     /// The request in flight. New messages commit it before they are sent, so one found at start may have
     /// arrived.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Box<Attempt>>,
     /// The next new message says "may repeat".
     pub repeat: bool,
     /// How often in a row a new message may have arrived.

@@ -1,5 +1,7 @@
 //! What one turn changes, and what a store holds.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -43,12 +45,13 @@ pub struct HostDelta {
 /// The ledger's half of a [`Delta`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LedgerDelta {
-    /// Incidents that changed.
-    pub incidents: Vec<Incident>,
+    /// Incidents that changed. Shared with their owner: ten thousand may change at once, and a copy of each would weigh
+    /// as much as all of them.
+    pub incidents: Vec<Arc<Incident>>,
     /// Incidents that are over and told.
     pub incidents_gone: Vec<IncidentId>,
-    /// Deliveries that changed.
-    pub deliveries: Vec<Delivery>,
+    /// Deliveries that changed; shared too.
+    pub deliveries: Vec<Arc<Delivery>>,
     /// Deliveries that have nothing left to tell.
     pub deliveries_gone: Vec<DeliveryKey>,
     /// Lines queued for a rule with `ring = "all"`.
@@ -127,9 +130,9 @@ pub struct State {
     /// The newest gaps.
     pub gaps: Vec<Gap>,
     /// Incidents that are open, or over and not told everywhere.
-    pub incidents: Vec<Incident>,
+    pub incidents: Vec<Arc<Incident>>,
     /// Their deliveries.
-    pub deliveries: Vec<Delivery>,
+    pub deliveries: Vec<Arc<Delivery>>,
     /// Queued lines, ordered by key.
     pub lines: Vec<(LineKey, KeptLine)>,
     /// Accounts.

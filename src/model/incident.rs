@@ -8,21 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, IncidentId, KeptLine, Logged, Now, RuleName, Severity, ShapeCount, Timer, Timestamp};
 
-/// The `by` values of an incident, as (name, value), in the order of the rule's `by`.
+/// The `by` values of an incident, as (name, value), in the order of the rule's `by`. Shared: an incident's values are
+/// also its key among the open ones, and stand in every status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct By(pub Vec<(String, String)>);
+pub struct By(pub Arc<Vec<(String, String)>>);
+
+impl FromIterator<(String, String)> for By {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(values: I) -> Self {
+        Self(Arc::new(values.into_iter().collect()))
+    }
+}
 
 impl By {
     /// The values that the incident for "all further values" has once a rule is at its bound of open
     /// incidents.
     pub fn others(names: &[String]) -> Self {
-        Self(
-            names
-                .iter()
-                .map(|name| (name.clone(), "others".to_owned()))
-                .collect(),
-        )
+        let others = names.iter().map(|name| (name.clone(), "others".to_owned()));
+        others.collect()
     }
 
     /// Whether a line that resolves, with these values, means this incident; a missing value agrees with

@@ -3,13 +3,15 @@
 //! A delta goes into one transaction, and the number of the turn with it. What a failure means:
 //! - `Full`, `ReadOnly`: rolled back, the connection is as good as before.
 //! - `Io`, `Damaged`: in doubt. The connection is dropped, without letting it write once more, and the next
-//!   commit opens the file anew.
+//!   commit opens the file anew. A failed sync is one of these: the system may take for written what never was, so it
+//!   is not asked to sync again, but everything the log holds is written once more (see `renew`).
 //!
 //! The trap: a commit that reported a failure may be on disk all the same. So after a failure in doubt the
 //! file may be one turn ahead of what the caller knows, and the same delta is written again over it. That
 //! changes nothing, because rows are whole values and the numbers of gaps do not move with a failure; and
 //! nobody else can have written, because the lock was ours all the time.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
@@ -17,7 +19,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::fault::{self, Fault};
 use super::row::{self, Line, Meta, ONLY, Row};
-use super::{Store, open, schema};
+use super::{Store, folder, open, schema};
 use crate::model::{
     BelowCount, Delivery, Delta, FoundCount, Gap, HostDelta, Incident, LedgerDelta, LedgerRow, NoticeRow,
     Position, TurnNo, Waiting,
@@ -111,6 +113,12 @@ impl Store {
             // Closing would copy the log into the file, and nobody knows whether the log is sound. If even
             // this setting fails, what is copied passed its checksums.
             let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            drop(connection);
+            // `SQLite` does not say why a write failed; this is the one reason that has a cure of its own.
+            let writable = self.path.as_deref().map_or(Ok(()), writable);
+            if let (Fault::Io, Err(read_only @ CommitError::ReadOnly(_))) = (fault, writable) {
+                return read_only;
+            }
         } else {
             if fault == Fault::Full {
                 // The log may be the larger part of what we take up: the next attempt finds its room free. If
@@ -131,6 +139,7 @@ impl Store {
     }
 
     fn reopen(&self, path: &Path) -> Result<Connection, CommitError> {
+        writable(path)?;
         let open = || {
             let connection = open::connect(path)?;
             if let Some(why) = schema::broken(&connection)? {
@@ -159,6 +168,19 @@ impl Store {
             found,
         })
     }
+}
+
+/// Whether the system lets us write. `SQLite` opens a file that it may only read all the same, and what it says of it then
+/// may be that the file itself forbids writing, which would be damage.
+fn writable(path: &Path) -> Result<(), CommitError> {
+    folder::open(path, false)
+        .map(drop)
+        .map_err(|error| match error.kind() {
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+                CommitError::ReadOnly(error.to_string())
+            }
+            _ => CommitError::Io(error.to_string()),
+        })
 }
 
 /// Settings, and a fresh copy of what the log holds: after a failed sync the system may take bytes for
@@ -197,17 +219,15 @@ fn gaps(transaction: &Transaction<'_>, gaps: &[Gap], mut next: u64) -> rusqlite:
 }
 
 fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Result<()> {
-    put_all(transaction, &delta.incidents, |incident| {
-        row::incident(incident.id)
-    })?;
-    put_all(transaction, &delta.deliveries, |delivery| {
-        row::delivery(&delivery.key)
-    })?;
+    let incidents = delta.incidents.iter().map(|incident| &**incident);
+    put_all(transaction, incidents, |incident| row::incident(incident.id))?;
+    let deliveries = delta.deliveries.iter().map(|delivery| &**delivery);
+    put_all(transaction, deliveries, |delivery| row::delivery(&delivery.key))?;
     put_all(transaction, &delta.lines, |(key, _)| row::line(key))?;
     put_all(transaction, &delta.accounts, |account| row::account(&account.key))?;
     put_all(transaction, &delta.chats, |chat| chat.name.as_str().to_owned())?;
-    put_all(transaction, delta.token_gate.as_slice(), |_| ONLY.to_owned())?;
-    put_all(transaction, delta.digest.as_slice(), |_| ONLY.to_owned())?;
+    put_all(transaction, &delta.token_gate, |_| ONLY.to_owned())?;
+    put_all(transaction, &delta.digest, |_| ONLY.to_owned())?;
     put_all(transaction, &delta.notices, |notice| row::notice(&notice.key))?;
     put_all(transaction, &delta.waiting, |waiting| row::waiting(&waiting.key))?;
     put_all(transaction, &delta.below, |below| below.rule.as_str().to_owned())?;
@@ -235,12 +255,12 @@ fn ledger(transaction: &Transaction<'_>, delta: &LedgerDelta) -> rusqlite::Resul
     Ok(())
 }
 
-fn put_all<R: Row>(
+fn put_all<'r, R: Row + 'r>(
     transaction: &Transaction<'_>,
-    rows: &[R],
+    rows: impl IntoIterator<Item = &'r R>,
     key: impl Fn(&R) -> String,
 ) -> rusqlite::Result<()> {
-    rows.iter()
+    rows.into_iter()
         .try_for_each(|row| schema::put(transaction, &key(row), row))
 }
 

@@ -61,10 +61,13 @@ pub(super) fn make_file(dir: &Path) -> Result<Made, OpenError> {
     let path = with(dir, "");
     let made = match open(&path, true) {
         Ok(file) => {
-            file.sync_all()
-                .and_then(|()| sync(dir))
-                .map_err(|error| refused(dir, error))?;
-            return Ok(Made::New);
+            return match file.sync_all().and_then(|()| sync(dir)) {
+                Ok(()) => Ok(Made::New),
+                Err(error) => {
+                    unmake(dir);
+                    Err(refused(dir, error))
+                }
+            };
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open(&path, false),
         Err(error) => Err(error),
@@ -74,6 +77,14 @@ pub(super) fn make_file(dir: &Path) -> Result<Made, OpenError> {
     let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
     let length = file.metadata().map_err(|error| refused(&path, error))?.len();
     Ok(if length == 0 { Made::Empty } else { Made::Found })
+}
+
+/// Takes away what this start has made and could not fill: the next one would take it for a state that was lost.
+pub(super) fn unmake(dir: &Path) {
+    // One that cannot be removed is told of then.
+    for name in [WAL, ""] {
+        drop(fs::remove_file(with(dir, name)));
+    }
 }
 
 /// What [`make_file`] met.
@@ -87,7 +98,8 @@ pub(super) enum Made {
     Found,
 }
 
-fn open(path: &Path, create: bool) -> io::Result<File> {
+/// Opens a file of ours for reading and writing.
+pub(super) fn open(path: &Path, create: bool) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -122,7 +134,10 @@ pub(super) fn refused(path: &Path, source: io::Error) -> OpenError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full {
             path: path.to_owned(),
         },
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::Denied {
+        io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly {
+            path: path.to_owned(),
+        },
+        io::ErrorKind::PermissionDenied => OpenError::Denied {
             path: path.to_owned(),
             uid: uid(),
             owner: owner(path),

@@ -87,6 +87,15 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// Nobody may write there.
+    #[error(
+        "the state at {} cannot be written: its file system is read-only; mount it writable (mount -o remount,rw, a \
+         volume without :ro), or go without with --state-dir :memory:", path.display()
+    )]
+    ReadOnly {
+        /// The folder or the file in it.
+        path: PathBuf,
+    },
     /// Others may put files into it.
     #[error(
         "the state folder {0} belongs to uid {owner} and has the mode {mode:o}, so somebody else may put files into it \
@@ -169,10 +178,15 @@ impl Store {
         let mut damage = Vec::new();
         // A log whose file is gone: SQLite would delete it without a word.
         let orphan = !folder::has_file(dir) && with(dir, WAL).symlink_metadata().is_ok();
-        if folder::make_file(dir)? == Made::Empty || orphan {
+        let made = folder::make_file(dir)?;
+        if made == Made::Empty || orphan {
             damage.push(set_aside(dir, "the file was empty or gone".to_owned())?);
         }
-        let (connection, loaded) = match attempt(dir)? {
+        let attempted = attempt(dir);
+        if attempted.is_err() && made == Made::New && !orphan {
+            folder::unmake(dir);
+        }
+        let (connection, loaded) = match attempted? {
             Attempt::Loaded(connection, loaded) => (connection, loaded),
             Attempt::Damaged(why) => {
                 damage.push(set_aside(dir, why)?);

@@ -5,6 +5,8 @@
 //! means (a position: its file is read anew; an incident: its account has matches nobody will tell) is for
 //! those who read the state to say.
 
+use std::sync::Arc;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -89,8 +91,8 @@ impl Rows {
             Position::KIND => state.positions.push(row::decode(value)?),
             LogName::KIND => state.logs_seen.push(row::decode(value)?),
             FoundCount::KIND => state.found.push(row::decode(value)?),
-            Incident::KIND => state.incidents.push(row::decode(value)?),
-            Delivery::KIND => state.deliveries.push(row::decode(value)?),
+            Incident::KIND => state.incidents.push(Arc::new(row::decode(value)?)),
+            Delivery::KIND => state.deliveries.push(Arc::new(row::decode(value)?)),
             Line::KIND => state.lines.push(row::decode(value)?),
             LedgerRow::KIND => state.accounts.push(row::decode(value)?),
             ChatState::KIND => state.chats.push(row::decode(value)?),

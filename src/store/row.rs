@@ -104,7 +104,7 @@ pub(super) fn account(key: &AccountKey) -> String {
 pub(super) fn waiting(key: &WaitingKey) -> String {
     let WaitingKey { rule, by: By(values) } = key;
     let mut text = format!("{} {rule}", rule.as_str().len());
-    for (name, value) in values {
+    for (name, value) in &**values {
         // A `String` takes everything.
         let _ = write!(text, " {} {name} {} {value}", name.len(), value.len());
     }
@@ -200,7 +200,7 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             waiting(&WaitingKey {
                 rule: RuleName::new("r"),
-                by: By(pairs.collect()),
+                by: pairs.collect(),
             })
         };
         assert_ne!(key(&[("a", "b 1 c 1 d")]), key(&[("a", "b"), ("c", "d")]));

@@ -104,7 +104,13 @@ fn adds_up(state: &State) {
     for row in &state.accounts {
         let LedgerRow { key, account, .. } = row;
         let mine = |delivery: &&Delivery| delivery.rule == key.rule && delivery.key.chat == key.chat;
-        let pending: u64 = state.deliveries.iter().filter(mine).map(Delivery::pending).sum();
+        let pending: u64 = state
+            .deliveries
+            .iter()
+            .map(|delivery| &**delivery)
+            .filter(mine)
+            .map(Delivery::pending)
+            .sum();
         let sum = account.shown + account.counted + account.muted + account.failed + pending + row.folded();
         assert_eq!(account.matched, sum, "{row:?}, pending {pending}");
     }

@@ -278,8 +278,19 @@ fn of_all_values(sandbox: &Sandbox, count: usize) {
     file.flush().unwrap();
 }
 
+/// The incidents that `status` says are open, and their matches. They do not gather any more, so a moment ago all of them
+/// changed at once.
+fn open_now(sandbox: &Sandbox) -> (usize, u64) {
+    let status = sandbox.finish(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
+    let all = status["incidents"].as_array().cloned().unwrap_or_default();
+    let open = all.iter().filter(|incident| incident["state"] == "open");
+    let totals: Vec<u64> = open.map(|incident| incident["total"].as_u64().unwrap()).collect();
+    (totals.len(), totals.iter().sum())
+}
+
 #[test]
-fn ten_thousand_open_incidents_are_all_there_and_what_they_weigh_is_told() {
+fn ten_thousand_open_incidents_weigh_less_than_64_mb_also_after_a_restart() {
     let count = open_incidents();
     let sandbox = Sandbox::unlimited();
     let rule = |n| {
@@ -287,28 +298,25 @@ fn ten_thousand_open_incidents_are_all_there_and_what_they_weigh_is_told() {
             "[[rules]]\nname = \"r{n}\"\nmatch = 'r{n} payment of (?P<user>\\w+)'\nby = [\"user\"]\nquiet = \"1h\"\n"
         )
     };
-    let rules = (0..10).map(rule).collect::<String>();
-    sandbox.rules(&(rules + "[[rules]]\nname = \"canary\"\nmatch = 'CANARY'\nwait = \"100ms\"\n"));
+    sandbox.rules(&(0..10).map(rule).collect::<String>());
+    let all = (count, 2 * count as u64);
     let running = sandbox.start(&[]);
     of_all_values(&sandbox, count);
-    sandbox.append("app.log", "CANARY\n");
-    until("all of it is read", || sandbox.all_texts().contains("CANARY"));
-    let status = sandbox.finish(&["status", "--json"]);
-    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
-    let open = status["incidents"].as_array().unwrap().len();
+    until("all are open", || open_now(&sandbox) == all);
     let (now, peak) = (running.memory("VmRSS"), running.memory("VmHWM"));
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
+    let running = sandbox.start(&[]);
+    until("they are known again", || open_now(&sandbox) == all);
+    let again = running.memory("VmHWM");
+    assert!(running.terminate().success(), "{}", sandbox.stderr());
     evidence(&format!(
-        "open: {open} incidents of 2 matches each, VmRSS {:.1} MB, VmHWM {:.1} MB ({}), seed 0",
+        "open: {count} incidents of 2 matches each, VmRSS {:.1} MB, VmHWM {:.1} MB, after a restart {:.1} MB ({}), seed 0",
         megabytes(now),
         megabytes(peak),
+        megabytes(again),
         build()
     ));
-    assert_eq!(open, count + 1, "and the canary's");
-    assert!(running.terminate().success(), "{}", sandbox.stderr());
-    // Not reached yet: 86 MB. The figure is printed wherever this runs.
-    if soak() {
-        at_most("ten thousand open incidents", peak, 64);
-    }
+    at_most("ten thousand open incidents", peak.max(again), 64);
 }
 
 fn commits(served: &Served) -> u64 {

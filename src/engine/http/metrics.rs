@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::counts::{COMMIT_BUCKETS, Counted, REQUEST_BUCKETS};
 use crate::engine::herald::Report;
-use crate::engine::status::{Books, LogFile, Status};
+use crate::engine::status::{Books, LogFile, Stage, Status};
 use crate::incident::LedgerLine;
 
 use super::format::Kind::{Counter, Gauge};
@@ -149,9 +149,11 @@ fn incidents(page: &mut Page, status: &Status) {
     let found = status.found.iter().map(|row| row.rule.as_str());
     let open = status.incidents.iter().map(|incident| incident.rule.as_str());
     let rules: BTreeSet<&str> = found.chain(open).collect();
-    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for incident in &status.incidents {
-        *counts.entry((&incident.rule, &incident.state)).or_default() += 1;
+    let mut counts: BTreeMap<(&str, Stage), u64> = BTreeMap::new();
+    for incident in &*status.incidents {
+        *counts
+            .entry((incident.rule.as_str(), incident.state))
+            .or_default() += 1;
     }
     let mut metric = page.metric(
         Gauge,
@@ -159,9 +161,9 @@ fn incidents(page: &mut Page, status: &Status) {
         "Incidents that are open, or over and not told everywhere.",
     );
     for rule in rules {
-        for state in ["gathering", "open", "over"] {
-            let count = counts.get(&(rule, state)).copied().unwrap_or_default();
-            metric.is(&[("rule", rule), ("state", state)], count);
+        for stage in Stage::ALL {
+            let count = counts.get(&(rule, stage)).copied().unwrap_or_default();
+            metric.is(&[("rule", rule), ("state", stage.word())], count);
         }
     }
 }

@@ -210,7 +210,7 @@ fn the_log_of_the_database_stays_small() {
     let mut opened = open(dir.path());
     let text = "long ".repeat(10_000);
     for n in 0..100 {
-        let incidents = vec![incident(7, n, &text)];
+        let incidents = vec![incident(7, n, &text).into()];
         let ledger = LedgerDelta {
             incidents,
             ..LedgerDelta::default()

@@ -84,7 +84,7 @@ fn incident(id: u128, total: u64, text: &str) -> Incident {
         context: None,
         id: IncidentId(id),
         rule: RuleName::new("db error"),
-        by: By(vec![("host".to_owned(), "web-1".to_owned())]),
+        by: By::from_iter([("host".to_owned(), "web-1".to_owned())]),
         severity: Severity::default(),
         phase: Phase::Over {
             at: Timestamp(8),
@@ -123,7 +123,7 @@ fn delivery_key(incident: u128) -> DeliveryKey {
 }
 
 fn delivery(incident: u128, applied: u64) -> Delivery {
-    let by = By(vec![]);
+    let by = By::default();
     let carried = Carried::one(&by, 3, Timestamp(1), Timestamp(2));
     Delivery {
         no_buttons: false,
@@ -145,7 +145,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
         ring_pause: None,
         remind: None,
         follow_ups: 2,
-        attempt: Some(Attempt {
+        attempt: Some(Box::new(Attempt {
             refreshes: false,
             id: AttemptId(u128::MAX),
             kind: AttemptKind::Batch,
@@ -162,7 +162,7 @@ fn delivery(incident: u128, applied: u64) -> Delivery {
             over: false,
             whole: true,
             at: Timestamp(3),
-        }),
+        })),
         repeat: true,
         unsure: 2,
         form: Form::Short,
@@ -233,8 +233,8 @@ fn everything(n: u64, text: &str) -> Delta {
             ..HostDelta::default()
         },
         ledger: LedgerDelta {
-            incidents: vec![incident(7, n, text)],
-            deliveries: vec![delivery(7, n)],
+            incidents: vec![incident(7, n, text).into()],
+            deliveries: vec![delivery(7, n).into()],
             lines: (0..12)
                 .map(|seq| {
                     (
@@ -284,7 +284,7 @@ fn everything(n: u64, text: &str) -> Delta {
 fn waiting(text: &str) -> Waiting {
     let key = WaitingKey {
         rule: RuleName::new("db error"),
-        by: By(vec![("user".into(), text.into())]),
+        by: By::from_iter([("user".into(), text.into())]),
     };
     let found = Found {
         values: Values::new(),
@@ -344,13 +344,13 @@ fn reopened(dir: &Path) -> State {
 
 /// A state as a map from kind and key to value, so that order within a kind does not matter.
 fn rows(state: &State) -> BTreeMap<(&'static str, String), String> {
-    fn add<R: Row>(
+    fn add<'r, R: Row + 'r>(
         map: &mut BTreeMap<(&'static str, String), String>,
-        rows: &[R],
+        rows: impl IntoIterator<Item = &'r R>,
         key: impl Fn(&R) -> String,
     ) {
         map.extend(
-            rows.iter()
+            rows.into_iter()
                 .map(|row| ((R::KIND, key(row)), row::encode(row).unwrap())),
         );
     }
@@ -359,8 +359,10 @@ fn rows(state: &State) -> BTreeMap<(&'static str, String), String> {
     add(&mut map, &state.logs_seen, ToString::to_string);
     add(&mut map, &state.found, |row| row.rule.to_string());
     add(&mut map, &state.gaps, |row| row.bytes.to_string());
-    add(&mut map, &state.incidents, |row| row::incident(row.id));
-    add(&mut map, &state.deliveries, |row| row::delivery(&row.key));
+    let incidents = state.incidents.iter().map(|row| &**row);
+    add(&mut map, incidents, |row| row::incident(row.id));
+    let deliveries = state.deliveries.iter().map(|row| &**row);
+    add(&mut map, deliveries, |row| row::delivery(&row.key));
     add(&mut map, &state.lines, |row| row::line(&row.0));
     add(&mut map, &state.accounts, |row| row::account(&row.key));
     add(&mut map, &state.chats, |row| row.name.to_string());

@@ -1,5 +1,6 @@
 //! What tests are made of.
 
+mod calls;
 mod delivered;
 mod forwarded;
 mod namespace;
@@ -13,6 +14,7 @@ mod terminal;
 mod total;
 mod writers;
 
+pub use calls::{FailingCalls, TRACEABLE};
 pub use forwarded::is_there;
 pub use namespace::{Namespace, Served, ext4};
 pub use nobody::{as_nobody, folder_of_nobody};
