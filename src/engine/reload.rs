@@ -196,7 +196,7 @@ impl Reload {
         let (lanes, open) = oneshot::channel();
         let proposal = Proposal {
             chats: chats.clone(),
-            health: settings.health,
+            health: settings.health.clone(),
             lanes,
         };
         self.proposals.blocking_send(proposal).map_err(|_| Ending)?;

@@ -32,6 +32,7 @@ mod gaps;
 mod gnu;
 mod hazards;
 mod health;
+mod heartbeat;
 mod init;
 mod keys;
 mod kill;
