@@ -45,6 +45,7 @@ mod planted;
 mod proxy;
 mod refusals;
 mod reload;
+mod reloads;
 mod road;
 mod rotation;
 mod rotators;
