@@ -116,10 +116,10 @@ impl<'s> Editor<'s> {
             &format!("^GOOD {nth} "),
             "ring = \"first\"",
         );
-        format!(
-            "include = [\"rules.d/*.toml\"]\n{}",
-            text(sandbox, &(always + &canary + &own))
-        )
+        let text = text(sandbox, &(always + &canary + &own));
+        // No line waits for the next one.
+        let text = text.replacen("[[logs]]\n", "[[logs]]\nmultiline = \"off\"\n", 1);
+        format!("include = [\"rules.d/*.toml\"]\n{text}")
     }
 
     fn part_text(nth: u64) -> String {
@@ -145,7 +145,7 @@ impl<'s> Editor<'s> {
         let fault = (!goes && self.random.u8(..4) == 0).then(|| self.fault(way));
         self.per_way.entry(way).or_default()[usize::from(fault.is_some())] += 1;
         // SIGHUP spares the wait until the file rests; some do without.
-        let (ask, began) = (self.random.u8(..3) > 0, Instant::now());
+        let (ask, began) = (self.random.u8(..5) > 0, Instant::now());
         match fault {
             Some(fault) => self.break_it(nth, way, fault),
             None if goes => self.remove_part(),
