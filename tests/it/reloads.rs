@@ -101,7 +101,7 @@ fn edits<'s>(
     let took = began.elapsed().as_secs();
     evidence(&format!(
         "{count} edits of rules.toml in {took} s under {rate} lines/s: {good} good ones taken, {broken} broken ones refused \
-         (good+broken by way: {}); {written} lines written and as many told, {} rules of edits with exact totals, lost 0, \
+         (good+broken by way: {}); {written} lines written and as many told, {} further rules with exact totals, lost 0, \
          doubled 0; {} notices right, {in_full} of them in full and {only_counted} counted by their message; seed {seed}",
         editor.ways(),
         editor.expected.len() - 1,
