@@ -12,6 +12,11 @@ ARG BUILDER=rust:1-bookworm
 
 FROM ${BUILDER} AS builder
 WORKDIR /build
+# What the program is made of is written into it, for `cargo audit bin`, Trivy and the like. Where cargo-auditable cannot
+# be had, that is said, and the program does without. Its folder is named, for not every builder has a /tmp.
+RUN cargo install --quiet --locked --root /tools --target-dir /tools/build cargo-auditable@0.7.7 \
+ || echo 'cargo-auditable cannot be had: the program will not say what it is made of' >&2; \
+    rm -rf /tools/build
 # Static, because the image has no libc to load.
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 
@@ -31,7 +36,9 @@ RUN mkdir -p src benches tests/it tests/botapi/src tests/chaos/src \
 # less of a program that may be loaded anywhere; they need glibc 2.36 or newer in the builder.
 COPY . .
 RUN touch src/lib.rs src/main.rs \
- && cargo rustc --release --locked --target "$(cat /target)" --package tailgram --bin tailgram \
+ && PATH="/tools/bin:$PATH" \
+ && if command -v cargo-auditable >/dev/null; then auditable=auditable; fi \
+ && cargo $auditable rustc --release --locked --target "$(cat /target)" --package tailgram --bin tailgram \
       -- -C link-arg=-Wl,-z,pack-relative-relocs \
  && cp "target/$(cat /target)/release/tailgram" /tailgram \
  && mkdir /empty

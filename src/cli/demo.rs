@@ -77,6 +77,7 @@ pub(super) fn run(env: &Environment) -> Result<(), Failure> {
         folder: None,
         watched: None,
         listen: None,
+        heartbeats: false,
         stop: Some(stop),
     };
     let (logs, phone) = (folder.path.clone(), terminal.clone());

@@ -72,6 +72,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         // A single pass is over before anybody edits anything.
         watched: (!args.once).then_some(watched),
         listen,
+        heartbeats: !args.once && !args.dry_run,
         stop: None,
     };
     let summary = engine::run(plan).map_err(Failure::running)?;

@@ -15,6 +15,7 @@ mod rule_tests;
 mod rules;
 mod telegram;
 mod template;
+mod url;
 mod word;
 
 use std::path::Path;

@@ -253,6 +253,11 @@ const HEALTH: &[Key] = &[
         "Something is owed and Telegram took nothing for this long.",
     )
     .default("5m"),
+    Key::new(
+        "heartbeat_url",
+        Kind::Text,
+        "The URL of a dead man's switch: asked once a minute, only while reading and delivering work. A secret.",
+    ),
 ];
 
 const DIGEST: &[Key] = &[

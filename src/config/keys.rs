@@ -192,6 +192,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("show_level", "show_level = \"warning\""),
     ("read_within", "read_within = \"30s\""),
     ("deliver_within", "deliver_within = \"5m\""),
+    ("heartbeat_url", "heartbeat_url = \"https://hc-ping.com/…\""),
     ("landlock", "landlock = \"auto\""),
     ("read", "read = [\"/var/log/pods\"]"),
     ("name", "name = \"app\""),

@@ -83,13 +83,15 @@ pub struct Settings {
     pub outline: Outline,
 }
 
-/// `[health]`: after how long of silence something is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `[health]`: after how long of silence something is wrong, and who is to notice it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// The logs are looked at, and what there is to store is stored, at least this often.
     pub read_within: Duration,
     /// While something is owed, a request to Telegram succeeds at least this often.
     pub deliver_within: Duration,
+    /// Who hears that all is well, as long as it is.
+    pub heartbeat: Option<telegram::HeartbeatUrl>,
 }
 
 impl Default for Health {
@@ -97,6 +99,7 @@ impl Default for Health {
         Self {
             read_within: Duration::from_secs(30),
             deliver_within: Duration::from_mins(5),
+            heartbeat: None,
         }
     }
 }

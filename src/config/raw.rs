@@ -56,6 +56,8 @@ pub(super) struct Health {
     pub(super) read_within: Option<Word>,
     /// For networks that are often away.
     pub(super) deliver_within: Option<Word>,
+    /// For those who want to hear of silence.
+    pub(super) heartbeat_url: Option<Word>,
 }
 
 /// `[digest]`.
@@ -381,6 +383,7 @@ impl Health {
         Self {
             read_within: table.word("read_within", report),
             deliver_within: table.word("deliver_within", report),
+            heartbeat_url: table.word("heartbeat_url", report),
         }
     }
 }

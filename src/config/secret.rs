@@ -12,6 +12,8 @@ static SECRETS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let patterns = [
         // A literal token, however it is written; `token_file = …` is not one.
         r#"(?i)(?:^|[{,.])\s*["']?token["']?\s*=\s*(\S.*)$"#,
+        // Whoever knows this URL can keep a switch quiet that should ring.
+        r#"(?i)(?:^|[{,.])\s*["']?heartbeat_url["']?\s*=\s*(\S.*)$"#,
         // A bot token anywhere.
         r"(\d{5,}:[A-Za-z0-9_-]{20,})",
         // What stands before the @ of a URL.
@@ -62,6 +64,18 @@ mod tests {
         assert_eq!(
             hide("see 123456789:AAAAAAAAAAAAAAAAAAAAAAAAA."),
             format!("see {}.", "*".repeat(35))
+        );
+    }
+
+    #[test]
+    fn the_url_of_a_heartbeat_is_covered() {
+        assert_eq!(
+            hide("heartbeat_url = \"https://hc-ping.com/abc\""),
+            format!("heartbeat_url = {}", "*".repeat(25))
+        );
+        assert_eq!(
+            hide("health = { heartbeat_url = 7 }"),
+            "health = { heartbeat_url = ***"
         );
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Counted {
     pub(super) gaps: BTreeMap<&'static str, u64>,
     /// Edits of rules.toml, by what became of them.
     pub(super) reloads: BTreeMap<&'static str, u64>,
+    /// Heartbeats, by what became of them.
+    pub(super) heartbeats: BTreeMap<&'static str, u64>,
 }
 
 /// How long things took.
@@ -116,6 +118,12 @@ impl Counts {
     pub(super) fn reload(&self, taken: bool) {
         let result = if taken { "taken" } else { "refused" };
         self.with(|counted| *counted.reloads.entry(result).or_default() += 1);
+    }
+
+    /// A heartbeat that was heard, or not.
+    pub(super) fn heartbeat(&self, heard: bool) {
+        let result = if heard { "sent" } else { "failed" };
+        self.with(|counted| *counted.heartbeats.entry(result).or_default() += 1);
     }
 
     /// Forgets the logs that rules.toml does not have any more.

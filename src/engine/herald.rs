@@ -196,7 +196,7 @@ impl Herald {
             beat: self.sees.pulse.read(),
             books: books.as_deref(),
             chats: &roster.chats,
-            health: roster.health,
+            health: &roster.health,
             delivering_since: memory.delivering_since,
         });
         memory.ready |= status.healthy;

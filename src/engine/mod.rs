@@ -24,6 +24,7 @@ mod courier;
 mod ends;
 mod fence;
 mod follow;
+mod heartbeat;
 mod herald;
 mod http;
 mod ledger;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -82,9 +83,15 @@ impl Reader {
         while !stop.load(Ordering::Acquire) {
             if let Ok(change) = changes.try_recv() {
                 failpoint::reach(Point::ConfigSwap);
+                let (seen, paused) = (change.seen, Instant::now());
                 let batch = adopt(change, &mut lens, &mut ends, &mut tailer);
                 counts.keep_logs(lens.logs());
                 shares = Shares::new(&lens);
+                tracing::info!(
+                    took = ?seen.elapsed(),
+                    paused = ?paused.elapsed(),
+                    "what is read from now on meets the new rules"
+                );
                 if batches.send(batch).is_err() {
                     return;
                 }
@@ -138,6 +145,7 @@ fn adopt(change: Change, lens: &mut Lens, ends: &mut Ends, tailer: &mut Tailer) 
         lens: new,
         tail,
         adoption,
+        seen: _,
     } = change;
     *lens = new;
     *ends = Ends::new(&tail, &adoption.incident);

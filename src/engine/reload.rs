@@ -89,6 +89,8 @@ pub(super) struct Change {
     pub(super) tail: tail::Settings,
     /// For the ledger, behind what was read so far.
     pub(super) adoption: Adoption,
+    /// When it was known that there is something to take.
+    pub(super) seen: Instant,
 }
 
 /// The thread's state.
@@ -160,6 +162,7 @@ impl Reload {
 
     /// Takes what the file says, if it is good. Whether it is in force now.
     fn load(&mut self, texts: Texts) -> Result<bool, Ending> {
+        let seen = Instant::now();
         let judged = match change::judge(&texts, &self.settings, &self.watched.env) {
             Ok(judged) => judged,
             Err(problems) => {
@@ -183,7 +186,7 @@ impl Reload {
                 changes: Box::new(changes),
                 hindsight,
             };
-            self.hand_on(&settings, lens, notice)?;
+            self.hand_on(&settings, lens, notice, seen)?;
         }
         self.settings = settings;
         self.watched.texts = texts;
@@ -192,12 +195,18 @@ impl Reload {
     }
 
     /// Puts other settings on their way; returns when the reader is sure to take them next.
-    fn hand_on(&self, settings: &config::Settings, lens: Lens, notice: Notice) -> Result<(), Ending> {
+    fn hand_on(
+        &self,
+        settings: &config::Settings,
+        lens: Lens,
+        notice: Notice,
+        seen: Instant,
+    ) -> Result<(), Ending> {
         let chats = settings.telegram.chats.clone();
         let (lanes, open) = oneshot::channel();
         let proposal = Proposal {
             chats: chats.clone(),
-            health: settings.health,
+            health: settings.health.clone(),
             lanes,
         };
         self.proposals.blocking_send(proposal).map_err(|_| Ending)?;
@@ -211,6 +220,7 @@ impl Reload {
                 lanes: open.blocking_recv().map_err(|_| Ending)?,
                 notice,
             },
+            seen,
         };
         self.changes.send(change).map_err(|_| Ending)?;
         self.waker.wake();

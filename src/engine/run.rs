@@ -26,6 +26,7 @@ use super::counts::Counts;
 use super::courier::Courier;
 use super::courier::lanes::Lanes;
 use super::ends::Ends;
+use super::heartbeat::{self, Heart};
 use super::herald::{self, Herald, Pulse, Success};
 use super::http;
 use super::ledger::{Ask, BATCHES, Batch, Closed, Ledger, LedgerError, Places};
@@ -64,6 +65,8 @@ pub struct Plan {
     pub watched: Option<Watched>,
     /// Where `/healthz`, `/readyz` and `/metrics` are served; absent: nowhere.
     pub listen: Option<TcpListener>,
+    /// Whether heartbeats are sent where rules.toml asks for them: those of a run that delivers for good.
+    pub heartbeats: bool,
     /// Ends the run when it completes, beside the signals; for programs that stop by themselves.
     pub stop: Option<oneshot::Receiver<()>>,
 }
@@ -133,19 +136,25 @@ struct Voices {
     control: Option<control::Server>,
     /// Where scrapers ask, if somebody wants them to.
     http: Option<http::Server>,
+    /// Tells somebody far away, if rules.toml says whom.
+    heart: Option<Heart>,
 }
 
 impl Voices {
     fn start(
         folder: Option<&Path>,
         listen: Option<TcpListener>,
+        heartbeats: Option<heartbeat::Way>,
         senses: herald::Senses,
         counts: &Counts,
     ) -> std::io::Result<Self> {
         let roster = senses.roster.clone();
-        let (reports, herald) = Herald::start(folder.map(Path::to_owned), listen.is_some(), senses);
+        let asked = listen.is_some() || heartbeats.is_some();
+        let (reports, herald) = Herald::start(folder.map(Path::to_owned), asked, senses);
+        let heart = heartbeats.map(|way| Heart::start(way, &reports, &roster, counts));
         Ok(Self {
             herald,
+            heart,
             http: http::Server::start(listen, reports.clone(), counts.clone())?,
             control: control::Server::start(folder, Control::new(roster, reports)),
         })
@@ -211,7 +220,11 @@ impl Engine {
             success,
             roster: lanes.roster(),
         };
-        let voices = Voices::start(folder.as_deref(), plan.listen, senses, &counts)?;
+        let way = heartbeat::Way {
+            proxy: settings.telegram.proxy.clone(),
+        };
+        let heartbeats = plan.heartbeats.then_some(way);
+        let voices = Voices::start(folder.as_deref(), plan.listen, heartbeats, senses, &counts)?;
         let (reload, changes) = Watching::start(
             plan.watched,
             reload::Sources {
@@ -352,6 +365,8 @@ impl Engine {
     }
 
     async fn stop_along_the_road(mut self, drained: bool) -> Result<Summary, EngineError> {
+        // What reads no more is not well any more.
+        drop(self.voices.heart.take());
         self.stop_reading.store(true, Ordering::Release);
         self.waker.wake();
         let deadline = tokio::time::Instant::now() + GRACE;
@@ -438,7 +453,13 @@ fn lanes(
     let messenger = courier.messenger.clone();
     tokio::spawn(async move { messenger.introduce().await });
     let chats = &settings.telegram.chats;
-    Lanes::open(courier, chats, settings.health, incidents.chats(), draw.fork())
+    Lanes::open(
+        courier,
+        chats,
+        settings.health.clone(),
+        incidents.chats(),
+        draw.fork(),
+    )
 }
 
 /// A plain thread whose end can be waited for, a panic included.

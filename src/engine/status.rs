@@ -288,7 +288,7 @@ pub(super) struct Sources<'a> {
     /// The last books the ledger handed out; absent before the first.
     pub(super) books: Option<&'a Books>,
     pub(super) chats: &'a [ChatSettings],
-    pub(super) health: Health,
+    pub(super) health: &'a Health,
     /// When a request last succeeded, or began to be owed.
     pub(super) delivering_since: Moment,
 }
@@ -492,7 +492,7 @@ mod tests {
             },
             books,
             chats: &[],
-            health: Health::default(),
+            health: &Health::default(),
             delivering_since: at(delivering_since).moment,
         };
         let status = Status::of(&sources);

@@ -296,8 +296,9 @@ fn api_url(text: &str) -> Result<Url, ClientError> {
     Ok(url)
 }
 
-fn http(
-    api: &Url,
+/// What talks to a server of this scheme, through this proxy or that of the environment.
+pub(super) fn http(
+    to: &Url,
     proxy: Option<&str>,
     connect: Duration,
     redactor: &Redactor,
@@ -316,7 +317,7 @@ fn http(
             Proxy::all(proxy).map_err(|error| ClientError::Proxy(redactor.chain(&error.without_url())))?;
         builder = builder.proxy(proxy);
     }
-    if api.scheme() == "http" && !proxy.is_some_and(|proxy| proxy.starts_with("https")) {
+    if to.scheme() == "http" && !proxy.is_some_and(|proxy| proxy.starts_with("https")) {
         // Nothing to verify: an image without CA certificates can still talk to its own Bot API server.
         builder = builder.tls_certs_only([]);
     }

@@ -3,6 +3,8 @@
 //! It knows one exact secret, so it can neither miss it nor hide anything else. It is not for log text;
 //! patterns that look like secrets are looked for where log text is read.
 
+use reqwest::Url;
+
 use super::token::Token;
 
 /// What stands where the token stood.
@@ -38,6 +40,17 @@ impl Redactor {
                 .filter(|s| s.len() >= TELLING),
         );
         Self { forms }
+    }
+
+    /// A redactor for a URL that is a secret: as a whole, and what stands behind its host.
+    pub(super) fn of_url(url: &Url) -> Self {
+        let behind = url.path().trim_matches('/');
+        let parts = [Some(behind), url.query(), url.password()];
+        let telling = parts.into_iter().flatten().filter(|part| part.len() >= TELLING);
+        let forms = std::iter::once(url.as_str()).chain(telling);
+        Self {
+            forms: forms.map(str::to_owned).collect(),
+        }
     }
 
     /// The text on one line, without the token, cut to a length that a log line can bear.

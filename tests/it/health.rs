@@ -20,13 +20,13 @@ fn sandbox() -> Sandbox {
 }
 
 /// Whether `health` is red, and says why in these words.
-fn is_red(sandbox: &Sandbox, why: &str) -> bool {
+pub fn is_red(sandbox: &Sandbox, why: &str) -> bool {
     let output = sandbox.finish(&["health"]);
     let said = String::from_utf8_lossy(&output.stderr);
     output.status.code() == Some(1) && said.contains(why)
 }
 
-fn is_green(sandbox: &Sandbox) -> bool {
+pub fn is_green(sandbox: &Sandbox) -> bool {
     sandbox.finish(&["health"]).status.code() == Some(0)
 }
 
@@ -85,12 +85,12 @@ fn logs_that_are_not_looked_at_are_red_until_they_are() {
 }
 
 /// Starts `run` so that a write past its limit fails instead of ending it, as on a full disk.
-fn start_with_limits(sandbox: &Sandbox) -> Running {
+pub fn start_with_limits(sandbox: &Sandbox) -> Running {
     sandbox.start_under(&["bash", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
 }
 
 /// How large the process may make a file, in bytes. The database is larger, `status.json` is not.
-fn limit_files(running: &Running, bytes: Option<u64>) {
+pub fn limit_files(running: &Running, bytes: Option<u64>) {
     let pid = Pid::from_raw(i32::try_from(running.pid()).unwrap());
     let limit = Rlimit {
         current: bytes,

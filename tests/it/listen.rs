@@ -11,7 +11,7 @@ use botapi::{ChatConfig, ChatKind, Config, Fault, FaultKind, LimitConfig, Verdic
 use rustix::process::Signal;
 use tailgram::store::Store;
 
-use crate::support::{ME, Running, Sandbox, Scrape, until};
+use crate::support::{ME, Running, Sandbox, Scrape, Switch, until};
 
 const OPS: i64 = -1_001_234_567_890;
 
@@ -50,8 +50,12 @@ pub struct Served {
 
 impl Served {
     pub fn start(sandbox: &Sandbox) -> Self {
+        Self::start_with(sandbox, &[])
+    }
+
+    pub fn start_with(sandbox: &Sandbox, args: &[&str]) -> Self {
         let before = sandbox.stderr().len();
-        let running = sandbox.start(&["--listen", "127.0.0.1:0"]);
+        let running = sandbox.start(&[&["--listen", "127.0.0.1:0"], args].concat());
         let mut at = None;
         until("it listens", || {
             let said = sandbox.stderr().split_off(before);
@@ -107,7 +111,7 @@ fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
 }
 
 /// For every metric a sample that the scenario below makes larger than this. Those of what is not built yet are 0.
-const MOVES: [(&str, f64); 25] = [
+const MOVES: [(&str, f64); 26] = [
     ("tailgram_build_info", 0.0),
     ("tailgram_read_bytes_total{log=\"app\"}", 3_000.0),
     ("tailgram_lag_bytes{log=\"app\"}", 3.0),
@@ -141,6 +145,7 @@ const MOVES: [(&str, f64); 25] = [
     ("tailgram_commit_seconds_count", 3.0),
     ("tailgram_gaps_total{kind=\"truncated\"}", 0.0),
     ("tailgram_reloads_total{result=\"taken\"}", 0.0),
+    ("tailgram_heartbeats_total{result=\"sent\"}", 0.0),
     ("tailgram_strangers_total", -1.0),
 ];
 
@@ -150,6 +155,10 @@ fn every_metric_is_documented_moves_when_its_thing_happens_and_gives_nothing_awa
         + &rule("few", "me", "FEW", "at_least = { count = 5, within = \"1s\" }")
         + &rule("lost", "ops", "LOST", "");
     let sandbox = sandbox(&rules);
+    let switch = Switch::new();
+    let heartbeat = format!("[health]\nheartbeat_url = \"{}\"\n", switch.url("/ping/Secret"));
+    let text = |rules: &str| text(&sandbox, rules).replacen("[health]\n", &heartbeat, 1);
+    sandbox.rules_toml(&text(&rules));
     let refused = |description: &str, status| FaultKind::Error {
         status,
         code: status,
@@ -184,7 +193,7 @@ fn every_metric_is_documented_moves_when_its_thing_happens_and_gives_nothing_awa
     sandbox.rules_toml("broken");
     served.running.signal(Signal::HUP);
     reaches("tailgram_reloads_total{result=\"refused\"}", 1.0);
-    sandbox.rules_toml(&text(&sandbox, &(rules + &rule("more", "me", "MORE", ""))));
+    sandbox.rules_toml(&text(&(rules + &rule("more", "me", "MORE", ""))));
     served.running.signal(Signal::HUP);
     sandbox.append("a.log", "half a line");
     let mut missing = Vec::new();

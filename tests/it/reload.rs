@@ -3,24 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{JoinHandle, sleep, spawn};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use botapi::{ChatConfig, ChatKind, Config, LimitConfig};
 use rustix::process::Signal;
 use serde_json::Value;
+use tailgram::config::{self, Environment};
 
+use crate::reloads::Log;
 use crate::support::{ME, Running, Sandbox, evidence, seed, soak, until};
 
 const OPS: i64 = -1_001_234_567_890;
 
 /// Two chats without flood limits; `me` hears notices.
-fn sandbox() -> Sandbox {
+pub fn sandbox() -> Sandbox {
     let config = Config::default()
         .chat(ChatConfig::new(ME, ChatKind::Private))
         .chat(ChatConfig::new(OPS, ChatKind::Supergroup));
@@ -28,7 +27,7 @@ fn sandbox() -> Sandbox {
 }
 
 /// The text of a rules.toml: the chat `me`, a log `app` from the beginning, then `rules`.
-fn text(sandbox: &Sandbox, rules: &str) -> String {
+pub fn text(sandbox: &Sandbox, rules: &str) -> String {
     let logs = sandbox.path("logs");
     format!(
         "host = \"web-1\"\n[telegram]\nupdates = \"off\"\n[chats.me]\nid = {ME}\nlimit = \"100000/min\"\n\
@@ -37,7 +36,7 @@ fn text(sandbox: &Sandbox, rules: &str) -> String {
     )
 }
 
-fn rule(name: &str, pattern: &str, more: &str) -> String {
+pub fn rule(name: &str, pattern: &str, more: &str) -> String {
     format!(
         "[[rules]]\nname = \"{name}\"\nmatch = '{pattern}'\nwait = \"0s\"\nevery = \"100ms\"\nquiet = \"1h\"\n\
          limit = \"100000/min\"\n{more}\n"
@@ -45,7 +44,7 @@ fn rule(name: &str, pattern: &str, more: &str) -> String {
 }
 
 /// An editor that writes a new file and renames it over the old one.
-fn replace(path: &Path, text: &str) {
+pub fn replace(path: &Path, text: &str) {
     let new = path.with_extension("new");
     fs::write(&new, text).unwrap();
     fs::rename(new, path).unwrap();
@@ -53,7 +52,7 @@ fn replace(path: &Path, text: &str) {
 
 /// What `me` was told, once one of the messages holds `part`.
 #[track_caller]
-fn told(sandbox: &Sandbox, part: &str) -> String {
+pub fn told(sandbox: &Sandbox, part: &str) -> String {
     let find = || {
         let messages = sandbox.api.journal().messages(ME);
         messages
@@ -78,13 +77,13 @@ fn told(sandbox: &Sandbox, part: &str) -> String {
     panic!("nothing says {part:?}: {all:#?}\n{}", sandbox.stderr());
 }
 
-fn status(sandbox: &Sandbox) -> Value {
+pub fn status(sandbox: &Sandbox) -> Value {
     let output = sandbox.finish(&["status", "--json"]);
     serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 
 /// How many events each rule found.
-fn found(sandbox: &Sandbox) -> BTreeMap<String, u64> {
+pub fn found(sandbox: &Sandbox) -> BTreeMap<String, u64> {
     let status = status(sandbox);
     let rows = status["found"].as_array().cloned().unwrap_or_default();
     let row = |row: &Value| Some((row["rule"].as_str()?.to_owned(), row["found"].as_u64()?));
@@ -100,7 +99,7 @@ fn reloads(sandbox: &Sandbox) -> (usize, usize) {
     )
 }
 
-fn started(sandbox: &Sandbox) -> Running {
+pub fn started(sandbox: &Sandbox) -> Running {
     let running = sandbox.start(&[]);
     told(sandbox, "started on");
     running
@@ -393,128 +392,6 @@ fn a_restart_goes_on_with_the_last_good_copy_where_rules_toml_is_broken() {
     }
 }
 
-/// Writes numbered lines at a steady pace until it is told to stop.
-struct Writer {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<u64>,
-}
-
-impl Writer {
-    fn start(sandbox: &Sandbox, per_second: u64) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, mut file) = (stop.clone(), sandbox.open("app.log"));
-        let thread = spawn(move || {
-            let (start, mut written) = (Instant::now(), 0_u64);
-            while !stopped.load(Ordering::Acquire) {
-                let due = u64::try_from(start.elapsed().as_millis()).unwrap() * per_second / 1000;
-                let lines: Vec<_> = (written..due)
-                    .map(|line| format!("ALWAYS line {line}\n"))
-                    .collect();
-                file.write_all(lines.concat().as_bytes()).unwrap();
-                written = due;
-                sleep(Duration::from_millis(10));
-            }
-            written
-        });
-        Self { stop, thread }
-    }
-
-    fn stop(self) -> u64 {
-        self.stop.store(true, Ordering::Release);
-        self.thread.join().unwrap()
-    }
-}
-
-/// Ways of editing a file.
-fn edit(path: &Path, text: &str, way: u64) {
-    match way {
-        0 => fs::write(path, text).unwrap(),
-        1 => replace(path, text),
-        2 => {
-            // As vim does with a backup: away, then anew.
-            fs::rename(path, path.with_extension("toml~")).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        _ => {
-            // In pieces.
-            let mut file = fs::File::create(path).unwrap();
-            let (one, other) = text.split_at(text.len() / 2);
-            file.write_all(one.as_bytes()).unwrap();
-            sleep(Duration::from_millis(5));
-            file.write_all(other.as_bytes()).unwrap();
-        }
-    }
-}
-
-#[test]
-fn many_reloads_under_a_running_writer_lose_and_double_nothing() {
-    let (count, rate) = if soak() { (1_000, 5_000) } else { (8, 1_000) };
-    let mut random = fastrand::Rng::with_seed(seed());
-    let sandbox = sandbox();
-    let path = sandbox.path("rules.toml");
-    // One rule that is always there, and changes; one that comes and goes.
-    let always = rule("always", "^ALWAYS", "ring = \"first\"");
-    let version = |nth: u64| {
-        let changed = always.replace("every = \"100ms\"", &format!("every = \"{}ms\"", 100 + nth));
-        let other = rule("sometimes", &format!("ALWAYS line {nth}$"), "ring = \"first\"");
-        text(
-            &sandbox,
-            &if nth.is_multiple_of(2) {
-                changed + &other
-            } else {
-                changed
-            },
-        )
-    };
-    sandbox.rules_toml(&version(0));
-    let running = started(&sandbox);
-    let writer = Writer::start(&sandbox, rate);
-    let mut memory = Vec::new();
-    let (mut good, mut broken) = (0, 0);
-    let began = Instant::now();
-    for nth in 1..=count {
-        // SIGHUP spares the wait until the file rests; one of three does without.
-        let ask = random.u8(..3) > 0;
-        if random.u8(..4) == 0 {
-            let text = format!("{}evry{nth} = 1\n", version(nth));
-            edit(&path, &text, random.u64(..4));
-            broken += 1;
-        } else {
-            edit(&path, &version(nth), random.u64(..4));
-            good += 1;
-        }
-        if ask {
-            running.signal(Signal::HUP);
-        }
-        until("the edit was judged", || {
-            let (taken, refused) = reloads(&sandbox);
-            taken >= good && refused >= broken
-        });
-        assert_eq!(reloads(&sandbox), (good, broken), "at edit {nth}");
-        if nth % (count / 4) == 0 {
-            memory.push(running.memory("VmRSS"));
-        }
-    }
-    let written = writer.stop();
-    until("every line is found", || {
-        found(&sandbox).get("always") == Some(&written)
-    });
-    assert!(running.terminate().success());
-    let files = fs::read_to_string(sandbox.log("app.log")).unwrap();
-    assert_eq!(files.lines().count() as u64, written);
-    evidence(&format!(
-        "{good} good and {broken} broken reloads in {} s under {rate} lines/s: {written} lines written, as many found; \
-         resident {} after a quarter, {} at the end (KiB)",
-        began.elapsed().as_secs(),
-        memory[0],
-        memory[memory.len() - 1]
-    ));
-    if soak() {
-        let (early, late) = (memory[0], memory[memory.len() - 1]);
-        assert!(late < early + early / 5, "memory grew over reloads: {memory:?}");
-    }
-}
-
 #[test]
 fn a_file_cut_anywhere_for_a_moment_never_takes_effect() {
     let sandbox = sandbox();
@@ -538,9 +415,69 @@ fn a_file_cut_anywhere_for_a_moment_never_takes_effect() {
     assert!(running.terminate().success());
 }
 
+#[test]
+fn a_file_cut_at_any_byte_takes_effect_only_where_what_is_left_is_right() {
+    let sandbox = sandbox();
+    // With letters that a cut can hit in their middle.
+    let rule = |nth| {
+        format!(
+            "[[rules]]\nname = \"r-{nth}\"\nmatch = 'Störung {nth} 장애'\nseverity = \"info\"\nwait = \"0s\"\n"
+        )
+    };
+    let count = if soak() { 20 } else { 2 };
+    let rules: Vec<String> = (0..count).map(rule).collect();
+    let good = text(&sandbox, &rules.concat());
+    sandbox.rules_toml(&good);
+    let running = started(&sandbox);
+    let mut log = Log::new(&sandbox);
+    // Whoever asks does not wait until it rests, so each cut is judged as if it stayed.
+    let mut judged = |bytes: &[u8], right: bool, cut: usize| {
+        fs::write(sandbox.path("rules.toml"), bytes).unwrap();
+        running.signal(Signal::HUP);
+        let refused = "rules.toml is broken; the rules in force stay";
+        let signs = [refused, "rules reloaded: ", "nothing in it means something else"];
+        until("the cut is judged", || {
+            signs.iter().any(|sign| log.said().contains(sign))
+        });
+        assert_eq!(
+            log.said().contains(refused),
+            !right,
+            "cut at {cut}: {}",
+            log.said()
+        );
+        log.forget();
+    };
+    let (mut refused, mut taken) = (0, 0);
+    for cut in (0..good.len()).rev() {
+        let left = &good.as_bytes()[..cut];
+        let right = str::from_utf8(left)
+            .is_ok_and(|left| config::parse(Path::new("rules.toml"), left, &Environment::default()).is_ok());
+        judged(left, right, cut);
+        if right {
+            taken += 1;
+            judged(good.as_bytes(), true, cut);
+        } else {
+            refused += 1;
+        }
+    }
+    // The last one that was right is in force: all of it.
+    for nth in 0..count {
+        sandbox.append("a.log", &format!("Störung {nth} 장애\n"));
+    }
+    until("every rule finds", || {
+        let found = found(&sandbox);
+        (0..count).all(|nth| found.get(&format!("r-{nth}")) == Some(&1))
+    });
+    assert!(running.terminate().success());
+    evidence(&format!(
+        "rules.toml cut at each of its {} bytes while running: {refused} cuts refused, {taken} that are right taken",
+        good.len()
+    ));
+}
+
 /// Runs the program in a mount namespace in which `rules.toml` of the sandbox is a mount of its own; nothing where the
 /// system does not allow that.
-fn with_single_mount(sandbox: &Sandbox) -> Option<(Running, PathBuf)> {
+pub fn with_single_mount(sandbox: &Sandbox) -> Option<(Running, PathBuf)> {
     let outside = sandbox.path("outside.toml");
     fs::copy(sandbox.path("rules.toml"), &outside).unwrap();
     let allowed = Command::new("unshare").args(["-m", "true"]).output();

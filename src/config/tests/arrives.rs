@@ -10,6 +10,7 @@ use crate::incident::{Absent, AtLeast, Ring, RuleSettings};
 use crate::model::{ChatName, ChatTarget, LogName, Rate, Severity};
 use crate::scan::Pattern;
 use crate::tail::{Glob, Start, Watch};
+use crate::telegram::HeartbeatUrl;
 use crate::{event, tail, telegram};
 
 fn sources(patterns: &[Pattern]) -> Vec<&str> {
@@ -429,7 +430,7 @@ fn health_has_the_defaults_of_the_contract_and_takes_others() {
         (Duration::from_secs(30), Duration::from_mins(5))
     );
     let text = format!(
-        "{}[health]\nread_within = \"1m\"\ndeliver_within = \"90s\"\n",
+        "{}[health]\nread_within = \"1m\"\ndeliver_within = \"90s\"\nheartbeat_url = \"https://hc-ping.com/x\"\n",
         plain()
     );
     let health = right(&text).health;
@@ -437,6 +438,7 @@ fn health_has_the_defaults_of_the_contract_and_takes_others() {
         (health.read_within, health.deliver_within),
         (Duration::from_mins(1), Duration::from_secs(90))
     );
+    assert_eq!(health.heartbeat, HeartbeatUrl::parse("https://hc-ping.com/x"));
 }
 
 #[test]

@@ -1463,10 +1463,40 @@ deliver_within = ¦"soon"
        |
     12 | retry = "5m"
        | ^^^^^
-       = help: allowed in [health]: read_within, deliver_within
+       = help: allowed in [health]: read_within, deliver_within, heartbeat_url
 
     3 problems
     "#);
+}
+
+#[test]
+fn a_heartbeat_url_is_checked_and_never_shown() {
+    let told = wrong_rule("match = 'x'\n[health]\nheartbeat_url = ¦\"ftp://hc-ping.com/hush\"");
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:10:17: `heartbeat_url` has the scheme "ftp"
+       |
+    10 | heartbeat_url = ************************
+       |                 ^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: write the whole URL that your dead man's switch gave you: "https://hc-ping.com/…"
+
+    1 problem
+    "#);
+    for wrong in [
+        "",
+        "hc-ping.com/hush",
+        "https://",
+        "https:///hush",
+        "http://a b/hush",
+        "http://a:0/hush",
+        "http://[/hush",
+    ] {
+        let told = wrong_rule(&format!("match = 'x'\n[health]\nheartbeat_url = ¦\"{wrong}\""));
+        assert!(
+            told.contains("rules.toml:10:17: `heartbeat_url` ") && !told.contains("hush"),
+            "{told}"
+        );
+    }
+    wrong_rule("match = 'x'\n[health]\nheartbeat_url = ¦7");
 }
 
 #[test]

@@ -56,6 +56,7 @@ severity = "error"
 [health]
 read_within = "30s"
 deliver_within = "5m"
+heartbeat_url = "https://hc-ping.com/x"
 [digest]
 at = "08:00"
 chat = "ops"

@@ -55,7 +55,7 @@ impl Lanes {
         let roster = Roster {
             chats: Vec::new(),
             doors: Vec::new(),
-            health,
+            health: health.clone(),
         };
         let mut lanes = Self {
             courier,
@@ -120,7 +120,7 @@ impl Lanes {
         let wanted = |chat: &ChatName| roster.chats.iter().any(|known| known.name == *chat);
         self.open
             .retain(|chat, lane| wanted(chat) || !lane.door.is_closed());
-        self.adopt(&roster.chats, roster.health);
+        self.adopt(&roster.chats, roster.health.clone());
     }
 
     fn is_open(&self, chat: &ChatName) -> bool {

@@ -244,6 +244,14 @@ fn state(page: &mut Page, status: &Status, counted: &Counted) {
     for result in ["taken", "refused"] {
         reloads.is(&[("result", result)], zero(&counted.reloads, result));
     }
+    let mut heartbeats = page.metric(
+        Counter,
+        "tailgram_heartbeats_total",
+        "Heartbeats that were heard or not, since the start.",
+    );
+    for result in ["sent", "failed"] {
+        heartbeats.is(&[("result", result)], zero(&counted.heartbeats, result));
+    }
     page.metric(
         Counter,
         "tailgram_strangers_total",
