@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use grep_regex::RegexMatcherBuilder;
 use grep_searcher::{Searcher, SearcherBuilder, Sink, SinkMatch};
 use regex::bytes::RegexSet;
-use tailgram::event::{Events, Format, Multiline, Scratch};
+use tailgram::event::{Events, Format, Multiline, Scratch, Search};
 use tailgram::model::{Joints as _, Manner, RuleName};
 use tailgram::scan::{Pattern, RuleSettings, Scanner, Settings, Verdict, no_fields};
 
@@ -313,7 +313,11 @@ fn in_format(
             // What waits is read again, with what follows.
             let len = if len < rest.len() && whole > 0 { whole } else { len };
             start += len;
-            let plain = events.lines(&rest[..len], offset, manner, &mut scratch);
+            let search = Search {
+                find: &|format, lines| scanner.wrapped_candidate(format, lines),
+                pieces: &|format| scanner.finds_pieces(format),
+            };
+            let plain = events.candidates(&rest[..len], offset, manner, &mut scratch, search);
             let mut at = 0;
             while let Some(hit) = scanner.candidate(&plain.bytes()[at..]) {
                 let placed = plain.around(at, at + hit);

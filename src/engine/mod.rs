@@ -17,6 +17,8 @@
 
 mod around;
 mod beside;
+#[cfg(test)]
+mod candidates;
 mod clock;
 pub mod control;
 mod counts;

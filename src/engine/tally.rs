@@ -10,7 +10,7 @@ use regex::Regex;
 use super::places::Places;
 use super::shares::Shares;
 use crate::config::LogRules;
-use crate::event::{self, Event, Events, Fields, Place, Placed, Reference, Scratch};
+use crate::event::{self, Event, Events, Fields, Place, Placed, Reference, Scratch, Search};
 use crate::incident::{self, Around, Ring};
 use crate::message;
 use crate::model::{
@@ -213,9 +213,14 @@ impl<'l> Tally<'l> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let (lens, now) = (self.lens, self.now);
         let place = LazyCell::new(|| lens.places.borrow_mut().of(source, now));
+        // Lines that wrap texts are searched as they stand, before any is decoded.
+        let search = Search {
+            find: &|format, lines| log.scanner.wrapped_candidate(format, lines),
+            pieces: &|format| log.scanner.finds_pieces(format),
+        };
         let lines = log
             .events
-            .lines(chunk.bytes, chunk.offset, source.manner, &mut scratch);
+            .candidates(chunk.bytes, chunk.offset, source.manner, &mut scratch, search);
         while let Some(hit) = lines
             .bytes()
             .get(at..)

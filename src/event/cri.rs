@@ -23,6 +23,16 @@ pub(super) fn read(line: &[u8]) -> Option<Entry<'_>> {
     })
 }
 
+/// Whether a line ends its program's line, if it is one of CRI at all. Told by its first words, so it may be false of a
+/// line that [`read`] knows better.
+pub(super) fn is_closed(line: &[u8]) -> bool {
+    let Some(space) = memchr(b' ', line) else {
+        return true;
+    };
+    let rest = &line[space + 1..];
+    rest.starts_with(b"stdout F") || rest.starts_with(b"stderr F")
+}
+
 /// The time and the stream of a line.
 pub(super) fn words(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (time, rest) = word(line)?;

@@ -2,8 +2,12 @@
 //!
 //! The driver writes its keys in this order, so a line is taken apart without a parser where it has them; any other
 //! order, and further keys, are left to one. The trap: both ways must agree on every line that both can read.
+//!
+//! A line whose text does not end with a newline goes on in the next line of its stream, if the stream stands right behind
+//! the text. Whoever writes other lines of this form does not break them into pieces.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 use serde::Deserialize;
@@ -48,17 +52,61 @@ fn as_written(line: &[u8]) -> Option<Entry<'_>> {
     })
 }
 
+/// How long the time at the end of a line may be for [`is_closed`].
+pub(super) const TIMES: Range<usize> = 20..36;
+
+/// Whether a line ends as the driver ends one that ends its program's line: a newline, the stream, and a time. The law: no
+/// line of which this is true is read as one that goes on. `times` is a guess of the time's length, and becomes a better
+/// one; the answer does not depend on it.
+pub(super) fn is_closed(line: &[u8], times: &mut usize) -> bool {
+    let Some(line) = line.strip_suffix(br#""}"#) else {
+        return false;
+    };
+    if closes(line, *times) {
+        return true;
+    }
+    let found = TIMES.into_iter().find(|&len| closes(line, len));
+    *times = found.unwrap_or(*times);
+    found.is_some()
+}
+
+/// Whether before the last `time` bytes of a line stands what stands there in a line that is closed.
+fn closes(line: &[u8], time: usize) -> bool {
+    const NEWLINE: &[u8; 17] = br#"\n","stream":"std"#;
+    const TIME: &[u8; 10] = br#"","time":""#;
+    let Some((line, time)) = line.len().checked_sub(time).map(|at| line.split_at(at)) else {
+        return false;
+    };
+    let Some((line, end)) = line.split_last_chunk::<10>() else {
+        return false;
+    };
+    let Some((line, stream)) = line.split_last_chunk::<3>() else {
+        return false;
+    };
+    let Some((line, newline)) = line.split_last_chunk::<17>() else {
+        return false;
+    };
+    // The backslash may itself be escaped; such a line is read.
+    end == TIME
+        && memchr(b'"', time).is_none()
+        && newline == NEWLINE
+        && (stream == b"out" || stream == b"err")
+        && line.last().is_some_and(|&byte| byte != b'\\')
+}
+
 fn parsed(line: &[u8]) -> Option<Entry<'_>> {
     if !line.trim_ascii_start().starts_with(b"{") {
         return None;
     }
     let Line { log, stream } = serde_json::from_slice(line).ok()?;
     let stream = Stream::of(stream.as_bytes())?;
-    let open = !log.ends_with('\n');
+    let newline = log.ends_with('\n');
+    // Pieces are the driver's own, and behind a text it writes the stream.
+    let open = !newline && goes_on(line);
     let text = match log {
         Cow::Borrowed(log) => Cow::Borrowed(log.as_bytes()),
         Cow::Owned(mut log) => {
-            log.truncate(log.len() - usize::from(!open));
+            log.truncate(log.len() - usize::from(newline));
             Cow::Owned(log.into_bytes())
         }
     };
@@ -67,6 +115,14 @@ fn parsed(line: &[u8]) -> Option<Entry<'_>> {
         text: Text::Plain(text),
         open,
     })
+}
+
+/// Whether a line begins with a text and the stream behind it, as the driver writes both.
+fn goes_on(line: &[u8]) -> bool {
+    let text = line.strip_prefix(br#"{"log":""#);
+    let rest = text.and_then(|text| text.get(closing_quote(text)?..));
+    let streams = [&br#"","stream":"stdout""#[..], br#"","stream":"stderr""#];
+    rest.is_some_and(|rest| streams.iter().any(|stream| rest.starts_with(stream)))
 }
 
 /// Where the quote stands that ends a JSON string.

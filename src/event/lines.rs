@@ -18,6 +18,8 @@ pub struct Lines<'c> {
     offset: u64,
     manner: Manner,
     bytes: &'c [u8],
+    /// Where the first of `bytes` comes from in the file.
+    begin: u64,
     /// What a line of the chunk is.
     format: Format,
     /// Where they came from, if they are not the chunk itself.
@@ -44,24 +46,39 @@ impl Events {
         scratch: &'c mut Scratch,
     ) -> Lines<'c> {
         let decoder = self.settings.decoder(manner);
-        let lines = Lines {
+        if decoder.is_idle() {
+            return Lines {
+                events: self,
+                chunk,
+                offset,
+                manner,
+                bytes: chunk,
+                begin: offset,
+                format: decoder.format,
+                scratch: None,
+            };
+        }
+        scratch.fill(&decoder, self.settings.joints(manner, offset), chunk);
+        self.decoded(chunk, offset, manner, scratch)
+    }
+
+    /// The lines of a chunk that were decoded.
+    pub(super) fn decoded<'c>(
+        &'c self,
+        chunk: &'c [u8],
+        offset: u64,
+        manner: Manner,
+        scratch: &'c Scratch,
+    ) -> Lines<'c> {
+        Lines {
             events: self,
             chunk,
             offset,
             manner,
-            bytes: chunk,
-            format: decoder.format,
-            scratch: None,
-        };
-        if decoder.is_idle() {
-            return lines;
-        }
-        scratch.fill(&decoder, self.settings.joints(manner, offset), chunk);
-        let scratch: &Scratch = scratch;
-        Lines {
             bytes: scratch.bytes(),
+            begin: offset + scratch.begin() as u64,
+            format: self.settings.decoder(manner).format,
             scratch: Some(scratch),
-            ..lines
         }
     }
 }
@@ -79,7 +96,7 @@ impl<'c> Lines<'c> {
             return self.undecoded(from, at);
         };
         let Some((range, rest)) = scratch.event_around(at) else {
-            let event = self.events.around(self.bytes, at, self.offset);
+            let event = self.events.around(self.bytes, at, self.begin);
             let next = event.range.end;
             return Placed {
                 event: scratch.at_origin(event),
@@ -87,7 +104,7 @@ impl<'c> Lines<'c> {
             };
         };
         let next = range.end;
-        let event = self.events.event(self.bytes, range, self.offset);
+        let event = self.events.event(self.bytes, range, self.begin);
         let event = scratch.at_origin(event);
         Placed {
             event: Event { rest, ..event },

@@ -13,6 +13,9 @@
 //! them into places in the chunk. A program's line may come in several pieces; `Settings`, as
 //! [`Joints`](crate::model::Joints), tells `tail` up to where nothing is open, and `tail` holds the rest back.
 //!
+//! Lines of that kind that cannot matter need not be decoded: [`Events::candidates`] has them searched as they stand first
+//! (`sift.rs`).
+//!
 //! What a file is, where rules.toml leaves that open, its path and its first lines tell (`recognise.rs`); `tail` asks
 //! for it through [`Joints`](crate::model::Joints) and carries the answer, a [`Manner`](crate::model::Manner), along.
 //! Lines in other encodings than UTF-8 are decoded like wrapped ones.
@@ -33,6 +36,7 @@ mod multiline;
 mod place;
 mod recognise;
 mod settings;
+mod sift;
 mod time;
 mod wrapped;
 
@@ -44,6 +48,7 @@ pub use lines::{Lines, Placed, sample};
 pub use multiline::{Language, LinePattern, Multiline};
 pub use place::Place;
 pub use settings::Settings;
+pub use sift::Search;
 pub use time::Reference;
 pub use wrapped::Scratch;
 

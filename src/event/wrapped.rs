@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use super::encoding::Encoding;
 use super::multiline::{self, Decoded, Gather, Slot};
-use super::{Event, Format, cri, docker, fields};
+use super::{Event, Format, cri, docker, fields, sift};
 use crate::model::{Habit, LineEnd};
 
 /// The plain lines of one chunk. Made once and used for every chunk, so that lines cost no allocation of
@@ -123,14 +123,53 @@ impl Scratch {
         &self.bytes
     }
 
-    /// Decodes a chunk. What is still open at its end is an event as it stands.
-    pub(super) fn fill(&mut self, decoder: &Decoder, joints: Decoded<'_>, chunk: &[u8]) {
+    /// No lines. The next ones are events each.
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.origins.clear();
-        self.gathered = !joints.joiner.is_off();
-        if self.gathered {
-            return self.gather(decoder, joints, chunk);
+        self.gathered = false;
+    }
+
+    /// Where in the chunk the first of the lines stands.
+    pub(super) fn begin(&self) -> usize {
+        self.origins.first().map_or(0, |origin| origin.raw.start)
+    }
+
+    /// Decodes a chunk. What is still open at its end is an event as it stands.
+    pub(super) fn fill(&mut self, decoder: &Decoder, joints: Decoded<'_>, chunk: &[u8]) {
+        self.clear();
+        if joints.joiner.is_off() {
+            return self.rest(decoder, joints, chunk, 0);
         }
+        self.gathered = true;
+        self.gather(decoder, joints, chunk);
+    }
+
+    /// Adds the lines from `begin` on, where nothing is open, up to where nothing is open again; returns that place.
+    /// Each of them is an event.
+    pub(super) fn stretch(
+        &mut self,
+        decoder: &Decoder,
+        joints: Decoded<'_>,
+        chunk: &[u8],
+        begin: usize,
+    ) -> usize {
+        self.walk(decoder, joints, chunk, begin, false)
+    }
+
+    /// Adds all lines from `begin` on, where nothing is open. Each of them is an event.
+    pub(super) fn rest(&mut self, decoder: &Decoder, joints: Decoded<'_>, chunk: &[u8], begin: usize) {
+        self.walk(decoder, joints, chunk, begin, true);
+    }
+
+    fn walk(
+        &mut self,
+        decoder: &Decoder,
+        joints: Decoded<'_>,
+        chunk: &[u8],
+        begin: usize,
+        all: bool,
+    ) -> usize {
         let mut tell = |_, raw: Range<usize>, text: &Text<'_>, cut: bool| {
             text.push_to(&mut self.bytes);
             self.bytes.push(b'\n');
@@ -142,7 +181,10 @@ impl Scratch {
                 rest: false,
             });
         };
-        walk(decoder, chunk, joints.longest, &mut tell).end(false, &mut tell);
+        let mut walk = Walk::new(decoder, chunk, joints.longest, begin);
+        while walk.step(&mut tell) && (all || walk.open.since.is_some()) {}
+        walk.open.end(false, &mut tell);
+        walk.at
     }
 
     /// Puts the lines of events together, and the events into the order in which they begin.
@@ -223,6 +265,29 @@ pub(super) fn whole(decoder: &Decoder, joints: Decoded<'_>, lines: &[u8], upto: 
     if off && !decoder.format.is_wrapped() {
         return upto;
     }
+    let from = if !sift::is_searchable(decoder) {
+        0
+    } else if sift::is_closed_at(decoder.format, lines, upto, joints.longest) {
+        if off {
+            return upto;
+        }
+        sift::seam(decoder, joints, lines, upto).unwrap_or(0)
+    } else if off {
+        // Before the first line that goes on nothing is open.
+        sift::next_open(decoder.format, lines, 0).map_or(upto, |open| open.min(upto))
+    } else {
+        0
+    };
+    let joints = Decoded {
+        offset: joints.offset + from as u64,
+        ..joints
+    };
+    from + last_gap_of(decoder, joints, &lines[from..], upto - from)
+}
+
+/// The same, told by reading each line.
+pub(super) fn last_gap_of(decoder: &Decoder, joints: Decoded<'_>, lines: &[u8], upto: usize) -> usize {
+    let off = joints.joiner.is_off();
     let mut gather = Gather::new(joints);
     let mut spans = Vec::new();
     let mut line = Vec::new();
@@ -273,23 +338,56 @@ pub(super) fn habit(decoder: &Decoder, first: &[u8], full: bool) -> Option<Habit
 
 /// Tells every event of a chunk that is whole. What remains is open.
 fn walk(decoder: &Decoder, chunk: &[u8], longest: usize, tell: &mut Tell<'_>) -> Opened {
-    let mut open = Opened::default();
-    let mut start = 0;
-    while start < chunk.len() {
-        let rest = &chunk[start..];
+    let mut walk = Walk::new(decoder, chunk, longest, 0);
+    while walk.step(tell) {}
+    walk.open
+}
+
+/// A walk over lines of a chunk.
+struct Walk<'c> {
+    decoder: &'c Decoder,
+    chunk: &'c [u8],
+    longest: usize,
+    /// Where the next line begins.
+    at: usize,
+    open: Opened,
+}
+
+impl<'c> Walk<'c> {
+    /// From `begin` on, where nothing is open.
+    fn new(decoder: &'c Decoder, chunk: &'c [u8], longest: usize, begin: usize) -> Self {
+        Self {
+            decoder,
+            chunk,
+            longest,
+            at: begin,
+            open: Opened::default(),
+        }
+    }
+
+    /// Reads a line, if there is one more.
+    fn step(&mut self, tell: &mut Tell<'_>) -> bool {
+        let Some(rest) = self.chunk.get(self.at..).filter(|rest| !rest.is_empty()) else {
+            return false;
+        };
+        let decoder = self.decoder;
         let len = decoder.line_end.first(rest).unwrap_or(rest.len());
-        let range = start..start + len;
-        start = range.end;
+        let range = self.at..self.at + len;
+        self.at = range.end;
         let line = decoder.decode(decoder.strip(&rest[..len]));
         match read(decoder.format, &line) {
             None => tell(Slot::Text, range, &Text::Plain(line), false),
-            Some(entry) => open.take(range, &entry, tell),
+            Some(entry) => self.open.take(range, &entry, tell),
         }
-        if open.since.is_some_and(|since| start - since >= longest) {
-            open.end(true, tell);
+        if self
+            .open
+            .since
+            .is_some_and(|since| self.at - since >= self.longest)
+        {
+            self.open.end(true, tell);
         }
+        true
     }
-    open
 }
 
 /// The events that are open at one place. While any is, nothing can be handed out, so their bound is that of
@@ -364,6 +462,32 @@ fn read(format: Format, line: &[u8]) -> Option<Entry<'_>> {
         Format::Docker => docker::read(line),
         Format::Cri => cri::read(line),
     }
+}
+
+/// Whose line it is, and its text.
+pub(super) fn text_of(format: Format, line: &[u8]) -> (Slot, Cow<'_, [u8]>) {
+    let Some(entry) = read(format, line) else {
+        return (Slot::Text, Cow::Borrowed(line));
+    };
+    let slot = entry.stream.into();
+    match entry.text {
+        Text::Plain(text) => (slot, text),
+        text @ Text::Escaped(_) => {
+            let mut plain = Vec::new();
+            text.push_to(&mut plain);
+            (slot, Cow::Owned(plain))
+        }
+    }
+}
+
+/// Who wrote a line, if it is one of this format, and whether it goes on.
+pub(super) fn stream_of(format: Format, line: &[u8]) -> Option<(Stream, bool)> {
+    read(format, line).map(|entry| (entry.stream, entry.open))
+}
+
+/// Whether the event of a line goes on in another one.
+pub(super) fn is_open(format: Format, line: &[u8]) -> bool {
+    read(format, line).is_some_and(|entry| entry.open)
 }
 
 /// The runtime that wrote a line, if one did.

@@ -14,7 +14,8 @@ use regex_automata::meta::{self, BuildError};
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 
-use super::over;
+use super::{over, quoted};
+use crate::model::Format;
 
 /// The largest automaton, in bytes, that the rules of one log may need.
 const AUTOMATON: usize = 64 << 20;
@@ -51,6 +52,27 @@ impl Finder {
         Ok(Self::Fast(
             meta::Builder::new().configure(config).build_from_hir(&one)?,
         ))
+    }
+
+    /// The finder of lines that wrap what this one finds; `needles` are those of this one. Also whether it finds pieces
+    /// that matter only together with others. Every line, if it would be too large.
+    pub(super) fn wrapped(&self, format: Format, needles: &[Hir]) -> (Self, bool) {
+        let Self::Fast(_) = self else {
+            // All or nothing.
+            return (self.clone(), true);
+        };
+        let wrapped = match format {
+            Format::Docker => quoted::docker(needles),
+            _ => quoted::cri(needles),
+        };
+        match Self::compile(wrapped.needles) {
+            Ok(finder) => (finder, wrapped.pieces),
+            Err(cause) => {
+                let format = format.as_str();
+                tracing::info!("slow path: all lines of {format} are decoded for these rules; {cause}");
+                (Self::EveryLine, true)
+            }
+        }
     }
 
     /// A byte of the next line in `chunk` that may matter.

@@ -120,7 +120,7 @@ fn agree(sources: &[&str], chunk: &[u8]) {
 }
 
 /// Pieces that occur in patterns and, more or less, in lines too.
-const LITERALS: [&str; 14] = [
+const LITERALS: [&str; 19] = [
     "a",
     "k",
     "s",
@@ -135,6 +135,11 @@ const LITERALS: [&str; 14] = [
     " ",
     "=",
     "\u{1F980}",
+    "\"",
+    "/",
+    "<",
+    "\t",
+    r"\\",
 ];
 
 const LOOKS: [&str; 12] = [
@@ -268,7 +273,104 @@ fn pattern_and_chunk() -> impl Strategy<Value = (Pattern, Vec<u8>)> {
     })
 }
 
+/// A text as a JSON string may hold it: `how` says for each character in which way. Bytes that are not UTF-8 stay.
+fn spelled(text: &[u8], how: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut how = how.iter().cycle();
+    for chunk in text.utf8_chunks() {
+        let mut chars = chunk.valid().chars().peekable();
+        while let Some(char) = chars.next() {
+            let next = chars.peek().copied();
+            let stays = char == '\\' && next.is_some_and(|next| !"\"\\/bfnrtu".contains(next));
+            let bare = !matches!(char, '"' | '\\' | '\n') || stays;
+            let short = "\"\\/\u{8}\u{c}\n\r\t".chars().position(|known| known == char);
+            match (how.next().unwrap_or(&0) % 8, short) {
+                (0, _) if bare => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+                (6, _) => escape(char, false, &mut out),
+                (7, _) => escape(char, true, &mut out),
+                (1..=3, Some(letter)) => out.extend_from_slice(&[b'\\', b"\"\\/bfnrt"[letter]]),
+                // As Docker writes it.
+                _ if matches!(char, '<' | '>' | '&' | '\0'..='\u{1f}' | '\u{2028}' | '\u{7f}') => {
+                    escape(char, false, &mut out);
+                }
+                (_, Some(letter)) if char != '/' => out.extend_from_slice(&[b'\\', b"\"\\/bfnrt"[letter]]),
+                _ => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
+/// `\uXXXX`, once or twice.
+fn escape(char: char, upper: bool, out: &mut Vec<u8>) {
+    for unit in char.encode_utf16(&mut [0; 2]) {
+        let digits = if upper {
+            format!("{unit:04X}")
+        } else {
+            format!("{unit:04x}")
+        };
+        out.extend_from_slice(b"\\u");
+        out.extend_from_slice(digits.as_bytes());
+    }
+}
+
+/// The lines of a chunk, and as Docker or somebody else would wrap them. A few stand as they are.
+fn wrapped(chunk: &[u8], how: &[u8]) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let texts: Vec<Vec<u8>> = chunk.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+    let mut lines = Vec::new();
+    for (number, text) in texts.iter().enumerate() {
+        let from = number * 7 % how.len().max(1);
+        if how.get(from) == Some(&255) {
+            lines.extend_from_slice(text);
+        } else {
+            lines.extend_from_slice(br#"{"log":""#);
+            lines.extend(spelled(text, &how[from..]));
+            lines.extend_from_slice(br#"\n","stream":"stdout","time":"2026-01-02T03:04:05Z"}"#);
+        }
+        lines.push(b'\n');
+    }
+    (texts, lines)
+}
+
+/// Lines whose texts matter are found among wrapped ones as they stand, and nothing else is found in them.
+#[track_caller]
+fn agrees_wrapped(settings: &Settings, chunk: &[u8], how: &[u8]) {
+    let scanner = Scanner::compile(settings).unwrap();
+    let (texts, lines) = wrapped(chunk, how);
+    let mut verdict = Verdict::default();
+    let mut judge = |number: usize| {
+        scanner.judge(&texts[number], &no_fields, &mut verdict);
+        let rules = verdict.findings.iter().map(|finding| finding.rule);
+        rules.map(|rule| (number, rule)).collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = (0..texts.len()).flat_map(&mut judge).collect();
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Some(hit) = scanner.wrapped_candidate(crate::model::Format::Docker, &lines[at..]) {
+        let number = memchr::memchr_iter(b'\n', &lines[..at + hit]).count();
+        found.extend(judge(number));
+        at = line(&lines, at + hit).1;
+    }
+    assert_eq!(
+        found,
+        expected,
+        "{settings:?}\n{:?}",
+        String::from_utf8_lossy(&lines)
+    );
+}
+
 proptest! {
+    #[test]
+    fn a_rule_alone_misses_nothing_in_json_strings((pattern, chunk) in pattern_and_chunk(), how in prop::collection::vec(any::<u8>(), 1..60)) {
+        let alone = RuleSettings { matches: vec![pattern], ..rule(&[]) };
+        agrees_wrapped(&Settings { ignore: Vec::new(), rules: vec![alone] }, &chunk, &how);
+    }
+
+    #[test]
+    fn what_rules_find_in_json_strings_is_what_they_find_in_their_texts(settings in any_settings(), chunk in any_chunk(), how in prop::collection::vec(any::<u8>(), 1..60)) {
+        agrees_wrapped(&settings, &chunk, &how);
+    }
+
     #[test]
     fn one_rule_alone_misses_nothing((pattern, chunk) in pattern_and_chunk()) {
         let alone = RuleSettings { matches: vec![pattern], ..rule(&[]) };
@@ -304,6 +406,51 @@ proptest! {
         let lines = chunk.split_inclusive(|&byte| byte == b'\n');
         let split: Vec<_> = lines.flat_map(|line| scan(&settings, line)).map(|(_, finding)| finding).collect();
         prop_assert_eq!(whole, split);
+    }
+}
+
+#[test]
+fn a_word_is_found_in_a_json_string_however_it_is_escaped() {
+    let found = |pattern: &str, string: &str| {
+        let scanner = Scanner::compile(&Settings {
+            ignore: Vec::new(),
+            rules: vec![rule(&[pattern])],
+        });
+        let lines = format!("{{\"log\":\"{string}\\n\",\"stream\":\"stdout\",\"time\":\"t\"}}\n");
+        scanner
+            .unwrap()
+            .wrapped_candidate(crate::model::Format::Docker, lines.as_bytes())
+            .is_some()
+    };
+    for (pattern, string) in [
+        ("error", r"an error"),
+        ("error", r"an err\u006fr"),
+        ("error", r"an \u0065\u0072\u0072\u006F\u0072"),
+        (r#""code":5\d\d"#, r#"{\"code\":503}"#),
+        (r#""code":5\d\d"#, r#"{\u0022code\u0022:503}"#),
+        ("<b>&", r"\u003cb\u003E\u0026"),
+        ("GET /a", r"GET \/a"),
+        (r"C:\\a", r"C:\\a"),
+        (r"a\tb", r"a\tb"),
+        (r"a\tb", r"a\u0009b"),
+        (r"a\s+b", r"a \t\r b"),
+        (r"\x1b\[31mred", r"\u001b[31mred"),
+        ("a.b", r#"a\"b"#),
+        ("한국", r"\ud55c국"),
+        ("🦀!", r"\ud83e\uDD80!"),
+        ("(?i)kelvin", r"\u212Aelvin"),
+    ] {
+        assert!(found(pattern, string), "{pattern} in {string}");
+    }
+    for (pattern, string) in [
+        (
+            "error",
+            r"\u001b[31mcalm\u001b[0m \u003cb\u003e \t \\ \/ \u2028 \ufffd",
+        ),
+        (r#""code":5\d\d"#, r#"{\"code\":200}"#),
+        (r"took .* seconds", r"\u001b[31mcalm\u001b[0m \u2028"),
+    ] {
+        assert!(!found(pattern, string), "{pattern} in {string}");
     }
 }
 

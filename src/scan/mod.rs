@@ -19,6 +19,7 @@ mod condition;
 mod finder;
 mod outline;
 mod over;
+mod quoted;
 mod redact;
 mod ruleset;
 mod settings;

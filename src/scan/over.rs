@@ -43,13 +43,16 @@ pub(super) enum Newlines {
 
 /// The over-approximation of `hir`, trimmed. [`cannot_match`] tells whether anything is left.
 pub(super) fn approximate(hir: &Hir, newlines: Newlines) -> Hir {
-    trim(
-        widen(hir, newlines),
-        Edges {
-            left: true,
-            right: true,
-        },
-    )
+    trimmed(widen(hir, newlines))
+}
+
+/// Step 6: `hir`, which has no look-arounds, without what an existing match does not need.
+pub(super) fn trimmed(hir: Hir) -> Hir {
+    let edges = Edges {
+        left: true,
+        right: true,
+    };
+    trim(hir, edges)
 }
 
 /// Whether nothing matches `hir`.

@@ -8,6 +8,8 @@
 //! 3. Each remaining pattern is tried exactly, as the regex crate reads it, with Unicode on.
 //! 4. Captures are taken last, and only for names that the rule's `by` asks for.
 
+use std::sync::OnceLock;
+
 use regex_automata::{Input, MatchKind, PatternID, PatternSet, meta};
 use regex_syntax::hir::Hir;
 
@@ -16,6 +18,7 @@ use super::finder::{self, Finder};
 use super::over::{self, Newlines};
 use super::verdict::{Finding, Says, Verdict, by_value};
 use super::{Pattern, RuleSettings, Settings};
+use crate::model::Format;
 
 /// Up to this many patterns are tried one by one.
 const HANDFUL: usize = 2;
@@ -43,6 +46,11 @@ pub enum ScanError {
 pub struct Scanner {
     /// The first step.
     finder: Finder,
+    /// The first step over lines of containers as they stand, and whether it finds pieces; made once it is needed.
+    docker: OnceLock<(Finder, bool)>,
+    cri: OnceLock<(Finder, bool)>,
+    /// What a line must hold to matter.
+    needles: Vec<Hir>,
     /// Which patterns may match a text; none for a handful of patterns.
     narrow: Option<meta::Regex>,
     /// What no rule sees.
@@ -99,10 +107,13 @@ impl Scanner {
             .enumerate()
             .map(|(at, rule)| plan.rule(at, rule));
         let rules = rules.collect::<Result<_, _>>()?;
-        let finder = Finder::compile(plan.needles).map_err(|cause| too_large(&cause))?;
+        let finder = Finder::compile(plan.needles.clone()).map_err(|cause| too_large(&cause))?;
         let narrow = narrow(&plan.possible)?;
         Ok(Self {
             finder,
+            docker: OnceLock::new(),
+            cri: OnceLock::new(),
+            needles: plan.needles,
             narrow,
             ignore,
             rules,
@@ -114,6 +125,26 @@ impl Scanner {
     /// line's start. `None`: no line of it matters.
     pub fn candidate(&self, chunk: &[u8]) -> Option<usize> {
         self.finder.find(chunk)
+    }
+
+    /// The same for lines of a format that wraps the text that matters, searched as they stand: a byte of the next line
+    /// whose text may matter if all of that stands in this line.
+    pub fn wrapped_candidate(&self, format: Format, lines: &[u8]) -> Option<usize> {
+        self.wrapped(format).0.find(lines)
+    }
+
+    /// Whether [`Scanner::wrapped_candidate`] finds lines too whose text goes on in another line and ends with the
+    /// beginning of something that may matter.
+    pub fn finds_pieces(&self, format: Format) -> bool {
+        self.wrapped(format).1
+    }
+
+    fn wrapped(&self, format: Format) -> &(Finder, bool) {
+        let finder = match format {
+            Format::Docker => &self.docker,
+            _ => &self.cri,
+        };
+        finder.get_or_init(|| self.finder.wrapped(format, &self.needles))
     }
 
     /// What the rules say about an event with this text and these fields; `verdict` is overwritten. Only rules

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::joiner::{Joiner, State};
 
 /// An event is over when so many bytes of other streams stand behind it.
-const REACH: usize = 16 * 1024;
+pub(in crate::event) const REACH: usize = 16 * 1024;
 
 /// Whose line it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,8 +150,9 @@ impl<'m> Gather<'m> {
     /// Events that are as long as they get.
     fn full(&mut self, at: usize, told: &mut Told<'_>) {
         for slot in 0..SLOTS {
+            // An entry of pieces comes when its last piece does, so a record may have begun behind it.
             if let Some(record) = &mut self.open[slot]
-                && at - record.raw.start >= self.decoded.longest
+                && at.saturating_sub(record.raw.start) >= self.decoded.longest
             {
                 record.cut |= record.raw.end == at;
                 self.close(slot, told);

@@ -89,8 +89,9 @@ impl<'m> Joiner<'m> {
             Multiline::Start(pattern) => pattern.matches(line),
             Multiline::Continue(pattern) => !pattern.matches(line),
             Multiline::Auto | Multiline::Language(_) => self.rules(offset).is_some_and(|rules| {
-                let taken = trace::opens(rules.language, before).is_some_and(|(at, _)| at.takes_any());
-                rules.head(line).is_some() && !taken && !Head::is_second_line(before, line)
+                rules.head(line).is_some()
+                    && !trace::takes_next(rules.language, before)
+                    && !Head::is_second_line(before, line)
             }),
         }
     }

@@ -22,7 +22,7 @@ mod learn;
 mod trace;
 
 pub(super) use borders::{Borders, End};
-pub(super) use decoded::{Decoded, Gather, Record, Slot};
+pub(super) use decoded::{Decoded, Gather, REACH, Record, Slot};
 pub(super) use joiner::Joiner;
 pub(super) use learn::{SAMPLE, learn};
 

@@ -577,6 +577,16 @@ fn two_streams_of_a_container_never_mix_and_events_stand_in_the_order_of_their_b
 }
 
 #[test]
+fn a_piece_without_an_end_does_not_end_the_event_of_the_other_stream() {
+    let (settings, manner) = cri(Multiline::Language(Language::Python), 64 * 1024);
+    let piece = "2026-01-02T03:04:05Z stdout P waits\n";
+    let record = "2026-01-02T03:04:05Z stderr F ValueError\n";
+    let got = wrapped(&settings, manner, format!("{piece}{record}").as_bytes(), 7);
+    let texts: Vec<_> = got.into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["waits", "ValueError"]);
+}
+
+#[test]
 fn a_stream_that_falls_silent_holds_the_other_one_back_for_a_while_only() {
     let (settings, manner) = cri(Multiline::Auto, 64 * 1024);
     let mut text = "2026-01-02T03:04:05Z stdout F words\n".to_owned();

@@ -126,6 +126,13 @@ pub(super) fn opens(language: Option<Language>, line: &[u8]) -> Option<(Trace, O
         .or_else(|| language.is_none().then(native)?)
 }
 
+/// Whether the line below this one belongs to the trace that this one begins, even if it looks like a record.
+pub(super) fn takes_next(language: Option<Language>, line: &[u8]) -> bool {
+    // Asked at the end of every chunk, and nearly always in vain: nobody else has such a place.
+    let place = rust::opens(line) == Some(rust::At::Place) || node::is_place(line);
+    place && opens(language, line).is_some_and(|(at, _)| at.takes_any())
+}
+
 /// The trace that a line goes on with, whatever stands above it.
 pub(super) fn joins(language: Option<Language>, line: &[u8]) -> Option<Trace> {
     let of = |wanted: Language| language.is_none_or(|language| language == wanted);

@@ -30,15 +30,14 @@ pub(super) fn opens(line: &[u8]) -> Option<(At, Opening)> {
 }
 
 /// `/srv/app/shop.js:7`, `file:///srv/app/shop.mjs:7`, `node:internal/process/promises:288`.
-fn is_place(line: &[u8]) -> bool {
+pub(super) fn is_place(line: &[u8]) -> bool {
     let starts: [&[u8]; 3] = [b"/", b"file://", b"node:"];
+    if !starts.iter().any(|start| line.starts_with(start)) {
+        return false;
+    }
     let colon = line.iter().rposition(|&byte| byte == b':').unwrap_or(0);
     let number = &line[colon + usize::from(colon > 0)..];
-    starts.iter().any(|start| line.starts_with(start))
-        && colon > 4
-        && !line.contains(&b' ')
-        && !number.is_empty()
-        && number.iter().all(u8::is_ascii_digit)
+    colon > 4 && !line.contains(&b' ') && !number.is_empty() && number.iter().all(u8::is_ascii_digit)
 }
 
 /// `TypeError: x`, `Error`, `AssertionError [ERR_ASSERTION]: x`.
