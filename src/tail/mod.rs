@@ -18,9 +18,11 @@ mod discover;
 mod follow;
 mod identity;
 mod lines;
+mod lookout;
 mod note;
 mod own;
 mod packed;
+mod pipe;
 mod recover;
 mod settings;
 mod survey;
@@ -29,6 +31,7 @@ mod tailer;
 mod tests;
 mod trail;
 mod watch;
+mod window;
 
 use std::sync::Arc;
 

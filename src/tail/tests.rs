@@ -8,6 +8,7 @@ mod copies;
 mod descriptors;
 mod differential;
 mod moving;
+mod pipes;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
