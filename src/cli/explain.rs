@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// The file whose lines to explain; `-` is stdin
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Read the lines as those of this log [default: the logs that reach the file, else all]
+    /// Read the lines as those of this log [default: the logs that reach the file or read stdin, else all]
     #[arg(long, value_name = "NAME")]
     log: Option<String>,
     /// Speak of this rule alone, and of every line
@@ -90,12 +90,20 @@ fn logs<'s>(settings: &'s config::Settings, args: &Args) -> Result<Vec<&'s LogRu
         let asked = settings.logs.iter().filter(|log| log.name.as_str() == name);
         return Ok(asked.collect());
     }
-    let path = args.file.as_ref().and_then(|file| std::path::absolute(file).ok());
+    let stdin = args.file.as_deref() == Some(Path::new("-"));
+    let path = args
+        .file
+        .as_ref()
+        .filter(|_| !stdin)
+        .and_then(|file| std::path::absolute(file).ok());
     let globs_match =
         |at: usize, path: &Path| settings.tail.logs[at].files.iter().any(|glob| glob.matches(path));
     let all = || settings.logs.iter().enumerate();
     let reached: Vec<_> = all()
-        .filter(|(at, _)| path.as_ref().is_some_and(|path| globs_match(*at, path)))
+        .filter(|(at, _)| {
+            (stdin && settings.tail.logs[*at].reads_stdin())
+                || path.as_ref().is_some_and(|path| globs_match(*at, path))
+        })
         .map(|(_, log)| log)
         .collect();
     if reached.is_empty() {

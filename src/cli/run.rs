@@ -1,5 +1,6 @@
 //! `tailgram run`.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use crate::config::{self, Environment, Texts};
@@ -43,6 +44,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         From::End => Start::End,
         From::Beginning => Start::Beginning,
     });
+    refuse_terminal(&settings.tail)?;
     let messenger = messenger(&settings, args.dry_run, env)?;
     let listen = args.listen.as_deref().and_then(listen::address).transpose()?;
     let listen = listen.map(listen::at).transpose()?;
@@ -76,7 +78,7 @@ pub(super) fn run(options: &Options, args: &Args, env: &Environment) -> Result<(
         stop: None,
     };
     let summary = engine::run(plan).map_err(Failure::running)?;
-    end(&summary, args.once)
+    end(&summary, args.once || summary.ended)
 }
 
 /// rules.toml, checked. Where it is broken, the last good copy of it stands in, so that a machine that comes up in the
@@ -109,6 +111,19 @@ fn rules(
     };
     tracing::error!("rules.toml is broken; starting with the last good copy of it\n{problems}");
     Ok((settings, watched(good, Some((texts, problems)))))
+}
+
+/// Who starts this by hand and forgets the program before the `|` would wait for lines that nobody types.
+fn refuse_terminal(tail: &tail::Settings) -> Result<(), Failure> {
+    let log = tail.logs.iter().find(|log| log.reads_stdin());
+    match log.filter(|_| std::io::stdin().is_terminal()) {
+        None => Ok(()),
+        Some(log) => Err(Failure::Usage(format!(
+            "log {} reads stdin (\"-\"), and stdin is a terminal: pipe a program into tailgram (app 2>&1 | tailgram run), \
+             or give it no terminal (</dev/null)",
+            log.name
+        ))),
+    }
 }
 
 fn messenger(

@@ -293,7 +293,8 @@ const LOG: &[Key] = &[
     Key::new(
         "files",
         Kind::SomeTexts,
-        "Globs of the files to follow; * stops at a slash, ** does not. New files are found while it runs.",
+        "Globs of the files to follow; * stops at a slash, ** does not. New files are found while it runs. \"-\" is stdin, \
+         and a FIFO that is named without a wildcard is read too.",
     )
     .needed(),
     Key::new(

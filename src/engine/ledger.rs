@@ -62,6 +62,8 @@ pub(super) struct Batch {
     pub(super) adoption: Option<Box<Adoption>>,
     /// For the first time, everything that there was to read is read. Only said after commits were lost.
     pub(super) caught_up: bool,
+    /// Nothing will ever come any more.
+    pub(super) over: bool,
 }
 
 impl Batch {
@@ -75,6 +77,7 @@ impl Batch {
             && self.read.is_none()
             && self.adoption.is_none()
             && !self.caught_up
+            && !self.over
     }
 }
 
@@ -155,7 +158,7 @@ pub(super) struct Ledger {
     pub(super) lanes: Vec<Arc<Notify>>,
     /// Where the chats are.
     pub(super) places: Places,
-    /// `run --once`: `wait` is cut short as soon as the reader is done.
+    /// `run --once`, or all there was to read has ended: `wait` is cut short as soon as the reader is done.
     pub(super) once: bool,
     /// The state lost commits, and what they told is told again: new messages say that they may repeat, until everything
     /// that was there at the start is read and told.
@@ -325,6 +328,7 @@ impl Ledger {
             turn.news = true;
         }
         self.caught_up |= batch.caught_up;
+        self.once |= batch.over;
         turn.host.positions.extend(batch.positions);
         turn.host.forgotten.extend(batch.forgotten);
         turn.host.logs_seen.extend(batch.logs_seen);

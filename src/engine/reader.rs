@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::failpoint::{self, Point};
 use crate::model::{LogName, Notice, Position, Row, RuleName};
-use crate::tail::{self, FileState, FileStatus, Mode, Note, Tailer, Turn, Waker};
+use crate::tail::{self, Chunk, FileState, FileStatus, Mode, Note, Source, Tailer, Turn, Waker};
 
 use super::around::Surroundings;
 use super::clock::Clock;
@@ -57,7 +57,7 @@ pub(super) struct Start {
 }
 
 impl Reader {
-    /// Reads until it is told to stop, the ledger is gone, or the single pass is done.
+    /// Reads until it is told to stop, the ledger is gone, the single pass is done, or nothing will ever come any more.
     pub(super) fn run(self) {
         let Self {
             mut lens,
@@ -80,8 +80,13 @@ impl Reader {
         let mut shares = Shares::new(&lens);
         let mut behind = start.is_some_and(|start| start.rolled_back);
         let mut tailer = Tailer::open(tail, mode, known, &seen, draw, waker);
-        while !stop.load(Ordering::Acquire) {
-            if let Ok(change) = changes.try_recv() {
+        loop {
+            let last = stop.load(Ordering::Acquire);
+            // Files can be read again, what was read of a pipe cannot.
+            if last && !tailer.has_pipes() {
+                return;
+            }
+            if !last && let Ok(change) = changes.try_recv() {
                 failpoint::reach(Point::ConfigSwap);
                 let (seen, paused) = (change.seen, Instant::now());
                 let batch = adopt(change, &mut lens, &mut ends, &mut tailer);
@@ -98,10 +103,15 @@ impl Reader {
             }
             let now = clock.now();
             let mut tally = Tally::new(&lens, &mut shares, now);
-            let mut turn = tailer.turn(now, &mut |source, chunk| {
+            let visit = &mut |source: &Source, chunk: Chunk<'_>| {
                 tally.chunk(source, chunk);
                 counts.read(lens.logs_of(source), chunk.bytes.len());
-            });
+            };
+            let mut turn = if last {
+                tailer.last_words(now, visit)
+            } else {
+                tailer.turn(now, visit)
+            };
             if !turn.positions.is_empty() {
                 failpoint::reach(Point::AfterRead);
             }
@@ -116,6 +126,8 @@ impl Reader {
             batch.read = ends.news(&tailer);
             batch.caught_up = behind && !more && tailer.is_settled(now);
             behind &= !batch.caught_up;
+            batch.over = mode == Mode::Forever && !last && !more && tailer.is_over();
+            let over = batch.over;
             if !batch.rows.is_empty() {
                 failpoint::reach(Point::AfterMatch);
             }
@@ -130,10 +142,12 @@ impl Reader {
                 return;
             }
             pulse.beat(clock.now(), &tailer);
-            match (more, mode) {
-                (true, _) => {}
-                (false, Mode::Once) => return,
-                (false, Mode::Forever) => tailer.wait(clock.now()),
+            let waits = mode == Mode::Forever || tailer.awaits_pipes();
+            match more {
+                _ if last || over => return,
+                true => {}
+                false if waits => tailer.wait(clock.now()),
+                false => return,
             }
         }
     }
@@ -172,6 +186,7 @@ fn batch(turn: &mut Turn, rows: Vec<Row>, found: BTreeMap<RuleName, u64>) -> Bat
         read: None,
         adoption: None,
         caught_up: false,
+        over: false,
     }
 }
 
@@ -217,6 +232,11 @@ fn notice(note: &Note) -> Option<Notice> {
         | Note::Compressed { .. }
         | Note::Forbidden { .. }
         | Note::Damaged { .. }
+        | Note::Terminal
+        | Note::StdinIsFile
+        | Note::Packed { .. }
+        | Note::Ended { .. }
+        | Note::Parked { .. }
         | Note::NoHints { .. } => None,
     }
 }
@@ -226,6 +246,7 @@ fn say(turn: &Turn) {
         match note {
             // Whoever asked for events by name wants to hear that there are none.
             Note::NoHints { asked: true, .. } => tracing::error!("{note}"),
+            Note::Ended { .. } | Note::StdinIsFile => tracing::info!("{note}"),
             note => tracing::warn!("{note}"),
         }
     }

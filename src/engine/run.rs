@@ -88,7 +88,9 @@ impl Plan {
 pub struct Summary {
     /// The account of every match.
     pub ledger: Vec<LedgerLine>,
-    /// `run --once`: whether everything deliverable was delivered in time.
+    /// All there was to read was read: it was a single pass, or stdin was all, and ended.
+    pub ended: bool,
+    /// If so, or if that was asked for: whether everything deliverable was delivered in time.
     pub drained: bool,
     /// How many matches wait because Telegram refused their chat or the token.
     pub refused: u64,
@@ -173,6 +175,8 @@ struct Engine {
     stop_reading: Arc<AtomicBool>,
     waker: Waker,
     once: bool,
+    /// The reader came to its end before anybody asked it to.
+    ended: bool,
     voices: Voices,
     stop: Option<oneshot::Receiver<()>>,
 }
@@ -283,6 +287,7 @@ impl Engine {
             stop_reading,
             waker,
             once: mode == Mode::Once,
+            ended: false,
             voices,
             stop: plan.stop,
         })
@@ -321,9 +326,8 @@ impl Engine {
             None => !self.once,
             Some(end) => {
                 end?;
-                if !self.once {
-                    return Err(EngineError::Died("reader"));
-                }
+                // The reader of a ledger that is gone ends too; then the ledger says why.
+                self.ended = true;
                 tokio::select! {
                     drained = self.drained() => drained,
                     () = signals.next() => false,
@@ -411,6 +415,7 @@ impl Engine {
         }
         let closed = self.ledger.join()??;
         Ok(Summary {
+            ended: self.ended,
             ledger: closed.ledger,
             drained,
             refused: closed.refused,

@@ -1,37 +1,23 @@
-//! What a compressed file holds, as a file that grows: what is unpacked goes to its end, and the file is followed like
-//! any other.
-//!
-//! That file has no name and lies in memory. It holds the first bytes and a window around the place that is read; what
-//! lies before is given back, and a run of NULs is a hole. So an archive may unpack to any length.
+//! What a compressed file holds, as a file that grows: what is unpacked goes to the end of a [`Window`], and that is
+//! followed like any other file. So an archive may unpack to any length.
 //!
 //! Not here: which archive is read, and from where; that is `tailer`'s. The trap: whatever an archive claims about
 //! itself costs nothing until the bytes are there, but a window of zstd does.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
-use rustix::fs::{FallocateFlags, MemfdFlags};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::identity;
-use crate::model::Head;
+use super::window::Window;
 
 /// How much is unpacked in one step.
 pub(super) const STEP: usize = 256 * 1024;
-
-/// So much before the place that is read can be asked for again, beyond a line.
-const KEPT: u64 = 64 * 1024;
-
-/// What lies before is given back in pieces of this size.
-const PIECE: u64 = 64 * 1024;
-
-/// The first bytes stay, for they say which file it is; whole pages, since no less is given back.
-const FIRST: u64 = 4096;
 
 /// zstd asks every decoder to have room for this window. One for which an archive needs more is not read.
 const WIDEST: u64 = 8 * 1024 * 1024;
@@ -42,13 +28,7 @@ pub(super) struct Archive {
     /// Reading it failed, and it need not be damaged.
     failed: Arc<AtomicBool>,
     /// What was unpacked.
-    file: File,
-    /// How much was unpacked.
-    size: u64,
-    /// Up to here all but the first bytes was given back.
-    freed: u64,
-    /// The longest line that may be asked for again.
-    longest: u64,
+    window: Window,
     /// Why nothing more comes of it.
     pub(super) end: Option<End>,
     buffer: Vec<u8>,
@@ -68,7 +48,7 @@ pub(super) enum End {
 impl std::fmt::Debug for Archive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Archive")
-            .field("size", &self.size)
+            .field("size", &self.size())
             .finish_non_exhaustive()
     }
 }
@@ -89,10 +69,7 @@ impl Archive {
         Ok(Some(Self {
             decoder,
             failed,
-            file: rustix::fs::memfd_create("unpacked", MemfdFlags::CLOEXEC)?.into(),
-            size: 0,
-            freed: FIRST,
-            longest: longest as u64,
+            window: Window::new("unpacked", longest)?,
             end: None,
             buffer: vec![0; STEP],
         }))
@@ -100,7 +77,7 @@ impl Archive {
 
     /// What was unpacked, as a file.
     pub(super) fn file(&self) -> &File {
-        &self.file
+        self.window.file()
     }
 
     /// Unpacks one step, but not beyond `limit`. What lies well before `at` is no longer needed.
@@ -108,7 +85,7 @@ impl Archive {
         if self.end.is_some() {
             return Ok(());
         }
-        let wanted = usize::try_from(limit.saturating_sub(self.size)).map_or(STEP, |left| left.min(STEP));
+        let wanted = usize::try_from(limit.saturating_sub(self.size())).map_or(STEP, |left| left.min(STEP));
         let mut filled = 0;
         while filled < wanted {
             match self.decoder.read(&mut self.buffer[filled..wanted]) {
@@ -123,35 +100,13 @@ impl Archive {
             }
             break;
         }
-        self.keep(filled)?;
-        self.give_back(at)
-    }
-
-    /// Puts what was unpacked to the end of the file.
-    fn keep(&mut self, filled: usize) -> io::Result<()> {
-        let new = &self.buffer[..filled];
-        let written = identity::written(new);
-        self.file.write_all_at(&new[..written], self.size)?;
-        self.size += filled as u64;
-        if written < filled {
-            self.file.set_len(self.size)?;
-        }
-        Ok(())
-    }
-
-    fn give_back(&mut self, at: u64) -> io::Result<()> {
-        let needed = at.saturating_sub(self.longest + KEPT + u64::from(Head::FULL)) / PIECE * PIECE;
-        if needed > self.freed {
-            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            rustix::fs::fallocate(&self.file, flags, self.freed, needed - self.freed)?;
-            self.freed = needed;
-        }
-        Ok(())
+        self.window.append(&self.buffer[..filled])?;
+        self.window.give_back(at)
     }
 
     /// How much was unpacked.
     pub(super) fn size(&self) -> u64 {
-        self.size
+        self.window.size()
     }
 }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::identity::{FileId, Seen};
 use super::own::Own;
 use super::seam;
+use super::settings::WILD;
 use super::{Glob, Settings, Watch};
 
 /// How many folders deep `**` goes.
@@ -95,7 +96,8 @@ impl Globs {
     pub(super) fn new(settings: &Settings) -> Self {
         let plans = settings.logs.iter().enumerate().flat_map(|(log, entry)| {
             let hints = entry.watch != Watch::Poll;
-            entry.files.iter().map(move |glob| Plan::new(log, glob, hints))
+            let globs = entry.files.iter().filter(|glob| !glob.is_stdin());
+            globs.map(move |glob| Plan::new(log, glob, hints))
         });
         let never = settings
             .never
@@ -191,10 +193,7 @@ impl Plan {
         }
         let source = glob.source();
         let names: Vec<&str> = source.split('/').collect();
-        let literal = names
-            .iter()
-            .take_while(|name| !name.contains(['*', '?', '[', '{', '\\']))
-            .count();
+        let literal = names.iter().take_while(|name| !name.contains(WILD)).count();
         let plan = |root: PathBuf, steps| Self {
             log,
             glob: glob.clone(),

@@ -27,7 +27,9 @@ use rustix::fs::SeekFrom;
 use super::buffer::{self, Piece};
 use super::descriptor::{Descriptor, Opened};
 use super::identity::{self, FileId, Seen};
+use super::lookout::Lookout;
 use super::packed::Packed;
+use super::pipe::Pipe;
 use super::trail::{self, Original, Trail};
 use super::{Chunk, Ending, LogSettings, Source, Unit};
 use crate::model::{
@@ -122,6 +124,8 @@ pub(super) struct Follower {
     pub(super) over: bool,
     /// Where its bytes come from, if not from a file in a folder.
     pub(super) packed: Option<Box<Packed>>,
+    /// The pipe that its bytes come from.
+    pub(super) pipe: Option<Box<Pipe>>,
     /// It is not text after all, and is to be let go.
     pub(super) refused: bool,
     /// There is, or may be, something to read.
@@ -179,6 +183,7 @@ impl Follower {
             copy_of: None,
             over: false,
             packed: None,
+            pipe: None,
             refused: false,
             hot: true,
             dirty: true,
@@ -245,6 +250,9 @@ impl Follower {
     /// Gives the descriptor back, until there is something to read. Whether it did: what no path leads to any more stays
     /// open.
     pub(super) fn close(&mut self) -> bool {
+        if self.pipe.is_some() {
+            return false;
+        }
         if self.unlinked.is_some() {
             self.hidden = self.descriptor.whereabouts();
             if self.hidden.is_none() {
@@ -341,7 +349,8 @@ impl Follower {
         if self.stamp.is_some() {
             self.active = Some(now.moment);
         }
-        self.touched |= self.head.len == 0 && self.stamp.is_some();
+        // Nobody cuts what comes through a pipe.
+        self.touched |= self.head.len == 0 && self.stamp.is_some() && self.pipe.is_none();
         // Whoever goes on writing it is no rotator.
         self.over &= self.stamp.is_none_or(|(size, _)| seen.size == size);
         (self.stamp, self.hot) = (Some(stamp), true);
@@ -355,7 +364,8 @@ impl Follower {
 
     /// Whether it was at its end when it was looked at last, and that look went well.
     pub(super) fn is_read(&self) -> bool {
-        self.at_end() && self.stamp.is_some() && !self.is_unpacking()
+        let reading = self.pipe.as_ref().is_some_and(|pipe| pipe.may_have_more());
+        self.at_end() && self.stamp.is_some() && !self.is_unpacking() && !reading
     }
 
     /// Whether more may come out of the archive that it is read from.
@@ -374,6 +384,35 @@ impl Follower {
         self.changed(now)?;
         self.over = ended;
         Ok(())
+    }
+
+    /// Reads a little more of its pipe, once what was read before is done with.
+    pub(super) fn pump(&mut self, buffer: &mut [u8], lookout: &Lookout, now: Now) -> io::Result<()> {
+        let (at, done) = (self.at, self.at_end());
+        let Some(pipe) = self.pipe.as_mut().filter(|_| done) else {
+            return Ok(());
+        };
+        let pumped = pipe.pump(at, buffer, lookout);
+        let ended = pipe.ended;
+        self.changed(now)?;
+        self.over = ended;
+        pumped
+    }
+
+    /// Whether what stands at its beginning is compressed.
+    pub(super) fn has_compressed_bytes(&self) -> bool {
+        let first = self.file().and_then(|file| identity::first_bytes(&file));
+        first.is_ok_and(|first| identity::is_compressed(&first))
+    }
+
+    /// Whether more may come through its pipe.
+    pub(super) fn is_flowing(&self) -> bool {
+        self.pipe.as_ref().is_some_and(|pipe| !pipe.ended)
+    }
+
+    /// Whether what waits for its rest fills all the room there is for what comes through a pipe.
+    pub(super) fn is_full(&self) -> bool {
+        self.pipe.as_ref().is_some_and(|pipe| pipe.is_full(self.at))
     }
 
     /// Whether no name leads to the file any more.
@@ -440,7 +479,7 @@ impl Follower {
             return Ok(self.truncated());
         }
         let touched = std::mem::take(&mut self.touched);
-        if blank && (touched || self.head.len > 0) && with.unit == Unit::Lines {
+        if blank && (touched || self.head.len > 0) && with.unit == Unit::Lines && self.pipe.is_none() {
             // Nothing was known of it until now: it may have been written to, copied, and cut meanwhile. From here on its
             // first bytes tell a file that grew from one that began again.
             self.hot = true;
@@ -462,7 +501,7 @@ impl Follower {
         if with.unit == Unit::Bytes {
             return Ok(self.pass_on(read, end, with));
         }
-        if self.at == 0 && identity::is_compressed(&with.buffer[..read]) {
+        if self.at == 0 && self.pipe.is_none() && identity::is_compressed(&with.buffer[..read]) {
             return Ok(Progress::Compressed);
         }
         let read_to = self.at + (read - lead) as u64;
@@ -495,11 +534,12 @@ impl Follower {
             return Ok(Progress::More);
         }
         let used = self.line_end().floor(bytes.len());
-        let bytes = &bytes[..used];
         if used == 0 {
-            (self.half, self.hot) = (0, true);
+            // Half a letter is no line. Nothing at all says that the file was cut.
+            (self.half, self.hot) = (0, bytes.is_empty());
             return Ok(Progress::Idle);
         }
+        let bytes = &bytes[..used];
         let chunk = Chunk {
             offset: self.at,
             bytes,
@@ -913,11 +953,23 @@ impl Follower {
             }
         }
         let more = self.next_data(end).is_some();
+        if !more && self.pipe.is_some() {
+            return self.skip_zeros(end, with.now);
+        }
         if !more {
             self.hollow = self.stamp;
             self.zeros_to = 0;
         }
         Ok(self.settle(more))
+    }
+
+    /// What came through a pipe is not filled in later.
+    fn skip_zeros(&mut self, end: u64, now: Now) -> io::Result<Progress> {
+        self.before = identity::before(&*self.file()?, end)?;
+        self.solid = identity::solid_before(&*self.file()?, end)?;
+        (self.at, self.half, self.open, self.zeros_to) = (end, 0, 0, 0);
+        (self.dirty, self.moved) = (true, now.wall);
+        Ok(self.settle(false))
     }
 
     /// Where the next byte before `end` is that may not be a NUL; holes are jumped over.

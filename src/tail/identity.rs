@@ -6,7 +6,7 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -35,6 +35,7 @@ pub(super) struct Seen {
     /// When it was born, where the filesystem knows.
     pub(super) born: Option<i128>,
     pub(super) regular: bool,
+    pub(super) fifo: bool,
     pub(super) owner: u32,
     pub(super) mode: u32,
     /// Names that lead to it; 0 when it was deleted.
@@ -56,6 +57,7 @@ impl Seen {
             written: i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()),
             born: born.and_then(|time| i128::try_from(time.as_nanos()).ok()),
             regular: meta.is_file(),
+            fifo: meta.file_type().is_fifo(),
             owner: meta.uid(),
             mode: meta.mode() & 0o7777,
             links: meta.nlink(),

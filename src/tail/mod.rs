@@ -18,9 +18,11 @@ mod discover;
 mod follow;
 mod identity;
 mod lines;
+mod lookout;
 mod note;
 mod own;
 mod packed;
+mod pipe;
 mod recover;
 mod seam;
 mod settings;
@@ -30,6 +32,7 @@ mod tailer;
 mod tests;
 mod trail;
 mod watch;
+mod window;
 
 use std::sync::Arc;
 

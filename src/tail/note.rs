@@ -40,6 +40,25 @@ pub enum Note {
         /// What it reaches.
         path: PathBuf,
     },
+    /// Stdin is a terminal, which is not read.
+    Terminal,
+    /// Stdin is a file, which is read like a pipe.
+    StdinIsFile,
+    /// What comes through a pipe is compressed, and is read as it comes.
+    Packed {
+        /// What it is called.
+        path: PathBuf,
+    },
+    /// Nothing more comes through a pipe.
+    Ended {
+        /// What it is called.
+        path: PathBuf,
+    },
+    /// No log names a pipe any more. What was not read of it stays in it.
+    Parked {
+        /// What it is called.
+        path: PathBuf,
+    },
     /// A glob reaches a compressed file, which is left alone.
     Compressed {
         /// The file.
@@ -84,7 +103,11 @@ impl Note {
             | Self::Compressed { path }
             | Self::Forbidden { path }
             | Self::Failed { path, .. }
-            | Self::Damaged { path, .. } => format!("file {}", path.display()),
+            | Self::Damaged { path, .. }
+            | Self::Packed { path }
+            | Self::Ended { path }
+            | Self::Parked { path } => format!("file {}", path.display()),
+            Self::Terminal | Self::StdinIsFile => "stdin".to_owned(),
             Self::TooManyOpen => "descriptors".to_owned(),
             Self::NoHints { .. } => "hints".to_owned(),
         }
@@ -132,6 +155,26 @@ impl fmt::Display for Note {
                     path.display()
                 )
             }
+            Self::Terminal => f.write_str(
+                "stdin is a terminal and is not read; pipe a program into tailgram: app 2>&1 | tailgram run",
+            ),
+            Self::StdinIsFile => f.write_str(
+                "stdin is a file: it is read from where it stands to its present end, at every start anew; name it in \
+                 `files` to have it followed",
+            ),
+            Self::Packed { path } => write!(
+                f,
+                "what comes through {} is compressed and is read as it comes; unpack it on the way: zcat app.log.gz | \
+                 tailgram run --once",
+                path.display()
+            ),
+            Self::Ended { path } => write!(f, "{} ended", path.display()),
+            Self::Parked { path } => write!(
+                f,
+                "{} is not read any more, since no log names it; whoever writes to it waits once the pipe is full. Name \
+                 it in `files` again to go on where reading stopped, or restart tailgram to let it go",
+                path.display()
+            ),
             Self::Compressed { path } => {
                 write!(
                     f,

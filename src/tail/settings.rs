@@ -86,9 +86,21 @@ pub struct LogSettings {
 }
 
 impl LogSettings {
+    /// Whether one of its `files` is stdin.
+    pub fn reads_stdin(&self) -> bool {
+        self.files.iter().any(Glob::is_stdin)
+    }
+
+    /// Whether one of its `files` is this path in so many words, without a wildcard.
+    pub(super) fn names(&self, path: &Path) -> bool {
+        let mut globs = self.files.iter();
+        globs.any(|glob| glob.is_literal() && glob.matches(path))
+    }
+
     /// The folders that hold all its globs can reach, but for what links lead to.
     pub fn roots(&self) -> Vec<PathBuf> {
-        self.files.iter().map(discover::root).collect()
+        let files = self.files.iter().filter(|glob| !glob.is_stdin());
+        files.map(discover::root).collect()
     }
 }
 
@@ -118,6 +130,9 @@ pub enum Watch {
     Poll,
 }
 
+/// What makes a name a pattern.
+pub(super) const WILD: [char; 5] = ['*', '?', '[', '{', '\\'];
+
 /// A checked glob.
 #[derive(Clone, Debug)]
 pub struct Glob {
@@ -129,6 +144,7 @@ pub struct Glob {
 enum Reach {
     Pattern(globset::GlobMatcher),
     Path(PathBuf),
+    Stdin,
 }
 
 impl Glob {
@@ -155,6 +171,28 @@ impl Glob {
         }
     }
 
+    /// The one for stdin, which no path leads to.
+    pub fn stdin() -> Self {
+        Self {
+            source: "-".to_owned(),
+            reach: Reach::Stdin,
+        }
+    }
+
+    /// Whether it is the one for stdin.
+    pub fn is_stdin(&self) -> bool {
+        matches!(self.reach, Reach::Stdin)
+    }
+
+    /// Whether it has no wildcard, and so can reach one path alone.
+    fn is_literal(&self) -> bool {
+        match self.reach {
+            Reach::Path(_) => true,
+            Reach::Pattern(_) => !self.source.contains(WILD),
+            Reach::Stdin => false,
+        }
+    }
+
     /// The glob as the user wrote it.
     pub fn source(&self) -> &str {
         &self.source
@@ -165,6 +203,7 @@ impl Glob {
         match &self.reach {
             Reach::Pattern(matcher) => matcher.is_match(path),
             Reach::Path(only) => only == path,
+            Reach::Stdin => false,
         }
     }
 
@@ -178,7 +217,7 @@ impl Glob {
     pub(super) fn path(&self) -> Option<&Path> {
         match &self.reach {
             Reach::Path(path) => Some(path),
-            Reach::Pattern(_) => None,
+            Reach::Pattern(_) | Reach::Stdin => None,
         }
     }
 }

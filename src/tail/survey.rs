@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::discover::Globs;
 use super::identity::{self, Seen};
+use super::pipe;
+use super::settings::WILD;
 use super::{Glob, LogSettings, Settings};
 use crate::model::{Format, LogName, Manner};
 
@@ -46,6 +48,8 @@ pub enum Standing {
     },
     /// It is compressed, and would be left alone.
     Compressed,
+    /// It is a FIFO that is named, or stdin, and would be read.
+    Pipe,
     /// It is no regular file, and would be left alone.
     NotRegular,
     /// It lies under /proc, /sys or /dev, or in our own state, and would be left alone.
@@ -93,6 +97,10 @@ pub fn survey(settings: &Settings) -> Vec<Surveyed> {
 impl Surveyed {
     /// Walks one glob by itself, so that one which reaches nothing is found out.
     fn add(&mut self, glob: &Glob, log: &LogSettings, settings: &Settings) {
+        if glob.is_stdin() {
+            self.paths.insert(pipe::STDIN.into(), Standing::Pipe);
+            return;
+        }
         let alone = LogSettings {
             files: vec![glob.clone()],
             ..log.clone()
@@ -123,7 +131,7 @@ impl Empty {
     fn of(glob: &Glob) -> Self {
         let path = Path::new(glob.source());
         // What is literal of the way; the last name is that of files.
-        let wild = |folder: &Path| folder.to_string_lossy().contains(['*', '?', '[', '{', '\\']);
+        let wild = |folder: &Path| folder.to_string_lossy().contains(WILD);
         let folders = path.ancestors().skip(1);
         let literal = folders.filter(|folder| !folder.as_os_str().is_empty() && !wild(folder));
         let missing = literal.take_while(|folder| !folder.exists()).last();
@@ -140,11 +148,17 @@ impl Standing {
         if identity::has_compressed_name(path) {
             return Self::Compressed;
         }
-        if !seen.regular {
+        let named = seen.fifo && log.names(path);
+        if !seen.regular && !named {
             return Self::NotRegular;
         }
         match path.canonicalize() {
             Ok(real) if globs.forbids(&real) => Self::Forbidden,
+            // Opening it would let a writer begin, and then make it fail.
+            Ok(_) if named => match rustix::fs::access(path, rustix::fs::Access::READ_OK) {
+                Ok(()) => Self::Pipe,
+                Err(error) => Self::Unreadable(Refusal::of(path, error.into())),
+            },
             Ok(_) => Self::opened(path, seen.size, log)
                 .unwrap_or_else(|error| Self::Unreadable(Refusal::of(path, error))),
             Err(error) => Self::Unreadable(Refusal::of(path, error)),
@@ -233,6 +247,7 @@ mod tests {
         let word = |standing: &Standing| match standing {
             Standing::Readable { size, .. } => format!("{size}"),
             Standing::Compressed => "compressed".to_owned(),
+            Standing::Pipe => "pipe".to_owned(),
             Standing::NotRegular => "not regular".to_owned(),
             Standing::Forbidden => "forbidden".to_owned(),
             Standing::Unreadable(refusal) => {
@@ -268,20 +283,29 @@ mod tests {
         ] {
             fs::write(dir.join(file), text).unwrap();
         }
+        for fifo in ["named.pipe", "met.log"] {
+            let fifo = dir.join(fifo);
+            rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        }
         symlink("/dev/null", dir.join("null.log")).unwrap();
         symlink("/proc/self/status", dir.join("proc.log")).unwrap();
         symlink("nowhere", dir.join("dead.log")).unwrap();
-        let settings = settings(dir, &["*.log*", "a.log", "state/*"], &["state"]);
+        let mut settings = settings(dir, &["*.log*", "a.log", "named.pipe", "state/*"], &["state"]);
         let surveyed = survey(&settings).remove(0);
         let expected = [
             "a.log: 7",
             "b.log.gz: compressed",
             "c.log: compressed",
+            "met.log: not regular",
+            "named.pipe: pipe",
             "null.log: not regular",
             "proc.log: forbidden",
         ];
         assert_eq!(told(dir, &surveyed), expected);
         assert_eq!(surveyed.empty, [empty(dir, "state/*", None)]);
+        settings.logs[0].files = vec![Glob::stdin()];
+        let surveyed = survey(&settings).remove(0);
+        assert!(surveyed.empty.is_empty() && surveyed.paths.contains_key(Path::new("stdin")));
     }
 
     #[test]

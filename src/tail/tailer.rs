@@ -8,6 +8,7 @@ mod cuts;
 mod ending;
 mod lost;
 mod names;
+mod pipes;
 mod reconfigure;
 mod room;
 mod shelf;
@@ -35,6 +36,7 @@ use super::descriptor::Budget;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::identity::{self, FileId, Seen};
+use super::lookout::Lookout;
 use super::packed::Search;
 use super::watch::Watcher;
 use super::{Chunk, FileState, FileStatus, LogSettings, Mode, Note, Settings, Source, Turn, Unit, Waker};
@@ -61,6 +63,12 @@ pub struct Tailer {
     globs: Globs,
     /// Held files, in the order in which they were met.
     followers: Vec<Follower>,
+    /// Pipes that no log names any more: held, and not read. A FIFO stays as long as its path leads to it.
+    parked: Vec<Follower>,
+    /// Those of them that were not told of yet.
+    just_parked: Vec<PathBuf>,
+    /// The last name that the lookout was given for a pipe; 0 where none was ever met.
+    tokens: u64,
     /// Which of them are where, while a sweep meets new files.
     names: Option<Names>,
     /// Folders with their links resolved, within a sweep.
@@ -108,6 +116,7 @@ pub struct Tailer {
     random: fastrand::Rng,
     waker: Waker,
     watcher: Watcher,
+    lookout: Lookout,
     /// Shared by all files: what is read stays here only for the length of a visit.
     buffer: Vec<u8>,
 }
@@ -130,6 +139,9 @@ impl Tailer {
             mode,
             globs: Globs::new(&settings),
             followers: Vec::new(),
+            parked: Vec::new(),
+            just_parked: Vec::new(),
+            tokens: 0,
             names: None,
             real_folders: HashMap::new(),
             shelf: known.into_iter().collect(),
@@ -162,6 +174,7 @@ impl Tailer {
             one_by_one: settings.unit == Unit::Bytes,
             random,
             watcher: Watcher::new(waker.clone()),
+            lookout: Lookout::default(),
             waker,
             // A KiB before the offset, a whole line, and room to read on.
             buffer: vec![0; Head::FULL as usize + longest + READ],
@@ -181,10 +194,12 @@ impl Tailer {
             self.glance(now, &mut turn);
         }
         self.unpack(now, &mut turn);
-        turn.more = self.read(now, &mut turn, visit);
+        let flows = self.pump(now, &mut turn);
+        turn.more = flows | self.read(now, &mut turn, visit);
         self.settle_cuts(now, &mut turn);
         self.flush(now, &mut turn, visit);
         self.finish(now, &mut turn);
+        self.finish_pipes();
         self.count_open();
         self.close_idle(now);
         self.hand_over(&mut turn);
@@ -249,9 +264,12 @@ impl Tailer {
         let partials = partials.map(|follower| follower.grew() + self.patience(follower));
         // The turn before has served what was due; what is due still could not be, and is not hammered at.
         let soon = now.moment + HINTED_SWEEP;
-        let deadline = partials
-            .map(|due| due.max(soon))
-            .fold(self.next_sweep.min(self.next_glance), Moment::min);
+        let sweep = match self.mode {
+            // There is but one; a pipe is looked at all the same.
+            Mode::Once => now.moment + self.settings.sweep,
+            Mode::Forever => self.next_sweep.min(self.next_glance),
+        };
+        let deadline = partials.map(|due| due.max(soon)).fold(sweep, Moment::min);
         self.waker.wait(deadline - now.moment);
     }
 
@@ -285,6 +303,9 @@ impl Tailer {
     /// as far as they are there. Absent if the file is not held or cannot be read.
     pub fn peek(&self, file: FileKey, from: u64, to: u64) -> Option<Vec<u8>> {
         let follower = self.held(file)?;
+        if follower.pipe.as_ref().is_some_and(|pipe| !pipe.has(from)) {
+            return None;
+        }
         let length = to.min(follower.at).checked_sub(from)?;
         let mut bytes = vec![0; usize::try_from(length).ok()?];
         let read = identity::read_at(&*follower.file().ok()?, &mut bytes, from).ok()?;
@@ -316,7 +337,11 @@ impl Tailer {
         let held = self.followers.iter().map(|follower| FileStatus {
             path: follower.source.path.to_string(),
             log: name(follower.source.logs[0]),
-            state: FileState::Following,
+            state: if follower.pipe.is_some() && !follower.is_flowing() {
+                FileState::Finished
+            } else {
+                FileState::Following
+            },
             offset: follower.at,
             size: follower.size(),
         });
@@ -354,6 +379,7 @@ impl Tailer {
 
     fn heed_hints(&mut self, now: Now) {
         let hints = self.waker.take();
+        self.wake_pipes(&hints.pipes);
         let linked: HashSet<&Path> = hints
             .paths
             .iter()
@@ -500,12 +526,12 @@ impl Tailer {
         }
     }
 
-    /// A copy's position is not stored while its original reads the same bytes.
+    /// A copy's position is not stored while its original reads the same bytes, and that of a pipe never.
     fn hand_over(&mut self, turn: &mut Turn) {
         for follower in self
             .followers
             .iter_mut()
-            .filter(|follower| follower.dirty && follower.copy_of.is_none())
+            .filter(|follower| follower.dirty && follower.copy_of.is_none() && follower.pipe.is_none())
         {
             follower.dirty = false;
             let log = &self.settings.logs[follower.source.logs[0]].name;

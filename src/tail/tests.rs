@@ -9,6 +9,7 @@ mod descriptors;
 mod differential;
 mod interleaved;
 mod moving;
+mod pipes;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};

@@ -36,11 +36,13 @@ pub(super) struct Hints {
     pub(super) sweep: bool,
     /// Files that were written to.
     pub(super) paths: HashSet<PathBuf>,
+    /// Pipes that have something to read, by their tokens; at most one for each that is watched.
+    pub(super) pipes: HashSet<u64>,
 }
 
 impl Hints {
     fn any(&self) -> bool {
-        self.woken || self.sweep || !self.paths.is_empty()
+        self.woken || self.sweep || !self.paths.is_empty() || !self.pipes.is_empty()
     }
 }
 
@@ -66,6 +68,13 @@ impl Waker {
         let waited = self.0.rung.wait_timeout_while(self.hints(), longest, quiet);
         let (mut hints, _) = waited.unwrap_or_else(PoisonError::into_inner);
         hints.woken = false;
+    }
+
+    /// There is something to read of this pipe.
+    pub(super) fn tell_of_pipe(&self, token: u64) {
+        self.ring(|hints| {
+            hints.pipes.insert(token);
+        });
     }
 
     fn ring(&self, change: impl FnOnce(&mut Hints)) {

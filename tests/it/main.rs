@@ -41,6 +41,7 @@ mod multiline;
 mod notices;
 mod once;
 mod outage;
+mod pipes;
 mod planted;
 mod proxy;
 mod refusals;

@@ -58,6 +58,8 @@ fn section(log: &Surveyed, me: &Me) -> String {
             Standing::Readable { size: 0, .. } => show_size(0),
             Standing::Readable { size, format } => format!("{}, {}", show_size(*size), format.as_str()),
             Standing::Compressed => "compressed, left alone".to_owned(),
+            Standing::Pipe if path == Path::new("stdin") => "read while it runs".to_owned(),
+            Standing::Pipe => "a pipe, read while it runs".to_owned(),
             Standing::NotRegular => "not a regular file, left alone".to_owned(),
             Standing::Forbidden => {
                 "left alone, as are all of /proc, /sys, /dev and tailgram's own state".to_owned()

@@ -50,7 +50,13 @@ fn about(note: &Note) -> String {
              silence this"
         ),
         // Where the unit is bytes no file is too compressed.
+        // No pipe is followed here.
         Note::Unreadable { .. }
+        | Note::Terminal
+        | Note::StdinIsFile
+        | Note::Packed { .. }
+        | Note::Ended { .. }
+        | Note::Parked { .. }
         | Note::Readable { .. }
         | Note::Compressed { .. }
         | Note::Damaged { .. }

@@ -105,7 +105,7 @@ fn refuse_no_files(text: &str, dir: &Path) -> Result<(), String> {
     match text {
         "" => Err("this is empty; name files, such as logs/*.log".into()),
         "-" => Err(
-            "reading stdin (\"-\") is not supported yet; let the program write to a file, and name that"
+            "stdin lies in no folder that could be mounted; name files here, and write \"-\" into rules.toml afterwards"
                 .into(),
         ),
         _ if text.contains(char::is_control) => Err("this holds control characters; take them out".into()),

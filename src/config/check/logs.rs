@@ -261,10 +261,10 @@ fn glob(word: &Word, files: bool, report: &mut Report<'_>) -> Option<Glob> {
             "this glob is empty".to_owned(),
             "name files, such as /var/log/app/*.log".to_owned(),
         )),
-        "-" if files => Some((
-            "reading stdin (\"-\") is not supported yet".into(),
-            "let the program write to a file, and name that".into(),
-        )),
+        "-" if files => return Some(Glob::stdin()),
+        "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" if files => {
+            Some((format!("{text:?} is no log"), "stdin is \"-\" here".into()))
+        }
         _ if text.starts_with("~/") => Some((
             "`~` is not filled in here".into(),
             format!("write ${{HOME}}{}", &text[1..]),

@@ -773,7 +773,7 @@ fn globs_that_can_find_nothing_are_refused() {
 me = 7
 [[logs]]
 name = "app"
-files = [¦"/var/log/", ¦"~/app.log", ¦"/logs/[a.log", ¦"-"]
+files = [¦"/var/log/", ¦"~/app.log", ¦"/logs/[a.log", ¦"/dev/stdin"]
 [[rules]]
 name = "a"
 match = 'x'
@@ -782,27 +782,27 @@ match = 'x'
     insta::assert_snapshot!(told, @r#"
     rules.toml:5:10: "/var/log/" is a folder
       |
-    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "-"]
+    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "/dev/stdin"]
       |          ^^^^^^^^^^^
       = help: name the files in it: "/var/log/*.log"
 
     rules.toml:5:23: `~` is not filled in here
       |
-    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "-"]
+    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "/dev/stdin"]
       |                       ^^^^^^^^^^^
       = help: write ${HOME}/app.log
 
     rules.toml:5:36: "/logs/[a.log" is not a glob: unclosed character class; missing ']'
       |
-    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "-"]
+    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "/dev/stdin"]
       |                                    ^^^^^^^^^^^^^^
       = help: `*` and `?` stop at a slash, `**` does not; [abc] and {a,b} must be closed; a backslash takes the next character literally
 
-    rules.toml:5:52: reading stdin ("-") is not supported yet
+    rules.toml:5:52: "/dev/stdin" is no log
       |
-    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "-"]
-      |                                                    ^^^
-      = help: let the program write to a file, and name that
+    5 | files = ["/var/log/", "~/app.log", "/logs/[a.log", "/dev/stdin"]
+      |                                                    ^^^^^^^^^^^^
+      = help: stdin is "-" here
 
     4 problems
     "#);

@@ -274,6 +274,10 @@ impl Tailer {
         let full = u64::from(Head::FULL);
         for index in self.related(path) {
             let live = &self.followers[index];
+            if live.pipe.is_some() {
+                // Nobody copies what comes through a pipe.
+                continue;
+            }
             let deleted = || live.unlinked.is_some() && live.is_deleted();
             // Who renames a log does not copy it.
             let copied = is_named_after(path, &live.source.path) && (live.unlinked.is_none() || deleted());

@@ -64,23 +64,28 @@ impl Tailer {
         let follower = &mut self.followers[index];
         // What the rest of a copy waits for was destroyed with its original, and what came after that comes after it.
         let no_more = follower.over || follower.held_out(now, self.settings.hold);
+        // A single pass waits for nobody but for who writes into a pipe.
+        let last_look = self.mode == Mode::Once && !follower.is_flowing();
         let waited = no_more || now.moment - follower.grew() >= patience;
         let due = follower.has_half()
             && !follower.waits()
             && !follower.is_unpacking()
-            && (waited || self.mode == Mode::Once);
+            && (waited || follower.is_full() || last_look);
         // A last look: its rest may have come just now.
         if !due || (self.mode == Mode::Forever && follower.changed(now).is_err()) || follower.hot {
             return false;
         }
-        let last = self.mode == Mode::Once || follower.over || follower.held_out(now, self.settings.hold);
+        let last = last_look || follower.over || follower.held_out(now, self.settings.hold);
         let act = if last {
             Follower::flush_all
         } else {
             Follower::flush
         };
+        let full = follower.is_full();
         let progress = self.lend(index, now, visit, act);
         self.note_progress(index, progress, now, turn);
+        // Behind it stands what a pipe was waiting for room for.
+        self.followers[index].hot |= full;
         true
     }
 

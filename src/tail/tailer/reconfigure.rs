@@ -9,6 +9,7 @@
 use std::path::Path;
 
 use super::super::follow::{Follower, READ};
+use super::super::pipe::Kind;
 use super::super::{Note, Settings};
 use super::Tailer;
 use crate::model::{FileKey, Head, LogName, Manner, Moment, Position};
@@ -40,7 +41,19 @@ impl Tailer {
         let mut let_go = LetGo::default();
         let mut kept = Vec::with_capacity(self.followers.len());
         for mut follower in std::mem::take(&mut self.followers) {
-            let logs = logs_of(&follower.source.path);
+            if let Some(pipe) = &mut follower.pipe {
+                pipe.widen(longest);
+            }
+            let logs = match follower.pipe.as_ref().map(|pipe| pipe.kind) {
+                None => logs_of(&follower.source.path),
+                Some(Kind::Stdin) => (0..settings.logs.len())
+                    .filter(|&log| settings.logs[log].reads_stdin())
+                    .collect(),
+                Some(Kind::Fifo(_)) => logs_of(&follower.source.path)
+                    .into_iter()
+                    .filter(|&log| settings.logs[log].names(follower.path()))
+                    .collect(),
+            };
             let old = &self.settings.logs[follower.source.logs[0]].name;
             match logs.first() {
                 Some(first) => {
@@ -48,6 +61,10 @@ impl Tailer {
                     let told = settings.logs[*first].joints.is_some();
                     follower.belongs_to(logs, told);
                     kept.push(follower);
+                }
+                None if follower.pipe.is_some() => {
+                    self.just_parked.push(follower.path().to_owned());
+                    self.parked.push(follower);
                 }
                 None if follower.is_deleted() => let_go.forgotten.push(follower.source.key),
                 None => {
@@ -91,7 +108,7 @@ impl Tailer {
 impl Follower {
     /// It is read for these logs from now on; what lies there half read is looked at again, and where its first bytes
     /// have something to tell, those too.
-    fn belongs_to(&mut self, logs: Vec<usize>, told: bool) {
+    pub(super) fn belongs_to(&mut self, logs: Vec<usize>, told: bool) {
         self.source.logs = logs;
         self.source.manner = Manner {
             open: true,

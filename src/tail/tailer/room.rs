@@ -57,11 +57,12 @@ impl Tailer {
     }
 
     pub(super) fn count_open(&mut self) {
-        self.open = self
+        let open = self
             .followers
             .iter()
             .filter(|follower| follower.is_open())
             .count();
+        self.open = open + self.more_descriptors();
     }
 
     /// Holds one more file.

@@ -25,6 +25,20 @@ pub(super) struct Group {
     held: bool,
 }
 
+impl Group {
+    fn add(groups: &mut BTreeMap<FileId, Self>, path: PathBuf, seen: &Seen, logs: &[usize]) {
+        let empty = || Self {
+            seen: *seen,
+            paths: Vec::new(),
+            logs: BTreeSet::new(),
+            held: false,
+        };
+        let group = groups.entry(seen.id).or_insert_with(empty);
+        group.paths.push(path);
+        group.logs.extend(logs);
+    }
+}
+
 /// A path that its file was renamed or deleted from, and that no held file has taken since.
 #[derive(Debug)]
 pub(super) struct Vacant {
@@ -45,7 +59,7 @@ impl Tailer {
     pub(super) fn sweep(&mut self, now: Now, turn: &mut Turn) {
         let mut reached = self.globs.walk();
         self.pace = Settings::pace(reached.files.len());
-        let mut groups = self.group(&mut reached, turn);
+        let (mut groups, fifos) = self.group(&mut reached, turn);
         let mut queue = HashMap::new();
         self.count_waiting();
         self.recognise(&mut groups);
@@ -64,6 +78,7 @@ impl Tailer {
         for group in new {
             self.begin(group, now, turn, &queue);
         }
+        self.take_up_pipes(&fifos, &reached, now, turn);
         self.names = None;
         self.real_folders = HashMap::new();
         self.drop_taken_paths(now);
@@ -72,8 +87,9 @@ impl Tailer {
         self.tell_logs(&reached, turn);
         self.watch(&reached, turn);
         self.links = reached.links;
-        self.unreadable.retain(|id, _| groups.contains_key(id));
-        self.refused.retain(|id| groups.contains_key(id));
+        let there = |id: &FileId| groups.contains_key(id) || fifos.contains_key(id);
+        self.unreadable.retain(|id, _| there(id));
+        self.refused.retain(there);
         self.strays.retain(|key, _| self.shelf.contains_key(key));
         self.blind = reached.blind;
         self.swept = Some(now);
@@ -81,22 +97,22 @@ impl Tailer {
         self.next_glance = now.moment + self.settings.sweep;
     }
 
-    /// One group per file, however many paths lead to it.
-    pub(super) fn group(&mut self, reached: &mut Reached, turn: &mut Turn) -> BTreeMap<FileId, Group> {
+    /// One group per file, however many paths lead to it; and one per FIFO that is named, with the logs that name it.
+    pub(super) fn group(
+        &mut self,
+        reached: &mut Reached,
+        turn: &mut Turn,
+    ) -> (BTreeMap<FileId, Group>, BTreeMap<FileId, Group>) {
         let mut groups: BTreeMap<FileId, Group> = BTreeMap::new();
+        let mut fifos: BTreeMap<FileId, Group> = BTreeMap::new();
         for (path, (seen, logs)) in reached.take_sorted() {
+            let named = self.naming(&path, &seen, &logs);
             if identity::has_compressed_name(&path) && self.settings.unit == Unit::Lines {
                 self.say(Note::Compressed { path }, turn);
             } else if seen.regular {
-                let empty = || Group {
-                    seen,
-                    paths: Vec::new(),
-                    logs: BTreeSet::new(),
-                    held: false,
-                };
-                let group = groups.entry(seen.id).or_insert_with(empty);
-                group.paths.push(path);
-                group.logs.extend(logs);
+                Group::add(&mut groups, path, &seen, &logs);
+            } else if !named.is_empty() {
+                Group::add(&mut fifos, path, &seen, &named);
             } else if !path.is_dir() || self.is_meant(&path, &logs) {
                 self.say(Note::NotRegular { path }, turn);
             }
@@ -105,7 +121,16 @@ impl Tailer {
             let seen = Seen::at(path).ok();
             self.say(unreadable(path, seen.as_ref(), error), turn);
         }
-        groups
+        (groups, fifos)
+    }
+
+    /// The logs among these that name this path, if it leads to a FIFO: one that is met by the way is left alone.
+    fn naming(&self, path: &Path, seen: &Seen, logs: &[usize]) -> Vec<usize> {
+        let names = |log: &&usize| self.settings.logs[**log].names(path);
+        if !seen.fifo || self.settings.unit == Unit::Bytes {
+            return Vec::new();
+        }
+        logs.iter().filter(names).copied().collect()
     }
 
     /// Whether one of the logs means the name of this path, and not just every name there is: then a folder there is a
@@ -145,7 +170,8 @@ impl Tailer {
         for follower in &mut self.followers {
             // In a folder that cannot be read, nothing can be seen to be gone.
             let blind = reached.hides(follower.path());
-            if follower.unlinked.is_none() && !blind && !groups.contains_key(&follower.id()) {
+            let gone = follower.pipe.is_none() && !groups.contains_key(&follower.id());
+            if follower.unlinked.is_none() && !blind && gone {
                 follower.unlinked = Some(now.moment);
                 self.vacant.push(Vacant {
                     last: follower.source.clone(),
@@ -259,7 +285,9 @@ impl Tailer {
             .followers
             .iter()
             .flat_map(|follower| follower.source.logs.iter());
-        let present: HashSet<usize> = reached.present.iter().chain(held).copied().collect();
+        let mut present: HashSet<usize> = reached.present.iter().chain(held).copied().collect();
+        // Whatever stdin is, nobody waits for it to appear.
+        present.extend((0..self.settings.logs.len()).filter(|&log| self.settings.logs[log].reads_stdin()));
         for index in 0..self.settings.logs.len() {
             let log = &self.settings.logs[index];
             // A log of which nothing could be looked at was not read yet, whatever lies there in the dark.

@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// [`Rig::change`], for other laws.
+pub(super) fn changed(rig: &mut Rig, change: impl FnOnce(&mut Settings)) {
+    rig.change(change);
+}
+
 impl Rig {
     /// Other globs for the log `app`, while the process runs.
     fn change(&mut self, change: impl FnOnce(&mut Settings)) -> &mut Self {
