@@ -198,8 +198,7 @@ impl Engine {
         // Every lane has one question in it at most, and everybody else one or two.
         let (asks, ask_receiver) = unbounded();
         let (stopping, stopping_receiver) = watch::channel(false);
-        let stop_reading = Arc::new(AtomicBool::new(false));
-        let waker = Waker::new();
+        let (stop_reading, waker) = (Arc::new(AtomicBool::new(false)), Waker::new());
 
         let lens = Lens::compile(&settings.message, &settings.logs, &settings.incident)?;
         // What the incidents hold is not held twice, so they get the state; what others need of it is taken out first.
@@ -224,10 +223,8 @@ impl Engine {
             success,
             roster: lanes.roster(),
         };
-        let way = heartbeat::Way {
-            proxy: settings.telegram.proxy.clone(),
-        };
-        let heartbeats = plan.heartbeats.then_some(way);
+        let proxy = settings.telegram.proxy.clone();
+        let heartbeats = plan.heartbeats.then_some(heartbeat::Way { proxy });
         let voices = Voices::start(folder.as_deref(), plan.listen, heartbeats, senses, &counts)?;
         let (reload, changes) = Watching::start(
             plan.watched,

@@ -427,7 +427,7 @@ fn a_word_is_found_in_a_json_string_however_it_is_escaped() {
         ("error", r"an err\u006fr"),
         ("error", r"an \u0065\u0072\u0072\u006F\u0072"),
         (r#""code":5\d\d"#, r#"{\"code\":503}"#),
-        (r#""code":5\d\d"#, r#"{\u0022code\u0022:503}"#),
+        (r#""code":5\d\d"#, r"{\u0022code\u0022:503}"),
         ("<b>&", r"\u003cb\u003E\u0026"),
         ("GET /a", r"GET \/a"),
         (r"C:\\a", r"C:\\a"),
