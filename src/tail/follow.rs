@@ -683,15 +683,12 @@ impl Follower {
         }
         // While the original lies there uncut, its own bytes say more than any hash.
         let size = Seen::held(file)?.size;
-        if !trail::agree(&*self.file()?, file, size)? {
-            return Ok(None);
-        }
+        let same = trail::agree(&*self.file()?, file, size)?;
         // In this order: an original that is whole now was so then. A cut that was not noticed yet is, soon.
-        if self.is_whole()? {
-            Ok(Some(size.min(self.at)))
-        } else {
-            Err(io::ErrorKind::Interrupted.into())
+        if !self.is_whole()? {
+            return Err(io::ErrorKind::Interrupted.into());
         }
+        Ok(same.then_some(size.min(self.at)))
     }
 
     /// Whether the bytes before `at` are still what they were when they were read.

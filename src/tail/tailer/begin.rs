@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
 use super::super::trail::Original;
-use super::super::{Mode, Note, Source, Start, Turn, Unit, lines, seam};
+use super::super::{Mode, Note, Source, Start, Turn, Unit, lines, recover, seam};
 use super::cuts::Cut;
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
@@ -57,8 +57,8 @@ impl Tailer {
                 self.close_idle_in_passing(now);
             }
             Ok(None) => {}
-            // It was renamed or deleted since it was looked at; the next sweep knows more.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // It was renamed or deleted since it was looked at, or its original was cut; the next sweep knows more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound || recover::is_moved(&error) => {}
             Err(error) => {
                 let log = group.logs.first().copied().unwrap_or_default();
                 if self.start_of(log) == Start::End {

@@ -440,11 +440,18 @@ impl Tailer {
                 // It is about to be read, and then known not to be cut.
                 continue;
             }
-            // In this order: a copy that is longer than its original is none any more, and the original may
-            // only grow in between.
+            // In this order: a copy that is longer than its original is none any more, and the original may only grow in
+            // between. What was seen of both in one look is not in this order.
             let size = copy.size();
-            let original = original.filter(|o| o.unlinked.is_none() && size <= o.size());
-            let followed = original.map(|original| Self::same_up_to(original, copy));
+            let holds = |original: &&Follower| {
+                size <= original.size() || original.stat().is_ok_and(|seen| size <= seen.size)
+            };
+            let original = original.filter(|original| original.unlinked.is_none());
+            let followed = original
+                .filter(holds)
+                .map(|original| Self::same_up_to(original, copy));
+            // One that was cut since it was looked at says nothing any more; that it was is noticed soon.
+            let whole = original.is_none_or(|original| original.is_whole().is_ok_and(|whole| whole));
             let copy = &mut self.followers[index];
             let max_line = self.settings.logs[copy.source.logs[0]].max_line;
             let ended = match followed {
@@ -455,7 +462,7 @@ impl Tailer {
                     false
                 }
                 Some(Err(_)) => false,
-                Some(Ok(None)) | None => true,
+                Some(Ok(None)) | None => whole,
             };
             if ended {
                 (copy.copy_of, copy.hot) = (None, true);

@@ -18,8 +18,10 @@ enum Deed {
     Rename,
     /// There is a new one, and nobody writes to it yet.
     Create,
-    /// The log is copied away.
+    /// A file is made that the log is to be copied to.
     Copy,
+    /// So much of the log is copied as there is by then.
+    Fill,
     /// What was copied, or more, is cut.
     Cut,
 }
@@ -48,8 +50,8 @@ struct World {
     written: Vec<Vec<Vec<String>>>,
     /// Only the first writer makes new logs: nobody writes to a log before it does.
     one_rotates: bool,
-    /// It was copied since it was cut.
-    copied: bool,
+    /// What it is copied to, once that is made, and how much was copied.
+    copy: Option<(File, u64)>,
 }
 
 impl World {
@@ -61,7 +63,7 @@ impl World {
             files: (0..2).map(|_| None).collect(),
             written: vec![Vec::new(); 2],
             one_rotates,
-            copied: false,
+            copy: None,
         }
     }
 
@@ -128,23 +130,29 @@ impl World {
                 }
             }
             Deed::Copy => {
-                if !self.copied && fs::metadata(self.log()).is_ok_and(|meta| meta.len() > 0) {
+                if self.copy.is_none() && fs::metadata(self.log()).is_ok_and(|meta| meta.len() > 0) {
                     std::thread::sleep(Duration::from_millis(9));
                     let aside = self.aside();
-                    fs::copy(self.log(), aside).unwrap();
-                    self.copied = true;
+                    self.copy = Some((File::create(aside).unwrap(), 0));
                 }
             }
+            Deed::Fill => self.fill(),
             Deed::Cut => {
-                if std::mem::take(&mut self.copied) {
-                    OpenOptions::new()
-                        .write(true)
-                        .open(self.log())
-                        .unwrap()
-                        .set_len(0)
-                        .unwrap();
+                if self.copy.as_ref().is_some_and(|(_, copied)| *copied > 0) {
+                    self.copy = None;
+                    let mut options = OpenOptions::new();
+                    options.write(true).open(self.log()).unwrap().set_len(0).unwrap();
                 }
             }
+        }
+    }
+
+    fn fill(&mut self) {
+        if let Some((copy, copied)) = &mut self.copy {
+            let log = fs::read(self.dir.join("app.log")).unwrap();
+            let rest = &log[usize::try_from(*copied).unwrap()..];
+            copy.write_all(rest).unwrap();
+            *copied = log.len() as u64;
         }
     }
 
@@ -203,7 +211,8 @@ fn copying() -> impl Strategy<Value = Deed> {
     prop_oneof![
         6 => (0usize..2).prop_map(Deed::Line),
         2 => Just(Deed::Copy),
-        2 => Just(Deed::Cut),
+        3 => Just(Deed::Fill),
+        3 => Just(Deed::Cut),
     ]
 }
 
