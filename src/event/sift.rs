@@ -189,7 +189,6 @@ pub(super) fn is_closed_at(format: Format, lines: &[u8], upto: usize, longest: u
 
 /// A place near `upto`, and not behind it, where every event ends, whatever stands before it; none if none is found there.
 /// No piece is open at `upto`.
-/// Nothing is open there.
 ///
 /// It is the beginning of a line that is sure to begin an event of its stream, with lines of that stream alone before it:
 /// so many that an event of another stream has ended.
