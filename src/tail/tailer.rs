@@ -210,7 +210,7 @@ impl Tailer {
         turn.more |= self
             .followers
             .iter()
-            .any(|follower| follower.hot && !follower.waits());
+            .any(|follower| follower.hot && !follower.waits() && !self.is_cut(follower.source.key));
         turn
     }
 
@@ -433,9 +433,8 @@ impl Tailer {
         for step in 0..2 * count {
             let index = (self.first + step) % count;
             let follower = &self.followers[index];
-            // Behind a cut nothing is read before it is known what was copied until then.
-            let cut = || self.cuts.iter().any(|cut| cut.new == follower.source.key);
-            if !follower.hot || follower.waits() || follower.is_unread() != (step >= count) || cut() {
+            let waits = follower.waits() || self.is_cut(follower.source.key);
+            if !follower.hot || waits || follower.is_unread() != (step >= count) {
                 continue;
             }
             if full == MOST_READS {
@@ -464,6 +463,11 @@ impl Tailer {
         self.one_by_one = false;
         self.first = self.first.wrapping_add(1).checked_rem(count).unwrap_or(0);
         false
+    }
+
+    /// Whether a file was cut, and it is not known yet what was copied until then: nothing is read behind that.
+    fn is_cut(&self, file: FileKey) -> bool {
+        self.cuts.iter().any(|cut| cut.new == file)
     }
 
     /// How a file's lines end, which its first bytes tell. The rest is learned once it is read: a file that nobody

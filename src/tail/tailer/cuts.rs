@@ -17,8 +17,8 @@ use super::super::packed::Loss;
 use super::super::trail::{self, Original};
 use super::super::{Mode, Note, Source, Turn, identity, recover};
 use super::lost::Beside;
-use super::{Tailer, text};
-use crate::model::{FileKey, Gap, GapKind, Head, Identity, Mark, Now, Position, Timestamp};
+use super::{HINTED_SWEEP, Tailer, text};
+use crate::model::{FileKey, Gap, GapKind, Head, Identity, Mark, Moment, Now, Position, Timestamp};
 
 /// So often copies are looked at again that could not be looked at.
 const MOST_TRIES: u8 = 10;
@@ -44,6 +44,8 @@ pub(super) struct Cut {
     packed: bool,
     /// How often nothing could be learned about its copies, because the system failed.
     tries: u8,
+    /// When it is tried again.
+    again: Moment,
 }
 
 impl Cut {
@@ -104,12 +106,13 @@ impl Tailer {
             copy: None,
             packed: false,
             tries: 0,
+            again: now.moment,
         });
     }
 
     /// Lets copies go on where the files they were made of were cut, and counts what no copy has.
     pub(super) fn settle_cuts(&mut self, now: Now, turn: &mut Turn) {
-        if self.cuts.is_empty() {
+        if self.cuts.iter().all(|cut| now.moment < cut.again) {
             return;
         }
         let mut cuts = std::mem::take(&mut self.cuts);
@@ -129,6 +132,10 @@ impl Tailer {
             let Some(mut cut) = self.cuts.get(index).cloned() else {
                 continue;
             };
+            if now.moment < cut.again {
+                continue;
+            }
+            self.begin_anew(&cut, now);
             let tied = self.followers.iter().any(|copy| copy.copy_of == Some(cut.old));
             let known = !tied || cut.is_hollow();
             let settled = known && self.settle(&mut cut, now, turn).is_ok();
@@ -140,8 +147,23 @@ impl Tailer {
                 self.cuts.remove(index);
             } else {
                 self.wait_for_copies(&cut);
+                cut.again = now.moment + HINTED_SWEEP;
                 self.cuts[index] = cut;
+                self.look_soon();
             }
+        }
+    }
+
+    /// Nothing is read of a file behind a cut before that is settled; so that it was cut once more is noticed here.
+    fn begin_anew(&mut self, cut: &Cut, now: Now) {
+        let mut followers = self.followers.iter_mut();
+        let current = followers.find(|follower| follower.source.key == cut.new && follower.at == 0);
+        if let Some(current) = current
+            && current.is_whole().is_ok_and(|whole| !whole)
+            && current.restart(cut.new, now).is_err()
+        {
+            // What cannot be read now cannot be compared either: it is tried again with the cut.
+            current.cool_down();
         }
     }
 
