@@ -22,10 +22,13 @@ use crate::subject::{Binaries, Subject, Under, code, environment};
 use crate::tools::Tools;
 use crate::verdict::Verdict;
 
-/// What was written must be told within this after the last fault.
+/// What was written must be told within this after the last fault, or since the last time that less was owed than ever
+/// since then.
 const DRAIN_WITHIN: Duration = Duration::from_mins(3);
 /// The same where Telegram's limits are in force.
 const DRAIN_WITHIN_POLITE: Duration = Duration::from_mins(6);
+/// So many times that at the most.
+const LONGEST_DRAIN: u32 = 5;
 /// What was summed up while its message was under way is told by the rule's next message; so there is one.
 const ONCE_MORE: Duration = Duration::from_secs(4);
 /// The same where Telegram's limits are in force, and each such line takes a place.
@@ -167,13 +170,23 @@ impl Stage {
         } else {
             (ONCE_MORE, DRAIN_WITHIN)
         };
-        let (deadline, mut again) = (Instant::now() + within, Instant::now() + every);
-        while Instant::now() < deadline {
+        let (end, mut again) = (Instant::now() + within * LONGEST_DRAIN, Instant::now() + every);
+        let (mut least, mut deadline) = (u64::MAX, Instant::now() + within);
+        while Instant::now() < deadline.min(end) {
             if Instant::now() > again {
                 again += every;
                 self.generator.canary()?;
             }
-            let quiet = self.ask_status()?.is_some_and(|status| status.owes_nothing());
+            let status = self.ask_status()?;
+            if let Some(pending) = status
+                .as_ref()
+                .map(Status::pending)
+                .filter(|pending| *pending < least)
+            {
+                // A backlog of thousands takes its time on a slow machine.
+                (least, deadline) = (pending, Instant::now() + within);
+            }
+            let quiet = status.is_some_and(|status| status.owes_nothing());
             if quiet && checker::read(&self.site)?.is_settled() {
                 break;
             }

@@ -64,6 +64,11 @@ impl Status {
         files.filter(|file| file.offset > 0).count()
     }
 
+    /// How many matches are not told, over all accounts.
+    pub fn pending(&self) -> u64 {
+        self.ledger.iter().map(|row| row.pending).sum()
+    }
+
     /// Whether it thinks that all is read and told.
     pub fn owes_nothing(&self) -> bool {
         let mut files = self.logs.iter().flat_map(|log| &log.files);
