@@ -530,13 +530,18 @@ impl Tailer {
         }
     }
 
-    /// A copy's position is not stored while its original reads the same bytes, and that of a pipe never.
+    /// A copy's position is not stored while its original reads the same bytes, nor that of a file behind a cut before it is
+    /// known what was copied: until then the position of what was cut stays. That of a pipe never is.
     fn hand_over(&mut self, turn: &mut Turn) {
-        for follower in self
-            .followers
-            .iter_mut()
-            .filter(|follower| follower.dirty && follower.copy_of.is_none() && follower.pipe.is_none())
-        {
+        let cuts = &self.cuts;
+        let cut = |file: FileKey| cuts.iter().any(|cut| cut.new == file && !cut.is_hollow());
+        let due = |follower: &&mut Follower| {
+            follower.dirty
+                && follower.copy_of.is_none()
+                && follower.pipe.is_none()
+                && !cut(follower.source.key)
+        };
+        for follower in self.followers.iter_mut().filter(due) {
             follower.dirty = false;
             let log = &self.settings.logs[follower.source.logs[0]].name;
             turn.positions.push(follower.position(log, false));

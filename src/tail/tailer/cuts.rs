@@ -89,9 +89,6 @@ impl Tailer {
             };
             return self.say(note, turn);
         }
-        if !hollow {
-            turn.forgotten.push(old);
-        }
         self.cuts.push(Cut {
             old,
             new,
@@ -140,7 +137,12 @@ impl Tailer {
             let known = !tied || cut.is_hollow();
             let settled = known && self.settle(&mut cut, now, turn).is_ok();
             cut.tries += 1;
-            if settled || cut.tries == MOST_TRIES {
+            let over = settled || cut.tries == MOST_TRIES;
+            if !cut.is_hollow() && (over || cut.copy.is_some()) {
+                // Until now a new process would have looked for the copy; from now on that has a position of its own.
+                turn.forgotten.push(cut.old);
+            }
+            if over {
                 if !settled && !cut.packed {
                     Self::tell_gap(&cut, cut.lost, now, turn);
                 }

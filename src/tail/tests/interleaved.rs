@@ -287,3 +287,27 @@ proptest! {
         prop_assert!(lost == 0 || !rig.gaps.is_empty(), "{} lines were destroyed, and nobody was told", lost);
     }
 }
+
+#[test]
+fn what_a_cut_left_in_a_copy_is_read_after_a_crash_that_comes_before_the_copy_was_found() {
+    for question in 0..40 {
+        let mut rig = Rig::new(&["app.log"]);
+        rig.append("app.log", "one line and no more\n");
+        rig.turn().append("app.log", "two\n");
+        fs::copy(rig.path("app.log"), rig.path("app.log.1")).unwrap();
+        rig.append("app.log", "").set_len(0).unwrap();
+        let (from, to) = (rig.path("app.log.1"), rig.path("app.log.2"));
+        let mut asked = 0;
+        let shift = move || {
+            if asked == question {
+                fs::rename(&from, &to).unwrap();
+            }
+            asked += 1;
+        };
+        seam::during(shift, || {
+            rig.after(1);
+        });
+        rig.kill().after(1).after(1);
+        assert_eq!(rig.lines(), ["one line and no more\n", "two\n"], "{question}");
+    }
+}
