@@ -302,9 +302,10 @@ fn hurt(stage: &mut Stage, damage: Damage) -> io::Result<()> {
     stage.start(&Under::Plain)?;
     stage.subject()?.until_it_hears()?;
     if let Some(status) = stage.subject()?.ended_within(Duration::from_millis(700))? {
+        let alive = stage.subject()?.seen_alive();
         stage.notes.append(&Note::Ended {
             code: code(status),
-            in_flight: stage.proxy.take_in_flight(),
+            in_flight: stage.proxy.take_in_flight(alive),
             took: u64::MAX,
         })?;
         return stage.start(&Under::Plain);

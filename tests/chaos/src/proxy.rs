@@ -57,6 +57,9 @@ struct Wire {
     harm: Mutex<Option<Harm>>,
     /// New messages between the end of the request and the end of the answer.
     in_flight: Mutex<BTreeSet<u64>>,
+    /// When the program hung up on new messages, since this was asked for. One that dies hangs up before anybody can see
+    /// that it is gone, and its conversation may be over by then.
+    hung_up: Mutex<Vec<Instant>>,
     next: AtomicU64,
     /// Every new message waits up to so many milliseconds, before it goes through or after.
     slowness: AtomicU64,
@@ -78,6 +81,14 @@ impl Wire {
 
     fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
+    }
+
+    /// A new message is in flight no more. What was counted at a death is not counted again.
+    fn land(&self, flight: u64, hung_up: bool) {
+        let mut in_flight = lock(&self.in_flight);
+        if in_flight.remove(&flight) && hung_up {
+            lock(&self.hung_up).push(Instant::now());
+        }
     }
 
     /// Waits while this goes wrong and the client still hopes.
@@ -121,6 +132,7 @@ impl Proxy {
             upstream,
             harm: Mutex::new(None),
             in_flight: Mutex::default(),
+            hung_up: Mutex::default(),
             next: AtomicU64::new(0),
             slowness: AtomicU64::new(slowness),
             met: AtomicU64::new(0),
@@ -162,9 +174,13 @@ impl Proxy {
         self.wire.slowness.store(0, Ordering::SeqCst);
     }
 
-    /// How many new messages were in flight when the program died. To be asked right after its end, once.
-    pub fn take_in_flight(&self) -> u64 {
-        std::mem::take(&mut *lock(&self.wire.in_flight)).len() as u64
+    /// How many new messages were in flight when the program ended, which lived until then. To be asked right after its
+    /// end, once.
+    pub fn take_in_flight(&self, alive: Instant) -> u64 {
+        let under_way = std::mem::take(&mut *lock(&self.wire.in_flight)).len();
+        let hung_up = std::mem::take(&mut *lock(&self.wire.hung_up));
+        let with_it = hung_up.into_iter().filter(|at| *at >= alive).count();
+        (under_way + with_it) as u64
     }
 }
 
@@ -224,7 +240,7 @@ fn converse(wire: &Wire, mut client: TcpStream) -> io::Result<()> {
         }
         let goes_on = pass_on(wire, &mut client, &mut server, &request, is_send)?;
         if let Some(flight) = flight {
-            lock(&wire.in_flight).remove(&flight);
+            wire.land(flight, !goes_on && has_hung_up(&client));
         }
         if !goes_on {
             break;
@@ -388,5 +404,42 @@ mod tests {
         assert_eq!(whole(&text[..text.len() - 1]), None);
         assert_eq!(whole(b"GET /x HTTP/1.1\r\n"), None);
         assert_eq!(whole(b"GET /x HTTP/1.1\r\n\r\n"), Some(19));
+    }
+
+    fn until(what: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !what() {
+            assert!(Instant::now() < deadline, "not within half a minute");
+            sleep(GLANCE);
+        }
+    }
+
+    #[test]
+    fn a_message_whose_client_died_was_in_flight_though_its_conversation_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let notes = Journal::open(&folder.path().join("notes")).unwrap();
+        // A machine that takes connections and never answers.
+        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let random = fastrand::Rng::with_seed(1);
+        let proxy = Proxy::start(upstream.local_addr().unwrap(), 0, notes, random).unwrap();
+        let begins = || {
+            let mut client = TcpStream::connect(proxy.addr).unwrap();
+            client
+                .write_all(b"POST /botX/sendMessage HTTP/1.1\r\ncontent-length: 0\r\n\r\n")
+                .unwrap();
+            until(|| !lock(&proxy.wire.in_flight).is_empty());
+            (client, Instant::now())
+        };
+        let (client, alive) = begins();
+        drop(client);
+        until(|| lock(&proxy.wire.in_flight).is_empty());
+        assert_eq!(proxy.take_in_flight(alive), 1);
+        assert_eq!(proxy.take_in_flight(alive), 0);
+
+        // One that gave up while it lived is none of its death.
+        let (client, _) = begins();
+        drop(client);
+        until(|| lock(&proxy.wire.in_flight).is_empty());
+        assert_eq!(proxy.take_in_flight(Instant::now()), 0);
     }
 }

@@ -88,8 +88,9 @@ impl Stage {
 
     /// Writes down that it died, and what it had under way.
     pub fn died(&mut self, random: bool) -> io::Result<()> {
+        let alive = self.subject()?.seen_alive();
         self.subject = None;
-        let in_flight = self.proxy.take_in_flight();
+        let in_flight = self.proxy.take_in_flight(alive);
         self.notes.append(&Note::Death { random, in_flight })
     }
 
@@ -99,7 +100,8 @@ impl Stage {
         let begun = Instant::now();
         let status = self.subject()?.terminate(END_WITHIN)?;
         self.subject = None;
-        let in_flight = self.proxy.take_in_flight();
+        // It may let go of a request some time before its end.
+        let in_flight = self.proxy.take_in_flight(begun);
         self.notes.append(&Note::Ended {
             code: status.and_then(code),
             in_flight,

@@ -52,6 +52,7 @@ pub struct Binaries {
 #[derive(Debug)]
 pub struct Subject {
     child: Child,
+    seen_alive: Instant,
 }
 
 /// A write past its limit fails instead of ending it.
@@ -97,7 +98,10 @@ impl Subject {
         }
         let stderr = OpenOptions::new().create(true).append(true).open(site.log())?;
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn()?;
-        Ok(Self { child })
+        Ok(Self {
+            child,
+            seen_alive: Instant::now(),
+        })
     }
 
     fn pid(&self) -> Pid {
@@ -119,8 +123,14 @@ impl Subject {
         Ok(())
     }
 
+    /// When it was last known to live.
+    pub fn seen_alive(&self) -> Instant {
+        self.seen_alive
+    }
+
     /// SIGKILL, and waits until it is gone.
     pub fn kill(&mut self) -> io::Result<()> {
+        self.seen_alive = Instant::now();
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
@@ -142,9 +152,11 @@ impl Subject {
     pub fn ended_within(&mut self, longest: Duration) -> io::Result<Option<ExitStatus>> {
         let deadline = Instant::now() + longest;
         loop {
+            let asked = Instant::now();
             if let Some(status) = self.child.try_wait()? {
                 return Ok(Some(status));
             }
+            self.seen_alive = asked;
             if Instant::now() >= deadline {
                 return Ok(None);
             }
