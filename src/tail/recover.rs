@@ -308,7 +308,7 @@ pub(super) fn open_listed(sibling: &Sibling) -> io::Result<Option<File>> {
 }
 
 /// What was listed under a name lies elsewhere now, and was not looked into: it is no more gone than it is there.
-fn moved() -> io::Error {
+pub(super) fn moved() -> io::Error {
     io::Error::new(
         io::ErrorKind::Interrupted,
         "its names move while they are looked at",

@@ -115,7 +115,7 @@ impl Tailer {
         let mut cuts = std::mem::take(&mut self.cuts);
         for cut in &mut cuts {
             if cut.is_hollow() {
-                self.hand_on_other(cut);
+                self.hand_on_others(cut.new);
             } else {
                 self.hand_on(cut);
             }
@@ -156,16 +156,18 @@ impl Tailer {
         }
     }
 
-    /// Nothing is read of a file behind a cut before that is settled; so that it was cut once more is noticed here.
+    /// Nothing is read of a file behind a cut before that is settled; so that it was cut once more is noticed here. What
+    /// was copied of it in between is none of its copies any more.
     fn begin_anew(&mut self, cut: &Cut, now: Now) {
         let mut followers = self.followers.iter_mut();
         let current = followers.find(|follower| follower.source.key == cut.new && follower.at == 0);
-        if let Some(current) = current
-            && current.is_whole().is_ok_and(|whole| !whole)
-            && current.restart(cut.new, now).is_err()
-        {
-            // What cannot be read now cannot be compared either: it is tried again with the cut.
-            current.cool_down();
+        let Some(current) = current else { return };
+        if current.is_whole().is_ok_and(|whole| !whole) {
+            if current.restart(cut.new, now).is_err() {
+                // What cannot be read now cannot be compared either: it is tried again with the cut.
+                current.cool_down();
+            }
+            self.hand_on_others(cut.new);
         }
     }
 
@@ -430,14 +432,14 @@ impl Tailer {
     }
 
     /// The same where nothing had been read: what is not a copy of the file as it is now is one of what it was.
-    fn hand_on_other(&mut self, cut: &Cut) {
-        let Ok(Some(current)) = self.file_of(cut.new) else {
+    fn hand_on_others(&mut self, file: FileKey) {
+        let Ok(Some(current)) = self.file_of(file) else {
             return;
         };
         for follower in self
             .followers
             .iter_mut()
-            .filter(|follower| follower.copy_of == Some(cut.old))
+            .filter(|follower| follower.copy_of == Some(file))
         {
             let agrees = follower.file().and_then(|file| {
                 let size = Seen::held(&file)?.size;

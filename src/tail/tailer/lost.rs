@@ -393,7 +393,8 @@ impl Tailer {
     }
 
     /// Follows generations that were born since, oldest first; each waits for the one before. `last` becomes the newest.
-    /// Whether all of them could be looked at.
+    /// Whether all of them could be looked at. One whose name moves meanwhile is looked at again, and the younger ones with it:
+    /// they come after it.
     pub(super) fn follow_newer(
         &mut self,
         beside: &Beside<'_>,
@@ -405,41 +406,49 @@ impl Tailer {
     ) -> bool {
         let mut complete = true;
         for sibling in recover::newer(beside.siblings, i128::from(beside.since.0) * 1_000_000) {
-            let group = groups.get(&sibling.seen.id);
+            let id = sibling.seen.id;
+            let group = groups.get(&id);
             let path = group.map_or(&sibling.path, |group| &group.paths[0]);
-            let is_another_log = self.rotates_by_itself(path, beside, queue);
-            if self.holds(sibling.seen.id) || is_another_log {
+            let is_another_log =
+                path != Path::new(&*last.path) && self.rotates_by_itself(path, beside, queue);
+            if self.holds(id) || is_another_log {
                 continue;
             }
-            match beside.has_copy(sibling) {
-                Ok(false) => {}
+            let begun = match (beside.has_copy(sibling), group) {
                 // Where a glob reaches it, it is taken up after its original.
-                Ok(true) => continue,
-                Err(_) => {
-                    complete = false;
-                    continue;
-                }
-            }
-            if let Some(group) = group {
-                // A glob reaches it: it keeps its own name.
-                let held = self.followers.len();
-                queue.insert(group.paths[0].clone(), last.key);
-                self.begin(group, now, turn, queue);
-                if let Some(begun) = self.followers.get(held) {
-                    last.key = begun.source.key;
-                }
-                continue;
-            }
-            match self.newer(sibling, last, now) {
+                (Ok(true), _) => continue,
+                (Err(error), _) => Err(error),
+                (Ok(false), Some(group)) => self.begin_newer(group, last, now, turn, queue),
+                (Ok(false), None) => self.newer(sibling, last, now),
+            };
+            match begun {
                 Ok(None) => {}
-                Ok(Some(follower)) => {
-                    last.key = follower.source.key;
-                    self.hold(follower);
-                }
+                Ok(Some(key)) => last.key = key,
+                Err(error) if recover::is_for_now(&error) => return false,
                 Err(_) => complete = false,
             }
         }
         complete
+    }
+
+    /// A generation that a glob reaches keeps its own name. An error says that it lies elsewhere now.
+    fn begin_newer(
+        &mut self,
+        group: &Group,
+        last: &Source,
+        now: Now,
+        turn: &mut Turn,
+        queue: &mut HashMap<PathBuf, FileKey>,
+    ) -> io::Result<Option<FileKey>> {
+        let held = self.followers.len();
+        queue.insert(group.paths[0].clone(), last.key);
+        self.begin(group, now, turn, queue);
+        let begun = self.followers.get(held).map(|begun| begun.source.key);
+        let id = group.seen.id;
+        if begun.is_none() && !self.refused.contains(&id) && !self.unreadable.contains_key(&id) {
+            return Err(recover::moved());
+        }
+        Ok(begun)
     }
 
     /// Whether the file that was read under this path bears a name that a rotator makes of it: then what lies there now
@@ -464,7 +473,7 @@ impl Tailer {
     }
 
     /// A generation that no glob reaches, from its beginning, if it is none that is read in another way.
-    fn newer(&mut self, sibling: &recover::Sibling, last: &Source, now: Now) -> io::Result<Option<Follower>> {
+    fn newer(&mut self, sibling: &recover::Sibling, last: &Source, now: Now) -> io::Result<Option<FileKey>> {
         self.make_room()?;
         let Some(file) = recover::open_listed(sibling)? else {
             return Ok(None);
@@ -487,7 +496,9 @@ impl Tailer {
         };
         let mut follower = Follower::new(file, source, 0, 0, now)?;
         (follower.unlinked, follower.after) = (Some(now.moment), Some(last.key));
-        Ok(Some(follower))
+        let key = follower.source.key;
+        self.hold(follower);
+        Ok(Some(key))
     }
 }
 

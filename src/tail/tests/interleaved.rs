@@ -18,10 +18,13 @@ enum Deed {
     Rename,
     /// There is a new one, and nobody writes to it yet.
     Create,
-    /// A file is made that the log is to be copied to.
+    /// One of those that were put aside moves up to make room for the newest, where none is left to move: a file is made
+    /// that the log is to be copied to.
     Copy,
     /// So much of the log is copied as there is by then.
     Fill,
+    /// Half of that.
+    Half,
     /// What was copied, or more, is cut.
     Cut,
 }
@@ -50,6 +53,8 @@ struct World {
     written: Vec<Vec<Vec<String>>>,
     /// Only the first writer makes new logs: nobody writes to a log before it does.
     one_rotates: bool,
+    /// The next of those put aside that moves up, while one after the other does.
+    moving: Option<u32>,
     /// What it is copied to, once that is made, and how much was copied.
     copy: Option<(File, u64)>,
 }
@@ -63,6 +68,7 @@ impl World {
             files: (0..2).map(|_| None).collect(),
             written: vec![Vec::new(); 2],
             one_rotates,
+            moving: None,
             copy: None,
         }
     }
@@ -73,17 +79,28 @@ impl World {
 
     /// A name for what is put aside now.
     fn aside(&mut self) -> PathBuf {
+        while self.moves_up() {}
         self.count += 1;
-        let name = |number| self.dir.join(format!("app.log.{number}"));
-        match self.names {
-            Names::Counted => name(self.count),
-            Names::Shifted => {
-                for number in (1..self.count).rev() {
-                    fs::rename(name(number), name(number + 1)).unwrap();
-                }
-                name(1)
-            }
+        self.moving = None;
+        self.name(match self.names {
+            Names::Counted => self.count,
+            Names::Shifted => 1,
+        })
+    }
+
+    fn name(&self, number: u32) -> PathBuf {
+        self.dir.join(format!("app.log.{number}"))
+    }
+
+    /// One of those put aside moves up; false where none is left to move.
+    fn moves_up(&mut self) -> bool {
+        let last = self.moving.unwrap_or(self.count);
+        let moves = matches!(self.names, Names::Shifted) && last > 0;
+        if moves {
+            fs::rename(self.name(last), self.name(last + 1)).unwrap();
+            self.moving = Some(last - 1);
         }
+        moves
     }
 
     fn open(&self) -> File {
@@ -130,15 +147,16 @@ impl World {
                 }
             }
             Deed::Copy => {
-                if self.copy.is_none() && fs::metadata(self.log()).is_ok_and(|meta| meta.len() > 0) {
+                if self.copy.is_none() && self.is_filled() && !self.moves_up() {
                     std::thread::sleep(Duration::from_millis(9));
                     let aside = self.aside();
                     self.copy = Some((File::create(aside).unwrap(), 0));
                 }
             }
-            Deed::Fill => self.fill(),
+            Deed::Fill => self.fill(1),
+            Deed::Half => self.fill(2),
             Deed::Cut => {
-                if self.copy.as_ref().is_some_and(|(_, copied)| *copied > 0) {
+                if self.has_copied_lines() {
                     self.copy = None;
                     let mut options = OpenOptions::new();
                     options.write(true).open(self.log()).unwrap().set_len(0).unwrap();
@@ -147,12 +165,26 @@ impl World {
         }
     }
 
-    fn fill(&mut self) {
+    fn is_filled(&self) -> bool {
+        fs::metadata(self.log()).is_ok_and(|meta| meta.len() > 0)
+    }
+
+    /// Whether the copy ends where the log ended at some time.
+    fn has_copied_lines(&self) -> bool {
+        self.copy.as_ref().is_some_and(|(_, copied)| {
+            let log = fs::read(self.log()).unwrap();
+            log[..usize::try_from(*copied).unwrap()].ends_with(b"\n")
+        })
+    }
+
+    /// This part of what was not copied yet is.
+    fn fill(&mut self, part: usize) {
         if let Some((copy, copied)) = &mut self.copy {
             let log = fs::read(self.dir.join("app.log")).unwrap();
             let rest = &log[usize::try_from(*copied).unwrap()..];
+            let rest = &rest[..rest.len() / part];
             copy.write_all(rest).unwrap();
-            *copied = log.len() as u64;
+            *copied += rest.len() as u64;
         }
     }
 
@@ -182,10 +214,12 @@ fn look(rig: &mut Rig, world: &Rc<RefCell<World>>, story: Story) {
                 *questions -= 1;
                 return;
             }
+
             theirs.borrow_mut().act(*deed);
             queue.pop_front();
         }
     };
+
     seam::during(happen, || {
         rig.after(1);
     });
@@ -210,8 +244,9 @@ fn renaming() -> impl Strategy<Value = Deed> {
 fn copying() -> impl Strategy<Value = Deed> {
     prop_oneof![
         6 => (0usize..2).prop_map(Deed::Line),
-        2 => Just(Deed::Copy),
+        4 => Just(Deed::Copy),
         3 => Just(Deed::Fill),
+        2 => Just(Deed::Half),
         3 => Just(Deed::Cut),
     ]
 }
@@ -310,4 +345,47 @@ fn what_a_cut_left_in_a_copy_is_read_after_a_crash_that_comes_before_the_copy_wa
         rig.kill().after(1).after(1);
         assert_eq!(rig.lines(), ["one line and no more\n", "two\n"], "{question}");
     }
+}
+
+/// Plays these looks over a log alone or with what is put aside, at each of the first questions, and has what the first
+/// writer wrote come in its order.
+fn comes_in_order_at_each_question(globs: &[&str], names: Names, stories: impl Fn(u8) -> Vec<Story>) {
+    for question in 0..40 {
+        let mut rig = Rig::new(globs);
+        let world = World::new(rig.dir.path(), names, true);
+        let world = play(&mut rig, world, stories(question));
+        let kept = world.on_disk();
+        let mut owed = world.written[0].concat();
+        owed.retain(|line| kept.contains(line));
+        let mut came = came(&rig, "0.");
+        came.retain(|line| kept.contains(line));
+        assert_eq!(came, owed, "at question {question}");
+    }
+}
+
+#[test]
+fn a_copy_of_what_was_cut_again_before_it_was_read_comes_before_what_was_written_then() {
+    let copied = vec![(0, Deed::Copy), (0, Deed::Fill)];
+    let cut = vec![(0, Deed::Cut)];
+    let line = vec![(5, Deed::Line(0))];
+    comes_in_order_at_each_question(&["app.log*"], Names::Counted, |question| {
+        let again = vec![
+            (question, Deed::Copy),
+            (2, Deed::Fill),
+            (22, Deed::Cut),
+            (0, Deed::Line(0)),
+        ];
+        vec![copied.clone(), cut.clone(), line.clone(), again]
+    });
+}
+
+#[test]
+fn a_generation_that_moves_while_it_is_looked_for_comes_before_the_younger_one() {
+    comes_in_order_at_each_question(&["app.log"], Names::Shifted, |question| {
+        vec![
+            vec![(0, Deed::Rename), (2, Deed::Open(0)), (0, Deed::Line(0))],
+            vec![(question, Deed::Rename), (0, Deed::Open(0)), (0, Deed::Rename)],
+            vec![(0, Deed::Line(0))],
+        ]
+    });
 }
