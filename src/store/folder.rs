@@ -76,7 +76,8 @@ pub(super) fn make_file(dir: &Path) -> Result<Made, OpenError> {
     // Rights that someone widened are narrowed; a file of another user that we may write stays as it is.
     let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
     let length = file.metadata().map_err(|error| refused(&path, error))?.len();
-    Ok(if length == 0 { Made::Empty } else { Made::Found })
+    // To SQLite a file of one byte is an empty one, too (unixFileSize in its os_unix.c, ticket 3260).
+    Ok(if length <= 1 { Made::Empty } else { Made::Found })
 }
 
 /// Takes away what this start has made and could not fill: the next one would take it for a state that was lost.
@@ -92,7 +93,7 @@ pub(super) fn unmake(dir: &Path) {
 pub(super) enum Made {
     /// There was none.
     New,
-    /// There was one without a byte in it.
+    /// There was one without a byte in it, or with one alone.
     Empty,
     /// There was one.
     Found,

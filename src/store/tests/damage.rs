@@ -222,7 +222,7 @@ fn a_store_cut_at_any_length_opens_and_tells_what_it_lost() {
     let crashed = crashed();
     let Crashed { file, log, .. } = &crashed;
     let mut count = 0;
-    for length in places(0..file.len(), 499) {
+    for length in (0..8).chain(places(8..file.len(), 499)) {
         count += 2;
         opens_honestly(&file[..length], log, &crashed, &format!("file cut to {length}"));
         let what = format!("file cut to {length}, no log");
