@@ -191,10 +191,13 @@ fn batch(turn: &mut Turn, rows: Vec<Row>, found: BTreeMap<RuleName, u64>) -> Bat
 }
 
 impl Start {
+    /// What is told once everything was looked at for the first time.
     fn notice(self, files: &[FileStatus], at_end: usize) -> Notice {
         let followed = files.iter().filter(|file| file.state == FileState::Following);
+        let files = followed.count() as u64;
+        tracing::info!(files, at_end, "following");
         Notice::Started {
-            files: followed.count() as u64,
+            files,
             rules: self.rules as u64,
             fresh: self.fresh.then_some(at_end as u64),
             set_aside: self.set_aside as u64,
