@@ -27,7 +27,8 @@ bench:
 soak *WORDS:
     scripts/soak {{ WORDS }}
 
-# Faults around the real program: `pr` takes minutes, `nightly` as long as it is told; see docs/chaos.md
+# Faults around the real program: `pr` takes minutes, `nightly` as long as it is told, `container` strikes the
+# sidecar of compose.yaml; see docs/chaos.md
 chaos WHICH="pr" *OPTIONS:
     scripts/chaos {{ WHICH }} {{ OPTIONS }}
 

@@ -227,6 +227,7 @@ impl Reading {
                     took,
                 } => self.ended(*code, *in_flight, *took),
                 Note::Sample { .. } => self.sample(note),
+                Note::Edited { host } => self.edited(files, host),
                 Note::Round { .. } | Note::Calm { .. } => {}
             }
         }
@@ -255,6 +256,21 @@ impl Reading {
         if aims && kills == kills_at_random && kills >= ENOUGH_DEATHS && kills_in_flight * 10 < kills {
             self.wrong(format!(
                 "only {kills_in_flight} of {kills} kills fell between attempt and settle"
+            ));
+        }
+    }
+
+    /// I10: an edit of rules.toml took effect where a person sees it.
+    fn edited(&mut self, files: &Files, host: &str) {
+        let place = format!(" on {host}");
+        let named = |told: &Told| {
+            let heads = [&told.first, &told.last].map(|text| text.lines().next().unwrap_or_default());
+            heads.into_iter().any(|head| head.ends_with(&place))
+        };
+        if !files.told.iter().any(named) {
+            self.figures.untold += 1;
+            self.wrong(format!(
+                "rules.toml was edited to name the host {host}, and no message does"
             ));
         }
     }

@@ -10,6 +10,7 @@ use botapi::{Fault as ApiFault, FaultKind};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::container::Act;
 use crate::notes::Note;
 use crate::proxy::Harm;
 use crate::stage::Stage;
@@ -77,6 +78,8 @@ pub enum Fault {
     Pause(u64),
     /// L1: so many lines at once.
     Burst(u64),
+    /// Something befalls the container it runs in.
+    Container(Act),
 }
 
 impl Fault {
@@ -94,6 +97,7 @@ impl Fault {
             Self::FullDisk(..) => "V1",
             Self::Clock(_) | Self::Pause(_) => "C1",
             Self::Burst(_) => "L1",
+            Self::Container(act) => act.class(),
         }
     }
 
@@ -156,6 +160,7 @@ impl Fault {
                 stage.subject()?.signal(Signal::CONT)
             }
             Self::Burst(lines) => stage.generator.burst(*lines),
+            Self::Container(act) => act.strike(stage),
         }
     }
 }

@@ -208,12 +208,12 @@ impl Stage {
         while !self.is_over() && self.rotating.load(Ordering::SeqCst) {
             sleep(every.mul_f64(random.f64()));
             count += 1;
-            self.rename("app.log", count, random.bool())?;
+            self.rename(RENAMED, count, random.bool())?;
             if random.bool() {
                 // A while without the log; a writer may end it sooner.
                 sleep(Duration::from_millis(random.u64(..150)));
             }
-            self.open("app.log")?;
+            self.open(RENAMED)?;
             self.generation.fetch_add(1, Ordering::SeqCst);
             sleep(every.mul_f64(random.f64()));
             if !self.pace.cuts {
@@ -267,6 +267,8 @@ pub struct Generator {
     voice: Voice,
 }
 
+/// The log that is renamed.
+const RENAMED: &str = "app.log";
 /// The log that nobody touches.
 const PLAIN: &str = "plain.log";
 
@@ -298,7 +300,7 @@ impl Generator {
         };
         for _ in 0..2 {
             let dice = random.fork();
-            generator.spawn(move |stage| stage.follow_the_name("app.log", dice));
+            generator.spawn(move |stage| stage.follow_the_name(RENAMED, dice));
         }
         let dice = random.fork();
         generator.spawn(move |stage| stage.feed_the_cut(dice));
@@ -316,6 +318,16 @@ impl Generator {
             let dice = random.fork();
             self.spawn(move |stage| stage.rotate(every, dice));
         }
+    }
+
+    /// Somebody else rotates the log that is renamed, now.
+    pub fn rotate_by(&self, rotate: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        rotate()?;
+        self.stage.truth.append(&Truth::Renamed {
+            file: RENAMED.to_owned(),
+        })?;
+        self.stage.generation.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
     /// Lets the writers write so many lines more at their pace. A round's lines are so many per fault, not per second: on a

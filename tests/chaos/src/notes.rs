@@ -66,6 +66,11 @@ pub enum Note {
         /// Threads.
         threads: u64,
     },
+    /// rules.toml was edited while it ran, and names this host from now on.
+    Edited {
+        /// The host.
+        host: String,
+    },
     /// What this machine cannot do.
     Skipped {
         /// The class.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use botapi::FaultKind;
 use serde_json::json;
 
+use crate::container::Act;
 use crate::fault::{Damage, Fault, api};
 use crate::generator::Pace;
 use crate::proxy::Harm;
@@ -35,10 +36,12 @@ pub enum Theme {
     Load,
     /// All of them together, but for the damage, after which nothing is owed.
     All,
+    /// The sidecar of compose.yaml, and what befalls a container. Only where there is an image to play it around.
+    Container,
 }
 
 impl Theme {
-    /// In the order in which they are played: the long ones first.
+    /// Those of a campaign around a process, in the order in which they are played: the long ones first.
     pub const ALL: [Self; 11] = [
         Self::Load,
         Self::Crash,
@@ -67,12 +70,14 @@ impl Theme {
             Self::Disk => "disk",
             Self::Load => "load",
             Self::All => "all",
+            Self::Container => "container",
         }
     }
 
     /// The theme of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|theme| theme.name() == name)
+        let mut all = Self::ALL.into_iter().chain([Self::Container]);
+        all.find(|theme| theme.name() == name)
     }
 }
 
@@ -168,6 +173,8 @@ impl Plan {
                 Theme::Answers => 0,
                 Theme::Load | Theme::Network => 50,
                 Theme::Kill | Theme::Crash | Theme::All => 400,
+                // The engine takes its time for a kill; something should be under way until then.
+                Theme::Container => 600,
                 _ => 200,
             },
             faults,
@@ -178,7 +185,8 @@ impl Plan {
 fn pace(theme: Theme) -> Pace {
     let rotate = match theme {
         // What lies in a renamed file is not looked for once the state is gone.
-        Theme::Damage => None,
+        // In a container's round logrotate does it.
+        Theme::Damage | Theme::Container => None,
         Theme::Kill | Theme::Crash | Theme::All => Some(Duration::from_secs(2)),
         _ => Some(Duration::from_secs(4)),
     };
@@ -232,6 +240,7 @@ fn faults(theme: Theme, scale: usize, random: &mut fastrand::Rng) -> Vec<Fault> 
             .into_iter()
             .map(|nth| mixed(nth, random))
             .collect(),
+        Theme::Container => container(scale, random),
     }
 }
 
@@ -307,6 +316,44 @@ fn answer(nth: usize) -> Fault {
     api(kind, 1 + nth as u64 % 3)
 }
 
+/// Each of its kinds several times; logrotate runs within every second one of those that last.
+fn container(scale: usize, random: &mut fastrand::Rng) -> Vec<Fault> {
+    let mut all = Vec::new();
+    let mut add = |count: usize, random: &mut fastrand::Rng, act: fn(bool, &mut fastrand::Rng) -> Act| {
+        all.extend((0..count * scale).map(|nth| Fault::Container(act(nth % 2 == 0, random))));
+    };
+    add(5, random, |rotated, random| Act::Kill {
+        after: random.u64(30..900),
+        down: random.u64(..1_500),
+        aimed: true,
+        rotated,
+    });
+    add(3, random, |rotated, random| Act::Kill {
+        after: random.u64(30..900),
+        down: random.u64(..1_500),
+        aimed: false,
+        rotated,
+    });
+    add(4, random, |rotated, random| Act::Stop {
+        after: random.u64(20..900),
+        down: random.u64(..1_500),
+        rotated,
+    });
+    add(3, random, |_, random| Act::Restart(random.u64(20..900)));
+    add(6, random, |rotated, random| Act::Unplug {
+        ms: random.u64(500..5_000),
+        rotated,
+    });
+    add(4, random, |rotated, random| Act::Pause {
+        ms: random.u64(500..4_000),
+        rotated,
+    });
+    add(3, random, |_, _| Act::Edit);
+    add(5, random, |_, _| Act::Rotate);
+    random.shuffle(&mut all);
+    all
+}
+
 fn mixed(nth: usize, random: &mut fastrand::Rng) -> Fault {
     match nth % 9 {
         0 | 1 => kill(random),
@@ -323,5 +370,40 @@ fn mixed(nth: usize, random: &mut fastrand::Rng) -> Fault {
         6 => answer(random.usize(..30)),
         7 => Fault::FullDisk(random.u64(300..1_500), random.bool()),
         _ => Fault::Pause(random.u64(300..2_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_round_of_a_container_has_each_act_several_times_and_rotations_within_those_that_last() {
+        for seed in 0..50 {
+            let plan = Plan::draw(Theme::Container, seed, 1);
+            let count = |is: fn(&Act) -> bool| {
+                let acts = plan.faults.iter().filter_map(|fault| match fault {
+                    Fault::Container(act) => Some(act),
+                    _ => None,
+                });
+                acts.filter(|act| is(act)).count()
+            };
+            let kinds: [fn(&Act) -> bool; 11] = [
+                |act| matches!(act, Act::Kill { aimed: true, .. }),
+                |act| matches!(act, Act::Kill { rotated: false, .. }),
+                |act| matches!(act, Act::Kill { rotated: true, .. }),
+                |act| matches!(act, Act::Stop { rotated: false, .. }),
+                |act| matches!(act, Act::Stop { rotated: true, .. }),
+                |act| matches!(act, Act::Restart(_)),
+                |act| matches!(act, Act::Unplug { rotated: false, .. }),
+                |act| matches!(act, Act::Unplug { rotated: true, .. }),
+                |act| matches!(act, Act::Pause { rotated: true, .. }),
+                |act| matches!(act, Act::Edit),
+                |act| matches!(act, Act::Rotate),
+            ];
+            for (nth, kind) in kinds.into_iter().enumerate() {
+                assert!(count(kind) > 1, "kind {nth} of seed {seed}");
+            }
+        }
     }
 }

@@ -42,6 +42,8 @@ pub enum Harm {
     Latency(u64),
     /// Connections are taken, and not a byte of them is read.
     Blackhole,
+    /// Somebody takes the network away: from now on nothing that is answered arrives, and no conversation goes on.
+    Unplugged,
 }
 
 impl Harm {
@@ -119,14 +121,15 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Begins to pass requests on.
+    /// Begins to pass requests on, from this address of this machine.
     pub fn start(
+        at: Ipv4Addr,
         upstream: SocketAddr,
         slowness: u64,
         notes: Journal<Note>,
         random: fastrand::Rng,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = TcpListener::bind((at, 0))?;
         let addr = listener.local_addr()?;
         let wire = Arc::new(Wire {
             upstream,
@@ -181,6 +184,15 @@ impl Proxy {
         let hung_up = std::mem::take(&mut *lock(&self.wire.hung_up));
         let with_it = hung_up.into_iter().filter(|at| *at >= alive).count();
         (under_way + with_it) as u64
+    }
+
+    /// The same of one that ended by then, where its next life may have begun: what that has under way is left alone.
+    pub fn take_hung_up(&self, alive: Instant, ended: Instant) -> u64 {
+        let hung_up = std::mem::take(&mut *lock(&self.wire.hung_up));
+        hung_up
+            .into_iter()
+            .filter(|at| (alive..=ended).contains(at))
+            .count() as u64
     }
 }
 
@@ -277,6 +289,9 @@ fn pass_on(
     if !wire.wait(client, before) {
         return Ok(false);
     }
+    if harm != Some(Harm::Unplugged) && unplugged(wire, client, is_send)? {
+        return Ok(false);
+    }
     server.write_all(request)?;
     let Some(answer) = read_answer(client, server)? else {
         return Ok(false);
@@ -287,18 +302,38 @@ fn pass_on(
             wire.hold(client, Harm::Swallow);
             return Ok(false);
         }
+        Some(Harm::Unplugged) => {
+            wire.hold(client, Harm::Unplugged);
+            return reset(client);
+        }
         Some(Harm::CutAnswer) => {
             client.write_all(&answer[..answer.len() / 2])?;
             return Ok(false);
         }
         _ => {}
     }
-    if !wire.wait(client, after) {
+    if !wire.wait(client, after) || unplugged(wire, client, is_send)? {
         return Ok(false);
     }
     client.write_all(&answer)?;
     // An answer that is shorter than it says was the server's last on this connection.
     Ok(whole(&answer).is_some())
+}
+
+/// Whether the network was taken away since the request came; then nothing more becomes of it.
+fn unplugged(wire: &Wire, client: &TcpStream, is_send: bool) -> io::Result<bool> {
+    let harm = Harm::Unplugged;
+    if wire.harm() != Some(harm) {
+        return Ok(false);
+    }
+    if is_send {
+        wire.notes.append(&Note::Struck {
+            harm: format!("{harm:?}"),
+        })?;
+    }
+    wire.hold(client, harm);
+    reset(client)?;
+    Ok(true)
 }
 
 /// How long a request waits before and after it goes through.
@@ -354,8 +389,13 @@ fn read_request(wire: &Wire, client: &mut TcpStream) -> io::Result<Option<Vec<u8
             Ok(read) if bytes.len() < LARGEST => bytes.extend_from_slice(&buffer[..read]),
             Ok(_) => return Err(io::Error::other("a request without an end")),
             Err(error) if is_pause(&error) => {
-                let cut = matches!(wire.harm(), Some(Harm::Refuse | Harm::Blackhole));
+                let harm = wire.harm();
+                let cut = matches!(harm, Some(Harm::Refuse | Harm::Blackhole | Harm::Unplugged));
                 wire.met.fetch_add(u64::from(cut), Ordering::SeqCst);
+                if harm == Some(Harm::Unplugged) {
+                    reset(client)?;
+                    return Ok(None);
+                }
                 if wire.is_over() || (cut && bytes.is_empty()) {
                     return Ok(None);
                 }
@@ -395,6 +435,8 @@ fn is_pause(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
@@ -421,7 +463,14 @@ mod tests {
         // A machine that takes connections and never answers.
         let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let random = fastrand::Rng::with_seed(1);
-        let proxy = Proxy::start(upstream.local_addr().unwrap(), 0, notes, random).unwrap();
+        let proxy = Proxy::start(
+            Ipv4Addr::LOCALHOST,
+            upstream.local_addr().unwrap(),
+            0,
+            notes,
+            random,
+        )
+        .unwrap();
         let begins = || {
             let mut client = TcpStream::connect(proxy.addr).unwrap();
             client
@@ -441,5 +490,38 @@ mod tests {
         drop(client);
         until(|| lock(&proxy.wire.in_flight).is_empty());
         assert_eq!(proxy.take_in_flight(Instant::now()), 0);
+    }
+
+    #[test]
+    fn what_is_under_way_when_the_network_is_taken_away_is_struck_and_never_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (random, notes) = (fastrand::Rng::with_seed(1), Journal::open(&path).unwrap());
+        let proxy = Proxy::start(
+            Ipv4Addr::LOCALHOST,
+            upstream.local_addr().unwrap(),
+            0,
+            notes,
+            random,
+        )
+        .unwrap();
+        let mut client = TcpStream::connect(proxy.addr).unwrap();
+        client
+            .write_all(b"POST /botX/sendMessage HTTP/1.1\r\ncontent-length: 0\r\n\r\n")
+            .unwrap();
+        let (mut server, _) = upstream.accept().unwrap();
+        assert!(server.read(&mut [0; 512]).unwrap() > 0);
+        proxy.set(Some(Harm::Unplugged));
+        server
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            .unwrap();
+        let struck = || crate::jsonl::read::<Note>(&path).unwrap();
+        until(|| !struck().is_empty());
+        proxy.set(None);
+        // A reset or an end, and not a byte before it.
+        assert_eq!(client.read(&mut [0; 512]).unwrap_or(0), 0);
+        let harm = "Unplugged".to_owned();
+        assert_eq!(struck(), [Note::Struck { harm }]);
     }
 }

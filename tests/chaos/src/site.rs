@@ -39,13 +39,18 @@ pub struct Site {
 impl Site {
     /// An empty folder with rules.toml in it.
     pub fn build(folder: &Path, manner: Manner) -> io::Result<Self> {
+        Self::build_for(folder, manner, &Self::at(folder).logs())
+    }
+
+    /// The same for a program that sees the logs in another place.
+    pub fn build_for(folder: &Path, manner: Manner, seen: &Path) -> io::Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
         let site = Self::at(folder);
         fs::create_dir_all(site.logs())?;
         fs::create_dir_all(site.state())?;
-        fs::write(site.rules(), rules(&site.logs(), manner))?;
+        fs::write(site.rules(), rules(seen, manner))?;
         Ok(site)
     }
 

@@ -2,18 +2,20 @@
 
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::checker;
+use crate::container::{self, Container};
 use crate::fault::Fault;
 use crate::generator::Generator;
 use crate::jsonl::Journal;
 use crate::line::{TEAM, supergroup};
 use crate::notes::Note;
-use crate::plan::Plan;
+use crate::plan::{Plan, Theme};
 use crate::proxy::Proxy;
 use crate::server::Server;
 use crate::site::{Manner, Site};
@@ -61,6 +63,8 @@ pub struct Stage {
     manner: Manner,
     binaries: Binaries,
     subject: Option<Subject>,
+    /// What runs in its place.
+    container: Option<Container>,
     disk: Option<Disk>,
 }
 
@@ -72,9 +76,19 @@ impl Stage {
             .ok_or_else(|| io::Error::other("nothing runs"))
     }
 
+    /// The container in which the program runs.
+    pub fn container(&mut self) -> io::Result<&mut Container> {
+        self.container
+            .as_mut()
+            .ok_or_else(|| io::Error::other("no container runs"))
+    }
+
     /// Starts it.
     pub fn start(&mut self, under: &Under) -> io::Result<()> {
         let url = self.proxy.url();
+        if let Some(container) = &mut self.container {
+            return container.up(&url);
+        }
         self.subject = Some(Subject::start(&self.binaries, &self.site, &url, under)?);
         Ok(())
     }
@@ -82,6 +96,11 @@ impl Stage {
     /// Kills it if it still runs, and writes down what it had under way.
     pub fn kill(&mut self) -> io::Result<()> {
         self.sample()?;
+        if let Some(container) = &self.container {
+            let alive = Instant::now();
+            container.kill()?;
+            return self.dead(true, alive);
+        }
         self.subject()?.kill()?;
         self.died(true)
     }
@@ -90,6 +109,10 @@ impl Stage {
     pub fn died(&mut self, random: bool) -> io::Result<()> {
         let alive = self.subject()?.seen_alive();
         self.subject = None;
+        self.dead(random, alive)
+    }
+
+    fn dead(&self, random: bool, alive: Instant) -> io::Result<()> {
         let in_flight = self.proxy.take_in_flight(alive);
         self.notes.append(&Note::Death { random, in_flight })
     }
@@ -97,15 +120,32 @@ impl Stage {
     /// Asks it to end, which it must do well.
     pub fn terminate(&mut self) -> io::Result<()> {
         self.sample()?;
-        let begun = Instant::now();
-        let status = self.subject()?.terminate(END_WITHIN)?;
-        self.subject = None;
+        let (code, begun, took) = if let Some(container) = &self.container {
+            let end = container.stop()?;
+            (Some(end.code), end.asked, end.took())
+        } else {
+            let begun = Instant::now();
+            let status = self.subject()?.terminate(END_WITHIN)?;
+            self.subject = None;
+            (status.and_then(code), begun, begun.elapsed())
+        };
         // It may let go of a request some time before its end.
         let in_flight = self.proxy.take_in_flight(begun);
         self.notes.append(&Note::Ended {
-            code: status.and_then(code),
+            code,
             in_flight,
-            took: millis(begun.elapsed()),
+            took: millis(took),
+        })
+    }
+
+    /// Has the container restarted, where it must end well.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.sample()?;
+        let end = self.container()?.restart()?;
+        self.notes.append(&Note::Ended {
+            code: Some(end.code),
+            in_flight: self.proxy.take_hung_up(end.asked, end.noticed()),
+            took: millis(end.took()),
         })
     }
 
@@ -134,6 +174,19 @@ impl Stage {
     }
 
     fn sample(&mut self) -> io::Result<()> {
+        if let Some(container) = &self.container {
+            // Whoever ends by itself is started again by the engine, and nobody would know.
+            for _ in 0..container.ended_alone()? {
+                self.notes.append(&Note::Ended {
+                    code: None,
+                    in_flight: 0,
+                    took: 0,
+                })?;
+            }
+            return container
+                .sample()
+                .map_or(Ok(()), |sample| self.notes.append(&sample));
+        }
         let sample = self
             .subject
             .as_ref()
@@ -143,15 +196,20 @@ impl Stage {
 
     /// Asks the program what it says of itself; none while it does not answer.
     fn ask_status(&self) -> io::Result<Option<Status>> {
-        let mut command = Command::new(&self.binaries.plain);
-        command.args(["status", "--json"]);
-        environment(&mut command, &self.site, &self.proxy.url());
-        let output = command.output()?;
-        if !output.status.success() {
+        let said = if let Some(container) = &self.container {
+            container.status()?
+        } else {
+            let mut command = Command::new(&self.binaries.plain);
+            command.args(["status", "--json"]);
+            environment(&mut command, &self.site, &self.proxy.url());
+            let output = command.output()?;
+            output.status.success().then_some(output.stdout)
+        };
+        let Some(said) = said else {
             return Ok(None);
-        }
-        fs::write(self.site.status(), &output.stdout)?;
-        Ok(serde_json::from_slice(&output.stdout).ok())
+        };
+        fs::write(self.site.status(), &said)?;
+        Ok(serde_json::from_slice(&said).ok())
     }
 
     /// Waits until the three logs are followed; a file that was renamed before that is nobody's.
@@ -232,7 +290,7 @@ pub fn clear(folder: &Path) -> io::Result<()> {
 fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Result<Stage> {
     let mut random = fastrand::Rng::with_seed(plan.seed);
     clear(folder)?;
-    let site = Site::build(folder, plan.manner)?;
+    let (site, container) = build(plan, folder, binaries)?;
     let notes = Journal::open(&site.notes())?;
     notes.append(&Note::Round {
         theme: plan.theme.name().to_owned(),
@@ -250,7 +308,8 @@ fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Res
         None
     };
     let server = Server::start(&binaries.botapi, &site, plan.manner)?;
-    let proxy = Proxy::start(server.addr(), plan.slowness, notes.clone(), random.fork())?;
+    let here = container.as_ref().map_or(Ipv4Addr::LOCALHOST, Container::gateway);
+    let proxy = Proxy::start(here, server.addr(), plan.slowness, notes.clone(), random.fork())?;
     let generator = Generator::start(
         &site.logs(),
         Journal::open(&site.truth())?,
@@ -268,9 +327,22 @@ fn set(plan: &Plan, folder: &Path, binaries: &Binaries, tools: Tools) -> io::Res
         manner: plan.manner,
         binaries: binaries.clone(),
         subject: None,
+        container,
         disk,
         site,
     })
+}
+
+/// The round's folder, and what it is played around where that is a container.
+fn build(plan: &Plan, folder: &Path, binaries: &Binaries) -> io::Result<(Site, Option<Container>)> {
+    if plan.theme != Theme::Container {
+        return Ok((Site::build(folder, plan.manner)?, None));
+    }
+    let shipped = binaries.shipped.as_ref();
+    let shipped = shipped.ok_or_else(|| io::Error::other("a container needs an image to be made of"))?;
+    let site = Site::build_for(folder, plan.manner, Path::new(container::LOGS))?;
+    let container = Container::lay_out(shipped, &site)?;
+    Ok((site, Some(container)))
 }
 
 fn millis(span: Duration) -> u64 {
@@ -287,6 +359,9 @@ fn finish(mut stage: Stage) -> io::Result<Verdict> {
     stage.generator.canary()?;
     stage.drain()?;
     stage.terminate()?;
+    if let Some(container) = &stage.container {
+        container.keep()?;
+    }
     let site = stage.site.clone();
     let last = site.folder.join("state.end");
     fs::create_dir_all(&last)?;

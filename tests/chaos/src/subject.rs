@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
+use crate::container::Shipped;
 use crate::notes::Note;
 use crate::site::{Site, TOKEN};
 use crate::tools;
@@ -46,6 +47,8 @@ pub struct Binaries {
     pub failpoints: Option<PathBuf>,
     /// The server.
     pub botapi: PathBuf,
+    /// What is shipped for Docker; absent: no round is played around a container.
+    pub shipped: Option<Shipped>,
 }
 
 /// A running process; killed when dropped.
@@ -167,13 +170,9 @@ impl Subject {
     /// Waits until its handler for SIGTERM stands; before that, the signal ends any program at once.
     pub fn until_it_hears(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + Duration::from_secs(30);
-        let path = format!("/proc/{}/status", self.child.id());
         while self.child.try_wait()?.is_none() && Instant::now() < deadline {
-            let status = fs::read_to_string(&path).unwrap_or_default();
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
             // bash, which catches nothing, may still be on its way to become the program.
-            if caught.unwrap_or_default() & (1 << 14) != 0 {
+            if hears(self.child.id()) {
                 return Ok(());
             }
             sleep(Duration::from_millis(5));
@@ -183,20 +182,33 @@ impl Subject {
 
     /// What it holds now; nothing when it is gone.
     pub fn sample(&self, site: &Site) -> Option<Note> {
-        let folder = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let status = fs::read_to_string(folder.join("status")).ok()?;
-        let figure = |what: &str| -> Option<u64> {
-            let line = status.lines().find(|line| line.starts_with(what))?;
-            line.split_whitespace().nth(1)?.parse().ok()
-        };
-        let count = |folder: &Path| fs::read_dir(folder).map(Iterator::count).ok();
-        Some(Note::Sample {
-            memory_kib: figure("VmHWM:")?,
-            threads: figure("Threads:")?,
-            descriptors: count(&folder.join("fd"))? as u64,
-            files: count(&site.logs())? as u64,
-        })
+        sample(self.child.id(), site)
     }
+}
+
+/// Whether a process has a handler for SIGTERM.
+pub fn hears(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.unwrap_or_default() & (1 << 14) != 0
+}
+
+/// What a process holds now; nothing when it is gone.
+pub fn sample(pid: u32, site: &Site) -> Option<Note> {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let status = fs::read_to_string(folder.join("status")).ok()?;
+    let figure = |what: &str| -> Option<u64> {
+        let line = status.lines().find(|line| line.starts_with(what))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    };
+    let count = |folder: &Path| fs::read_dir(folder).map(Iterator::count).ok();
+    Some(Note::Sample {
+        memory_kib: figure("VmHWM:")?,
+        threads: figure("Threads:")?,
+        descriptors: count(&folder.join("fd"))? as u64,
+        files: count(&site.logs())? as u64,
+    })
 }
 
 impl Drop for Subject {

@@ -59,7 +59,8 @@ pub fn mortal(program: &Path) -> Command {
     command
 }
 
-fn works(program: &str, args: &[&str]) -> bool {
+/// Whether it is there and ends well.
+pub fn works(program: &str, args: &[&str]) -> bool {
     let mut command = Command::new(program);
     command
         .args(args)

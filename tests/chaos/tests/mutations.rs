@@ -169,6 +169,22 @@ fn who_is_asked_to_end_waits_for_what_is_under_way_unless_it_takes_too_long() {
 }
 
 #[test]
+fn an_edit_of_rules_toml_that_no_message_shows_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let untold = |host: &str| {
+        let site = honest_run(&folder.path().join(host));
+        let notes = Journal::open(&site.notes()).unwrap();
+        let host = host.to_owned();
+        notes.append(&Note::Edited { host }).unwrap();
+        let verdict = checker::read(&site).unwrap().verdict();
+        assert_eq!(verdict.passes(), verdict.figures.untold == 0);
+        verdict.figures.untold
+    };
+    // The host that the messages of an honest run name, and one that begins like it.
+    assert_eq!((untold("chaos"), untold("chaos-2")), (0, 1));
+}
+
+#[test]
 fn a_run_without_files_does_not_pass() {
     let folder = tempfile::tempdir().unwrap();
     let site = Site::build(folder.path(), Manner::default()).unwrap();
