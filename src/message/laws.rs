@@ -354,6 +354,12 @@ fn notice() -> impl Strategy<Value = Notice> {
                 chat: chat.clone(),
                 why: two.clone(),
             },
+            Notice::GivenUp {
+                chat: chat.clone(),
+                since: Timestamp(number),
+                until: Timestamp(0),
+                matches: number.unsigned_abs(),
+            },
             Notice::Returned { chat: chat.clone() },
             Notice::Moved {
                 chat: chat.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Settings;
-use super::clock::{Clock, between};
+use super::clock::{Clock, between, duration};
 use super::fit;
 use super::sanitise::Clean;
 use super::text::TextBuilder;
@@ -133,6 +133,18 @@ impl Page {
                     .out
                     .say(" takes no messages; what it is owed waits, and it is tried every hour");
                 self.why(why);
+            }
+            Notice::GivenUp {
+                chat,
+                since,
+                until,
+                matches: count,
+            } => {
+                let gone = duration(between(*since, *until));
+                self.named("chat ", chat.as_str()).out.say(&format!(
+                    " has been gone for {gone}; {} given up and counted as failed",
+                    matches(*count)
+                ));
             }
             Notice::Returned { chat } => {
                 self.named("chat ", chat.as_str())

@@ -882,6 +882,12 @@ fn what_became_of_a_chat_is_told() {
             chat: chat(),
             why: "Forbidden: bot was kicked from the group chat".into(),
         },
+        Notice::GivenUp {
+            chat: chat(),
+            since: at("02:10:04"),
+            until: Timestamp(at("02:10:04").0 + 7 * 86_400_000),
+            matches: 1_204,
+        },
         Notice::Returned { chat: chat() },
         Notice::Moved {
             chat: chat(),
@@ -896,6 +902,7 @@ fn what_became_of_a_chat_is_told() {
     insta::assert_snapshot!(told(&list, 0, false), @r"
     ⚠ on ⟪web-1⟫
     02:10:04 chat ⟪ops⟫ takes no messages; what it is owed waits, and it is tried every hour: ⟪Forbidden: bot was kicked from the group chat⟫
+    02:10:04 chat ⟪ops⟫ has been gone for 7 d; 1,204 matches given up and counted as failed
     02:10:04 chat ⟪ops⟫ takes messages again
     02:10:04 the group of chat ⟪ops⟫ became a supergroup; put ⟪id = -1001234567890⟫ into rules.toml
     02:10:04 Telegram refused a message of rule ⟪exception⟫ for chat ⟪ops⟫; 12 matches counted as failed

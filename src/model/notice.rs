@@ -102,6 +102,17 @@ pub enum Notice {
         /// Telegram's words.
         why: String,
     },
+    /// A chat was parked for `retention`: what it was owed is failed.
+    GivenUp {
+        /// The chat.
+        chat: ChatName,
+        /// Since when it takes no messages.
+        since: Timestamp,
+        /// When it was given up, the last time.
+        until: Timestamp,
+        /// So many matches are failed by that.
+        matches: u64,
+    },
     /// A parked chat takes messages again.
     Returned {
         /// The chat.
@@ -236,7 +247,9 @@ impl Notice {
                 NoticeKind::Files
             }
             Self::Gap(_) => NoticeKind::Gaps,
-            Self::Parked { .. } | Self::Returned { .. } | Self::Moved { .. } => NoticeKind::Chats,
+            Self::Parked { .. } | Self::GivenUp { .. } | Self::Returned { .. } | Self::Moved { .. } => {
+                NoticeKind::Chats
+            }
             Self::Refused { .. } | Self::ButtonsRefused { .. } | Self::DocumentRefused { .. } => {
                 NoticeKind::Texts
             }
