@@ -71,6 +71,7 @@ pub(super) fn settings(
             from: None,
             sweep: tail::Settings::SWEEP,
             hold: tail::Settings::HOLD,
+            deleted: tail::Settings::DELETED,
             never: Vec::new(),
             unit: tail::Unit::Lines,
         },

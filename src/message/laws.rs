@@ -350,6 +350,10 @@ fn notice() -> impl Strategy<Value = Notice> {
                 globs: two.clone(),
             },
             Notice::TooManyOpen,
+            Notice::Deleted {
+                files: number.unsigned_abs(),
+                bytes: number.unsigned_abs(),
+            },
             Notice::Parked {
                 chat: chat.clone(),
                 why: two.clone(),

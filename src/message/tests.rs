@@ -841,6 +841,10 @@ fn files_that_cannot_be_read_are_named_with_the_reason() {
             globs: "/logs/nginx/*.log".into(),
         },
         Notice::TooManyOpen,
+        Notice::Deleted {
+            files: 3,
+            bytes: 1_288_490_188,
+        },
         Notice::Readable {
             path: "/logs/app/web.log".into(),
         },
@@ -850,6 +854,7 @@ fn files_that_cannot_be_read_are_named_with_the_reason() {
     02:10:04 cannot read ⟪/logs/app/api.log⟫: ⟪Permission denied (os error 13)⟫
     02:10:04 log ⟪nginx⟫: no file matches ⟪/logs/nginx/*.log⟫; waiting for one
     02:10:04 more files match than this process may hold open: raise its limit (ulimit -n), or narrow the globs
+    02:10:04 deleted files are held open until they are read: 3 files, 1,228 MiB of disk
     02:10:04 reads ⟪/logs/app/web.log⟫ again
     and 12 more, in the log
     tailgram check --logs says what to change

@@ -93,6 +93,13 @@ pub enum Notice {
     },
     /// More files match than the process may hold open.
     TooManyOpen,
+    /// Files that were deleted take much of the disk because they are held open until they are read.
+    Deleted {
+        /// How many.
+        files: u64,
+        /// Bytes of the disk.
+        bytes: u64,
+    },
     /// Bytes were destroyed before they were read.
     Gap(Gap),
     /// A chat takes no messages; what it is owed waits.
@@ -243,9 +250,12 @@ impl Notice {
     pub fn kind(&self) -> NoticeKind {
         match self {
             Self::Started { .. } => NoticeKind::Started,
-            Self::Unreadable { .. } | Self::Readable { .. } | Self::Missing { .. } | Self::TooManyOpen => {
-                NoticeKind::Files
-            }
+            Self::Unreadable { .. }
+            | Self::Readable { .. }
+            | Self::Missing { .. }
+            | Self::TooManyOpen
+            | Self::Deleted { .. }
+            | Self::SingleMounts { .. } => NoticeKind::Files,
             Self::Gap(_) => NoticeKind::Gaps,
             Self::Parked { .. } | Self::GivenUp { .. } | Self::Returned { .. } | Self::Moved { .. } => {
                 NoticeKind::Chats
@@ -254,7 +264,6 @@ impl Notice {
                 NoticeKind::Texts
             }
             Self::Reloaded { .. } | Self::NotReloaded { .. } | Self::StaleMount { .. } => NoticeKind::Rules,
-            Self::SingleMounts { .. } => NoticeKind::Files,
             Self::Unreachable { .. } | Self::Unwritten { .. } => NoticeKind::Blind,
             Self::Digest(_) => NoticeKind::Digest,
             Self::Overflow { .. } | Self::Greedy { .. } => NoticeKind::Bounds,
