@@ -75,6 +75,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         from: None,
         sweep: args.sleep_interval.max(SHORTEST),
         hold: Settings::HOLD,
+        deleted: Settings::DELETED,
         never: Vec::new(),
         unit: Unit::Bytes,
     };

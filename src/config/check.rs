@@ -18,7 +18,9 @@ mod template;
 mod url;
 mod word;
 
+use std::ops::RangeInclusive;
 use std::path::Path;
+use std::time::Duration;
 
 use super::problem::Report;
 use super::table::Word;
@@ -27,6 +29,9 @@ use crate::{incident, message, scan, tail};
 
 /// Characters of `host` at most: it stands in every message.
 const MAX_HOST: usize = 64;
+
+/// A chat that is gone is asked at the end of it, so it is no shorter than a second.
+const RETENTION: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(400 * 24);
 
 /// Checks everything.
 pub(super) fn settings(
@@ -66,6 +71,7 @@ pub(super) fn settings(
             from: None,
             sweep: tail::Settings::SWEEP,
             hold: tail::Settings::HOLD,
+            deleted: tail::Settings::DELETED,
             never: Vec::new(),
             unit: tail::Unit::Lines,
         },
@@ -87,6 +93,8 @@ pub(super) fn settings(
                 .filter_map(|chat| Some((chat.telegram.name, chat.silent?)))
                 .collect(),
             digest,
+            retention: word::duration(file.retention.as_ref(), "retention", &RETENTION, report)
+                .unwrap_or(incident::Settings::RETENTION),
         },
         health: health::check(&file.health, report),
         fence: fence::check(&file.fence, report),

@@ -126,6 +126,12 @@ const TOP: &[Key] = &[
         "Stands in every message. Without it: TAILGRAM_HOST, else the machine's name.",
     ),
     Key::new(
+        "retention",
+        Kind::Duration,
+        "What a chat that takes no messages any more is owed is kept for this long, then counted as failed.",
+    )
+    .default("7d"),
+    Key::new(
         "telegram",
         Kind::Table(Table::Telegram),
         "The bot and the way to it. May be left out.",

@@ -85,7 +85,6 @@ impl Table {
 /// Promised keys that are not built yet, with what to do until they are.
 pub(super) const REFUSED: &[(Table, &str, &str)] = &[
     (Table::Top, "hub", "take the table out"),
-    (Table::Top, "retention", "take the line out"),
     (
         Table::Telegram,
         "admins",
@@ -178,6 +177,7 @@ const SIMILAR: f64 = 0.85;
 const EXAMPLES: &[(&str, &str)] = &[
     ("host", "host = \"web-1\""),
     ("include", "include = [\"rules.d/*.toml\"]"),
+    ("retention", "retention = \"7d\""),
     ("token_file", "token_file = \"/run/secrets/telegram\""),
     ("token", "token = \"…\""),
     ("api_url", "api_url = \"https://api.telegram.org\""),

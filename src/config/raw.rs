@@ -20,6 +20,8 @@ use super::table::{NumberOrText, Reader, Spot, Word, Words, integer};
 pub(super) struct File {
     /// The name shown in every message, where the machine's own says little ("7f3a9c" in a container).
     pub(super) host: Option<Word>,
+    /// For chats that may be away for longer than a week and come back.
+    pub(super) retention: Option<Word>,
     pub(super) telegram: Telegram,
     pub(super) health: Health,
     pub(super) digest: Option<Digest>,
@@ -262,6 +264,9 @@ impl File {
         self.include.push(top.words("include", report));
         if seen.first("host", &top, report) {
             self.host = top.word("host", report);
+        }
+        if seen.first("retention", &top, report) {
+            self.retention = top.word("retention", report);
         }
         if seen.first("telegram", &top, report)
             && let Some(table) = table(&top, "telegram", Table::Telegram, env, report)

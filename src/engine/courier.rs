@@ -205,8 +205,14 @@ impl Lane {
                 reply,
             })
             .await?;
-        if let Settled::GaveUp { matches } = settled {
-            tracing::error!(chat = %self.chat.name, matches, "Telegram refused a text for good; its matches are counted as failed");
+        match settled {
+            Settled::GaveUp { matches } => {
+                tracing::error!(chat = %self.chat.name, matches, "Telegram refused a text for good; its matches are counted as failed");
+            }
+            Settled::Parked { given_up: matches } if matches > 0 => {
+                tracing::error!(chat = %self.chat.name, matches, "the chat was gone for longer than `retention`; what it was owed is counted as failed");
+            }
+            _ => {}
         }
         Ok(())
     }

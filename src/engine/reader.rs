@@ -230,6 +230,10 @@ fn notice(note: &Note) -> Option<Notice> {
         }),
         Note::Readable { path: file } => Some(Notice::Readable { path: path(file) }),
         Note::TooManyOpen => Some(Notice::TooManyOpen),
+        Note::Deleted { files, bytes } => Some(Notice::Deleted {
+            files: *files as u64,
+            bytes: *bytes,
+        }),
         // The gap that a damaged archive leaves is told by itself.
         Note::NotRegular { .. }
         | Note::Compressed { .. }

@@ -65,6 +65,9 @@ pub struct Descriptors {
     pub most: u64,
     /// Files that could not be opened because so many are.
     pub waiting: u64,
+    /// Bytes of the disk that deleted files take because they are held open.
+    #[serde(default)]
+    pub deleted_bytes: u64,
 }
 
 /// One log and its files.
@@ -311,6 +314,7 @@ impl Status {
                 open: sources.beat.descriptors.open as u64,
                 most: sources.beat.descriptors.most as u64,
                 waiting: sources.beat.descriptors.waiting as u64,
+                deleted_bytes: sources.beat.descriptors.deleted_bytes,
             },
             incidents: books.map(|books| books.incidents.clone()).unwrap_or_default(),
             chats: sources.chats.iter().map(|chat| self::chat(chat, books)).collect(),

@@ -29,7 +29,10 @@ pub enum Settled {
     /// It will be sent again.
     Later,
     /// The chat is gone; what it is owed waits.
-    Parked,
+    Parked {
+        /// So many matches waited for `retention` and are failed.
+        given_up: u64,
+    },
     /// The token is wrong; nothing is sent for a while.
     TokenWrong,
     /// Telegram refused the link buttons; it will be sent again without them.
@@ -83,7 +86,7 @@ pub(super) fn settle(
                 booking.later(Settled::Later)
             }
         }
-        Heard::Parked => booking.later(Settled::Parked),
+        Heard::Parked => booking.later(Settled::Parked { given_up: 0 }),
         Heard::TokenWrong => booking.later(Settled::TokenWrong),
         Heard::MessageGone | Heard::ButtonsRefused | Heard::TextRefused if is_document => {
             booking.without_document()

@@ -169,9 +169,10 @@ fn refused(rows: &mut Rows, chat: &ChatName, refusal: &Refusal, retry: Duration,
 fn park(rows: &mut Rows, chat: &ChatName, why: &str, now: Now) {
     let row = rows.chat_mut(chat);
     (row.gate, row.flooded) = (Some(Timer::start(now.moment, PROBE)), false);
-    let since = row.parked.take().map_or(now.wall, |parked| parked.since);
+    let before = row.parked.take();
     row.parked = Some(Parked {
         why: why.to_owned(),
-        since,
+        since: before.as_ref().map_or(now.wall, |parked| parked.since),
+        until: before.and_then(|parked| parked.until),
     });
 }

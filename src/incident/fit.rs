@@ -43,7 +43,7 @@ impl Incidents {
         }
     }
 
-    /// `wait`, `quiet`, `every`, `remind` and `limit` go on at the lengths of now.
+    /// `wait`, `quiet`, `every`, `remind`, `limit` and `retention` go on at the lengths of now.
     pub(super) fn fit_timers(&mut self, now: Now) {
         let open = self.rows.incidents().filter(|incident| !incident.is_over());
         let open: Vec<IncidentId> = open.map(|incident| incident.id).collect();
@@ -53,6 +53,7 @@ impl Incidents {
         for key in self.keys() {
             self.fit_delivery(&key, now);
         }
+        self.fit_retention(now);
         let limited = self.rows.accounts().filter(|row| !row.rings.is_empty());
         let limited: Vec<AccountKey> = limited.map(|row| row.key.clone()).collect();
         for account in limited {

@@ -33,6 +33,8 @@ pub struct Incidents {
     pub(super) noticed: Vec<ChatName>,
     pub(super) silent: BTreeMap<ChatName, SilentHours>,
     pub(super) digest: Option<DigestSettings>,
+    /// How long what a parked chat is owed is kept.
+    pub(super) retention: Duration,
     pub(super) look: Look,
     /// Of the rules with `absent`.
     pub(super) watches: BTreeMap<RuleName, Watch>,
@@ -120,6 +122,7 @@ impl Incidents {
             noticed: Vec::new(),
             silent: BTreeMap::new(),
             digest: None,
+            retention: settings.retention,
             look: Look::default(),
             watches: BTreeMap::new(),
             without_buttons: BTreeSet::new(),
@@ -335,8 +338,10 @@ impl Incidents {
                 (settled, None)
             }
         };
+        let given_up = self.heed_refusal(chat, outcome, now);
         self.notice_outcome(chat, was_parked, outcome, now);
         match (settled, rule) {
+            (Settled::Parked { .. }, _) => return Settled::Parked { given_up },
             (Settled::GaveUp { matches }, Some(rule)) => {
                 let chat = chat.clone();
                 self.notice(&Notice::Refused { rule, chat, matches }, now);
@@ -367,8 +372,7 @@ impl Incidents {
         notices::add(&mut self.rows, &self.noticed, notice, now);
     }
 
-    /// What an outcome means for its chat, for the others to know. Of a chat that takes no messages another one
-    /// is told, even one that hears no notices otherwise.
+    /// What an outcome means for its chat, for the others to know.
     pub(super) fn notice_outcome(&mut self, chat: &ChatName, was_parked: bool, outcome: &Outcome, now: Now) {
         let notice = match (
             was_parked,
@@ -387,18 +391,24 @@ impl Incidents {
                 _ => return,
             },
         };
+        match notice {
+            Notice::Moved { .. } => self.notice(&notice, now),
+            _ => self.notice_elsewhere(chat, &notice, now),
+        }
+    }
+
+    /// Has something to say of a chat that takes no messages: another one is told, even one that hears no notices
+    /// otherwise.
+    pub(super) fn notice_elsewhere(&mut self, chat: &ChatName, notice: &Notice, now: Now) {
         let others = |chats: &[ChatName]| -> Vec<ChatName> {
             chats.iter().filter(|other| *other != chat).cloned().collect()
         };
-        let mut told = match notice {
-            Notice::Moved { .. } => self.noticed.clone(),
-            _ => others(&self.noticed),
-        };
+        let mut told = others(&self.noticed);
         if told.is_empty() && !self.noticed.is_empty() {
             let listens = |other: &ChatName| !self.is_parked(other);
             told = others(&self.chats).into_iter().filter(listens).take(1).collect();
         }
-        notices::add(&mut self.rows, &told, &notice, now);
+        notices::add(&mut self.rows, &told, notice, now);
     }
 
     pub(super) fn is_parked(&self, chat: &ChatName) -> bool {

@@ -12,6 +12,7 @@ use crate::model::*;
 mod absence;
 mod attach;
 mod reload;
+mod retention;
 mod turns;
 
 /// What a person's phone holds, and a store that holds what was committed: both know nothing of the code
@@ -115,6 +116,11 @@ enum Op {
         chat: usize,
         outcome: Answer,
     },
+    /// A chat is gone, and still is when `retention` has passed; meanwhile the process may be another one.
+    GoneForLong {
+        chat: usize,
+        restart: bool,
+    },
     CrashInFlight {
         chat: usize,
         committed: bool,
@@ -206,6 +212,7 @@ fn other_settings(other: Other) -> Settings {
         if other.times {
             (rule.wait, rule.every) = (Duration::from_secs(7), Duration::from_secs(11));
             (rule.quiet, rule.remind) = (Duration::from_mins(3), Some(Duration::from_mins(1)));
+            settings.retention = Duration::from_hours(9);
             let per = Duration::from_mins(10);
             rule.limit = rule.limit.map(|_| Rate { count: 3, per });
             if let Some(absent) = &mut rule.absent {
@@ -283,6 +290,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..8usize, prop::option::of(0..6u8)).prop_map(|(rule, by)| Op::Resolve { rule, by }),
         5 => prop_oneof![0..5u16, 20..90u16, 500..4000u16].prop_map(|seconds| Op::Pass { seconds }),
         10 => (0..2usize, answer()).prop_map(|(chat, outcome)| Op::Deliver { chat, outcome }),
+        1 => (0..2usize, any::<bool>()).prop_map(|(chat, restart)| Op::GoneForLong { chat, restart }),
         1 => (0..2usize, any::<bool>()).prop_map(|(chat, committed)| Op::CrashInFlight { chat, committed }),
         1 => (-100_000..100_000i32).prop_map(|wall_jump| Op::Restart { wall_jump }),
         1 => any::<bool>().prop_map(|full| Op::Disk { full }),
@@ -304,6 +312,7 @@ fn settings() -> Settings {
     });
     Settings {
         digest: None,
+        retention: Duration::from_hours(2),
         rules: vec![
             RuleSettings {
                 attach: true,
@@ -587,6 +596,7 @@ impl World {
             Op::Deliver { chat, outcome } => {
                 self.deliver(*chat, *outcome);
             }
+            Op::GoneForLong { chat, restart } => self.gone_for_long(*chat, *restart),
             Op::CrashInFlight { chat, committed } => self.crash_in_flight(*chat, *committed),
             Op::Restart { wall_jump } => self.restart(*wall_jump),
             Op::Reload {
@@ -611,6 +621,27 @@ impl World {
             }
         }
         self.commit();
+    }
+
+    /// Whatever it is sent after `retention`, nothing is owed any more once it refuses that.
+    fn gone_for_long(&mut self, chat: usize, restart: bool) {
+        if !self.deliver(chat, Answer::Gone) {
+            return;
+        }
+        self.commit();
+        if restart {
+            self.reload(0);
+        }
+        let length = u64::try_from(self.settings.retention.as_millis()).unwrap();
+        self.pass(length);
+        let name = self.chats[chat].clone();
+        let is_parked = |chats: &ChatState| chats.name == name && chats.parked.is_some();
+        let parked = self.incidents.chats().any(is_parked);
+        if self.deliver(chat, Answer::Gone) && parked {
+            let ledger = self.incidents.ledger();
+            let own = ledger.iter().filter(|line| line.key.chat == name);
+            assert_eq!(own.map(|line| line.pending).sum::<u64>(), 0);
+        }
     }
 
     fn disk_is_full(&mut self) {
@@ -760,8 +791,14 @@ impl World {
             Duration::from_secs(5),
             self.now,
         );
-        if kind(order).is_none() && matches!(settled, Settled::Confirmed | Settled::GaveUp { .. }) {
-            self.heard(&order.text.text, settled);
+        let told = matches!(settled, Settled::Confirmed | Settled::GaveUp { .. });
+        if let Subject::Notices(key) = &order.subject
+            && told
+        {
+            // Those of other kinds have no numbers.
+            if key.kind == NoticeKind::Files {
+                self.heard(&order.text.text, settled);
+            }
             // What was given up on is not sent again; the next text of its kind is another one.
             self.maybe_arrived.remove(&Owed::of(order));
         }
@@ -1142,6 +1179,7 @@ fn world_with(rule: RuleSettings) -> World {
         silent: BTreeMap::new(),
         rules: vec![rule],
         digest: None,
+        retention: Settings::RETENTION,
     };
     name_all(&mut world);
     world.reload(0);
@@ -1371,6 +1409,7 @@ fn restart_with(world: &mut World, rule: RuleSettings) {
         chats: rule.chats.clone(),
         rules: vec![rule],
         digest: None,
+        retention: Settings::RETENTION,
     };
     name_all(world);
     world.reload(0);

@@ -43,6 +43,7 @@ impl Incidents {
         self.hear_of_outage(outcome, now);
         chat::requested(&mut self.rows, chat, now);
         chat::hear(&mut self.rows, chat, outcome, retry, now);
+        self.heed_refusal(chat, outcome, now);
         self.notice_outcome(chat, was_parked, outcome, now);
     }
 }

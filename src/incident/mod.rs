@@ -29,6 +29,7 @@ mod notices;
 mod outage;
 mod policy;
 mod removed;
+mod retention;
 mod rows;
 mod settings;
 mod silence;

@@ -55,8 +55,9 @@ fn gathers(notice: &Notice) -> Duration {
 fn keep(row: &mut NoticeRow, notice: &Notice, now: Now) {
     // One that is in flight stays as it was told.
     let in_flight = row.attempt.map_or(0, |attempt| attempt.told);
-    let earlier = row.waiting.iter().skip(in_flight).map(|(_, notice)| notice);
     let mut notice = notice.clone();
+    sum_up(row, in_flight, &mut notice);
+    let earlier = row.waiting.iter().skip(in_flight).map(|(_, notice)| notice);
     if let Notice::Started {
         fresh,
         set_aside,
@@ -89,6 +90,24 @@ fn keep(row: &mut NoticeRow, notice: &Notice, now: Now) {
         row.waiting.push_back((now.wall, notice));
     } else {
         row.dropped += 1;
+    }
+}
+
+/// What a chat that is gone for long loses again and again is one sentence.
+fn sum_up(row: &mut NoticeRow, in_flight: usize, notice: &mut Notice) {
+    let Notice::GivenUp {
+        chat, since, matches, ..
+    } = notice
+    else {
+        return;
+    };
+    let mut waiting = row.waiting.iter().skip(in_flight);
+    let same = waiting.position(|(_, old)| {
+        matches!(old, Notice::GivenUp { chat: other, since: from, .. } if other == chat && from == since)
+    });
+    let old = same.and_then(|at| row.waiting.remove(in_flight + at));
+    if let Some((_, Notice::GivenUp { matches: before, .. })) = old {
+        *matches += before;
     }
 }
 
@@ -171,7 +190,7 @@ pub(super) fn settle(
             row.repeat = true;
             Settled::Later
         }
-        Heard::Parked => Settled::Parked,
+        Heard::Parked => Settled::Parked { given_up: 0 },
         Heard::TokenWrong => Settled::TokenWrong,
         Heard::MessageGone | Heard::ButtonsRefused | Heard::TextRefused => {
             if let Some(less) = row.form.less() {

@@ -45,13 +45,19 @@ impl Incidents {
             for key in self.deliveries_of(&account) {
                 self.fail(&key);
             }
-            let folded = self.rows.account(&account).map_or(0, LedgerRow::folded);
-            if folded > 0 {
-                let row = self.rows.account_mut(&account);
-                row.account.failed += folded;
-                (row.fold, row.fold_next) = (None, None);
-            }
+            self.fail_folded(&account);
         }
+    }
+
+    /// Fails what is folded in an account. How many matches that were.
+    pub(super) fn fail_folded(&mut self, account: &AccountKey) -> u64 {
+        let folded = self.rows.account(account).map_or(0, LedgerRow::folded);
+        if folded > 0 {
+            let row = self.rows.account_mut(account);
+            row.account.failed += folded;
+            (row.fold, row.fold_next) = (None, None);
+        }
+        folded
     }
 
     /// When something has to be failed next.

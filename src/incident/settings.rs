@@ -9,7 +9,7 @@ use super::digest::DigestSettings;
 use super::silence::SilentHours;
 
 /// Everything the room needs to know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The rules, in the order of rules.toml.
     pub rules: Vec<RuleSettings>,
@@ -21,6 +21,26 @@ pub struct Settings {
     pub silent: BTreeMap<ChatName, SilentHours>,
     /// When a digest is told, and to whom; absent: never.
     pub digest: Option<DigestSettings>,
+    /// How long what a chat that is gone is owed is kept; never nothing.
+    pub retention: Duration,
+}
+
+impl Settings {
+    /// The default of [`Settings::retention`].
+    pub const RETENTION: Duration = Duration::from_hours(7 * 24);
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            chats: Vec::new(),
+            notices: Vec::new(),
+            silent: BTreeMap::new(),
+            digest: None,
+            retention: Self::RETENTION,
+        }
+    }
 }
 
 /// The incident half of one `[[rules]]` entry.

@@ -42,6 +42,7 @@ impl Incidents {
         self.noticed.clone_from(&settings.notices);
         self.silent.clone_from(&settings.silent);
         self.digest.clone_from(&settings.digest);
+        self.retention = settings.retention;
         self.look = Look::default();
     }
 

@@ -350,9 +350,19 @@ fn notice() -> impl Strategy<Value = Notice> {
                 globs: two.clone(),
             },
             Notice::TooManyOpen,
+            Notice::Deleted {
+                files: number.unsigned_abs(),
+                bytes: number.unsigned_abs(),
+            },
             Notice::Parked {
                 chat: chat.clone(),
                 why: two.clone(),
+            },
+            Notice::GivenUp {
+                chat: chat.clone(),
+                since: Timestamp(number),
+                until: Timestamp(0),
+                matches: number.unsigned_abs(),
             },
             Notice::Returned { chat: chat.clone() },
             Notice::Moved {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::Settings;
-use super::clock::{Clock, between};
+use super::clock::{Clock, between, duration};
 use super::fit;
 use super::sanitise::Clean;
 use super::text::TextBuilder;
 use super::words::{counted, matches, thousands};
 use crate::model::{
-    Bound, Changed, Changes, Digest, Gap, GapKind, Hindsight, LogName, Names, Notice, NoticeCard, RuleName,
-    RulesProblem, Text, Timestamp,
+    Bound, Changed, Changes, ChatName, Digest, Gap, GapKind, Hindsight, LogName, Names, Notice, NoticeCard,
+    RuleName, RulesProblem, Text, Timestamp,
 };
 
 /// Most UTF-16 units of a name or a path, and of a reason.
@@ -127,6 +127,7 @@ impl Page {
                     "more files match than this process may hold open: raise its limit (ulimit -n), or narrow the globs",
                 );
             }
+            Notice::Deleted { files, bytes } => self.deleted(*files, *bytes),
             Notice::Gap(gap) => self.gap(gap),
             Notice::Parked { chat, why } => {
                 self.named("chat ", chat.as_str())
@@ -134,6 +135,12 @@ impl Page {
                     .say(" takes no messages; what it is owed waits, and it is tried every hour");
                 self.why(why);
             }
+            Notice::GivenUp {
+                chat,
+                since,
+                until,
+                matches,
+            } => self.given_up(chat, *since, *until, *matches),
             Notice::Returned { chat } => {
                 self.named("chat ", chat.as_str())
                     .out
@@ -168,17 +175,8 @@ impl Page {
             Notice::Unwritten { from, to } => self.unwritten(*from, *to),
             Notice::Overflow { rule, bound } => self.overflow(rule, *bound),
             Notice::Greedy { rule, log, percent } => self.greedy(rule, log, *percent),
-            Notice::StaleMount { path } => {
-                self.named("", path).out.say(
-                    " is mounted as a single file and was replaced outside: what is written there is not seen here. \
-                     Mount its folder instead, and restart",
-                );
-            }
-            Notice::SingleMounts { paths } => {
-                self.names("mounted as single files: ", paths).out.say(
-                    ". When they are rotated outside, that is not seen here: mount their folder instead, and restart",
-                );
-            }
+            Notice::StaleMount { path } => self.stale_mount(path),
+            Notice::SingleMounts { paths } => self.single_mounts(paths),
             Notice::ButtonsRefused { rule, why } => {
                 self.named("Telegram refused the buttons of rule ", rule.as_str())
                     .out
@@ -192,6 +190,35 @@ impl Page {
                 self.why(why);
             }
         }
+    }
+
+    fn given_up(&mut self, chat: &ChatName, since: Timestamp, until: Timestamp, count: u64) {
+        let gone = duration(between(since, until));
+        self.named("chat ", chat.as_str()).out.say(&format!(
+            " has been gone for {gone}; {} given up and counted as failed",
+            matches(count)
+        ));
+    }
+
+    fn deleted(&mut self, files: u64, bytes: u64) {
+        let files = counted(files, "file", "files");
+        self.out.say(&format!(
+            "deleted files are held open until they are read: {files}, {} MiB of disk",
+            thousands(bytes >> 20)
+        ));
+    }
+
+    fn stale_mount(&mut self, path: &str) {
+        self.named("", path).out.say(
+            " is mounted as a single file and was replaced outside: what is written there is not seen here. \
+             Mount its folder instead, and restart",
+        );
+    }
+
+    fn single_mounts(&mut self, paths: &Names) {
+        self.names("mounted as single files: ", paths).out.say(
+            ". When they are rotated outside, that is not seen here: mount their folder instead, and restart",
+        );
     }
 
     fn digest(&mut self, digest: &Digest) {

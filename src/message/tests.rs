@@ -841,6 +841,10 @@ fn files_that_cannot_be_read_are_named_with_the_reason() {
             globs: "/logs/nginx/*.log".into(),
         },
         Notice::TooManyOpen,
+        Notice::Deleted {
+            files: 3,
+            bytes: 1_288_490_188,
+        },
         Notice::Readable {
             path: "/logs/app/web.log".into(),
         },
@@ -850,6 +854,7 @@ fn files_that_cannot_be_read_are_named_with_the_reason() {
     02:10:04 cannot read ⟪/logs/app/api.log⟫: ⟪Permission denied (os error 13)⟫
     02:10:04 log ⟪nginx⟫: no file matches ⟪/logs/nginx/*.log⟫; waiting for one
     02:10:04 more files match than this process may hold open: raise its limit (ulimit -n), or narrow the globs
+    02:10:04 deleted files are held open until they are read: 3 files, 1,228 MiB of disk
     02:10:04 reads ⟪/logs/app/web.log⟫ again
     and 12 more, in the log
     tailgram check --logs says what to change
@@ -882,6 +887,12 @@ fn what_became_of_a_chat_is_told() {
             chat: chat(),
             why: "Forbidden: bot was kicked from the group chat".into(),
         },
+        Notice::GivenUp {
+            chat: chat(),
+            since: at("02:10:04"),
+            until: Timestamp(at("02:10:04").0 + 7 * 86_400_000),
+            matches: 1_204,
+        },
         Notice::Returned { chat: chat() },
         Notice::Moved {
             chat: chat(),
@@ -896,6 +907,7 @@ fn what_became_of_a_chat_is_told() {
     insta::assert_snapshot!(told(&list, 0, false), @r"
     ⚠ on ⟪web-1⟫
     02:10:04 chat ⟪ops⟫ takes no messages; what it is owed waits, and it is tried every hour: ⟪Forbidden: bot was kicked from the group chat⟫
+    02:10:04 chat ⟪ops⟫ has been gone for 7 d; 1,204 matches given up and counted as failed
     02:10:04 chat ⟪ops⟫ takes messages again
     02:10:04 the group of chat ⟪ops⟫ became a supergroup; put ⟪id = -1001234567890⟫ into rules.toml
     02:10:04 Telegram refused a message of rule ⟪exception⟫ for chat ⟪ops⟫; 12 matches counted as failed

@@ -191,7 +191,14 @@ impl ChatState {
     /// Turns the timers of a stored row into timers of this process.
     pub fn resume(&mut self, now: Now) {
         let whole = self.slowed.iter_mut().map(|slowed| &mut slowed.whole);
-        for timer in self.gate.iter_mut().chain(&mut self.requests).chain(whole) {
+        let until = self.parked.iter_mut().filter_map(|parked| parked.until.as_mut());
+        for timer in self
+            .gate
+            .iter_mut()
+            .chain(&mut self.requests)
+            .chain(whole)
+            .chain(until)
+        {
             *timer = timer.resume(self.saved, now);
         }
         self.saved = now;
@@ -205,6 +212,9 @@ pub struct Parked {
     pub why: String,
     /// Since when.
     pub since: Timestamp,
+    /// Fires when what the chat is owed is given up, if it refuses once more; absent in rows of older versions.
+    #[serde(default)]
+    pub until: Option<Timer>,
 }
 
 /// What a rule found, before mutes and thresholds.

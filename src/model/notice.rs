@@ -93,6 +93,13 @@ pub enum Notice {
     },
     /// More files match than the process may hold open.
     TooManyOpen,
+    /// Files that were deleted take much of the disk because they are held open until they are read.
+    Deleted {
+        /// How many.
+        files: u64,
+        /// Bytes of the disk.
+        bytes: u64,
+    },
     /// Bytes were destroyed before they were read.
     Gap(Gap),
     /// A chat takes no messages; what it is owed waits.
@@ -101,6 +108,17 @@ pub enum Notice {
         chat: ChatName,
         /// Telegram's words.
         why: String,
+    },
+    /// A chat was parked for `retention`: what it was owed is failed.
+    GivenUp {
+        /// The chat.
+        chat: ChatName,
+        /// Since when it takes no messages.
+        since: Timestamp,
+        /// When it was given up, the last time.
+        until: Timestamp,
+        /// So many matches are failed by that.
+        matches: u64,
     },
     /// A parked chat takes messages again.
     Returned {
@@ -232,16 +250,20 @@ impl Notice {
     pub fn kind(&self) -> NoticeKind {
         match self {
             Self::Started { .. } => NoticeKind::Started,
-            Self::Unreadable { .. } | Self::Readable { .. } | Self::Missing { .. } | Self::TooManyOpen => {
-                NoticeKind::Files
-            }
+            Self::Unreadable { .. }
+            | Self::Readable { .. }
+            | Self::Missing { .. }
+            | Self::TooManyOpen
+            | Self::Deleted { .. }
+            | Self::SingleMounts { .. } => NoticeKind::Files,
             Self::Gap(_) => NoticeKind::Gaps,
-            Self::Parked { .. } | Self::Returned { .. } | Self::Moved { .. } => NoticeKind::Chats,
+            Self::Parked { .. } | Self::GivenUp { .. } | Self::Returned { .. } | Self::Moved { .. } => {
+                NoticeKind::Chats
+            }
             Self::Refused { .. } | Self::ButtonsRefused { .. } | Self::DocumentRefused { .. } => {
                 NoticeKind::Texts
             }
             Self::Reloaded { .. } | Self::NotReloaded { .. } | Self::StaleMount { .. } => NoticeKind::Rules,
-            Self::SingleMounts { .. } => NoticeKind::Files,
             Self::Unreachable { .. } | Self::Unwritten { .. } => NoticeKind::Blind,
             Self::Digest(_) => NoticeKind::Digest,
             Self::Overflow { .. } | Self::Greedy { .. } => NoticeKind::Bounds,

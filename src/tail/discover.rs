@@ -407,6 +407,7 @@ mod tests {
             from: None,
             sweep: Settings::SWEEP,
             hold: Settings::HOLD,
+            deleted: Settings::DELETED,
             never: Vec::new(),
             unit: Unit::Lines,
         })

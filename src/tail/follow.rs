@@ -422,6 +422,14 @@ impl Follower {
         meta.is_some_and(|meta| meta.is_ok_and(|meta| Seen::of(&meta).links == 0))
     }
 
+    /// So much of the disk is free once its descriptor is closed; absent while a name leads to it.
+    pub(super) fn kept(&self) -> Option<u64> {
+        // What comes out of a pipe or an archive is no file of anybody else.
+        let own = self.pipe.is_some() || self.packed.is_some();
+        let seen = Seen::of(&self.descriptor.held().filter(|_| !own)?.metadata().ok()?);
+        (seen.links == 0).then_some(seen.disk)
+    }
+
     /// Whether it waits for another file to be read first.
     pub(super) fn waits(&self) -> bool {
         self.after.is_some() || self.copy_of.is_some()
@@ -459,10 +467,14 @@ impl Follower {
         self.grew
     }
 
+    /// When it will have been quiet for `hold` since it lost its path; absent while it has one.
+    pub(super) fn holds_out(&self, hold: Duration) -> Option<Moment> {
+        self.unlinked.map(|since| self.grew.max(since) + hold)
+    }
+
     /// Whether it lost its path, and was quiet for `hold` since.
     pub(super) fn held_out(&self, now: Now, hold: Duration) -> bool {
-        self.unlinked
-            .is_some_and(|since| now.moment - self.grew.max(since) >= hold)
+        self.holds_out(hold).is_some_and(|due| due <= now.moment)
     }
 
     /// The size at the last look.

@@ -18,6 +18,9 @@ use crate::model::{Head, LineEnd, Position};
 /// Clocks of filesystems lag, those of other machines more: times this close, in nanoseconds, are the same.
 pub(super) const CLOCK_SLACK: i128 = 1_000_000_000;
 
+/// What `st_blocks` counts in, whatever the file system does.
+const BLOCK: u64 = 512;
+
 /// Device and inode: names a file as long as it is held open, and no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct FileId {
@@ -40,6 +43,8 @@ pub(super) struct Seen {
     pub(super) mode: u32,
     /// Names that lead to it; 0 when it was deleted.
     pub(super) links: u64,
+    /// Bytes of the disk that it takes.
+    pub(super) disk: u64,
 }
 
 impl Seen {
@@ -61,6 +66,7 @@ impl Seen {
             owner: meta.uid(),
             mode: meta.mode() & 0o7777,
             links: meta.nlink(),
+            disk: meta.blocks().saturating_mul(BLOCK),
         }
     }
 

@@ -30,6 +30,13 @@ pub enum Note {
     },
     /// The process holds as many files as it may. The others are tried again at every sweep.
     TooManyOpen,
+    /// Files that were deleted take much of the disk because they are held open.
+    Deleted {
+        /// How many.
+        files: usize,
+        /// How much of it.
+        bytes: u64,
+    },
     /// What was unreadable is read now.
     Readable {
         /// The file.
@@ -109,6 +116,7 @@ impl Note {
             | Self::Parked { path } => format!("file {}", path.display()),
             Self::Terminal | Self::StdinIsFile => "stdin".to_owned(),
             Self::TooManyOpen => "descriptors".to_owned(),
+            Self::Deleted { .. } => "deleted files".to_owned(),
             Self::NoHints { .. } => "hints".to_owned(),
         }
     }
@@ -146,6 +154,12 @@ impl fmt::Display for Note {
                 f,
                 "more files match than this process may hold open; raise its limit (`ulimit -n`, LimitNOFILE=, \
                  --ulimit nofile=) or narrow the globs. What is held is followed, the others are tried again"
+            ),
+            Self::Deleted { files, bytes } => write!(
+                f,
+                "deleted files are held open until they are read: {files} files, {} MiB of disk. What is not read of them \
+                 stands nowhere else; stopping tailgram frees the disk and loses that",
+                bytes >> 20
             ),
             Self::Readable { path } => write!(f, "{} can be read now", path.display()),
             Self::NotRegular { path } => {

@@ -20,6 +20,8 @@ pub struct Settings {
     pub sweep: Duration,
     /// How long a rotated file's descriptor is held after its last growth.
     pub hold: Duration,
+    /// Deleted files may take so many bytes of the disk, because they are held open, before that is told.
+    pub deleted: u64,
     /// Folders whose files are never followed (the state folder).
     pub never: Vec<PathBuf>,
     /// What chunks are made of.
@@ -41,6 +43,8 @@ impl Settings {
     }
     /// The default of [`Settings::hold`].
     pub const HOLD: Duration = Duration::from_mins(1);
+    /// The default of [`Settings::deleted`].
+    pub const DELETED: u64 = 1 << 30;
 
     /// The folders that following opens, or whose files it opens, in the order of their names; links as they lead
     /// now. Walks all globs.

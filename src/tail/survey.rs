@@ -237,6 +237,7 @@ mod tests {
             from: None,
             sweep: Settings::SWEEP,
             hold: Settings::HOLD,
+            deleted: Settings::DELETED,
             never: never.iter().map(|path| dir.join(path)).collect(),
             unit: crate::tail::Unit::Lines,
         }

@@ -5,6 +5,7 @@
 
 mod begin;
 mod cuts;
+mod deleted;
 mod ending;
 mod lost;
 mod names;
@@ -80,6 +81,8 @@ pub struct Tailer {
     open: usize,
     /// Files that found none since the last sweep.
     waiting: usize,
+    /// Bytes of the disk that deleted files took at the last sweep because they are held open.
+    deleted: u64,
     /// Of the positions on the shelf, those that were held until now, and closed.
     strays: HashMap<FileKey, Stray>,
     /// Files that could not be opened, by id, with the log they belong to.
@@ -151,6 +154,7 @@ impl Tailer {
             },
             open: 0,
             waiting: 0,
+            deleted: 0,
             strays: HashMap::new(),
             unreadable: HashMap::new(),
             refused: HashSet::new(),
@@ -188,10 +192,12 @@ impl Tailer {
     pub fn turn(&mut self, now: Now, visit: &mut dyn FnMut(&Source, Chunk<'_>)) -> Turn {
         let mut turn = Turn::default();
         self.heed_hints(now);
-        if self.sweep_is_due(now) {
-            self.sweep(now, &mut turn);
-        } else if self.mode == Mode::Forever && self.next_glance <= now.moment {
+        if !self.sweep_is_due(now) && self.mode == Mode::Forever && self.next_glance <= now.moment {
             self.glance(now, &mut turn);
+        }
+        let sweeps = self.sweep_is_due(now);
+        if sweeps {
+            self.sweep(now, &mut turn);
         }
         self.unpack(now, &mut turn);
         let flows = self.pump(now, &mut turn);
@@ -200,6 +206,9 @@ impl Tailer {
         self.flush(now, &mut turn, visit);
         self.finish(now, &mut turn);
         self.finish_pipes();
+        if sweeps {
+            self.weigh_deleted(&mut turn);
+        }
         self.count_open();
         self.close_idle(now);
         self.hand_over(&mut turn);
@@ -269,7 +278,14 @@ impl Tailer {
             Mode::Once => now.moment + self.settings.sweep,
             Mode::Forever => self.next_sweep.min(self.next_glance),
         };
-        let deadline = partials.map(|due| due.max(soon)).fold(sweep, Moment::min);
+        // What is late by then waits for something else.
+        let held = self.followers.iter();
+        let held = held.filter_map(|follower| follower.holds_out(self.settings.hold));
+        let held = held.filter(|due| *due > now.moment);
+        let deadline = partials
+            .map(|due| due.max(soon))
+            .chain(held)
+            .fold(sweep, Moment::min);
         self.waker.wait(deadline - now.moment);
     }
 

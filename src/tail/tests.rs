@@ -5,6 +5,7 @@
 mod archives;
 mod contradictions;
 mod copies;
+mod deleted;
 mod descriptors;
 mod differential;
 mod interleaved;
@@ -78,6 +79,7 @@ impl Rig {
             from: None,
             sweep: Settings::SWEEP,
             hold: Settings::HOLD,
+            deleted: Settings::DELETED,
             never: Vec::new(),
             unit: Unit::Lines,
         };

@@ -78,3 +78,42 @@ fn ten_thousand_idle_files_need_few_descriptors_and_little_memory() {
     }
     assert!(process.terminate().success());
 }
+
+/// How many deleted logs of the sandbox the process holds open.
+fn deleted(process: &Running, sandbox: &Sandbox) -> usize {
+    let logs = sandbox.log("").canonicalize().unwrap();
+    let held = fs::read_dir(format!("/proc/{}/fd", process.pid())).unwrap();
+    let paths = held.filter_map(|link| fs::read_link(link.ok()?.path()).ok());
+    let lost = |path: &PathBuf| path.starts_with(&logs) && path.to_string_lossy().ends_with(" (deleted)");
+    paths.filter(lost).count()
+}
+
+#[test]
+fn deleted_files_that_were_read_are_closed_within_the_grace_though_nothing_is_written_any_more() {
+    let files: usize = if soak() { 10_000 } else { 300 };
+    let sandbox = Sandbox::delivering(&[], "");
+    let mut series: Vec<Series> = (0..3).map(Series::new).collect();
+    fs::create_dir_all(sandbox.log("")).unwrap();
+    let name = |file: usize| format!("{file}.log");
+    let write = |file: usize| {
+        std::io::Write::write_all(&mut sandbox.open(&name(file)), b"all is well\n").unwrap();
+    };
+    (0..files).for_each(write);
+    let process = sandbox.start(&[]);
+    followed(&sandbox, files);
+    // Whoever was seen to write is listened to: its file stays open.
+    (0..files).for_each(write);
+    for (file, series) in series.iter_mut().enumerate() {
+        sandbox.log_lines(&name(file), series, 2);
+    }
+    sandbox.all_told(&series);
+    (0..files).for_each(|file| fs::remove_file(sandbox.log(&name(file))).unwrap());
+    let held = deleted(&process, &sandbox);
+    assert!(held > 0, "none is held");
+    until_within(Duration::from_mins(3), "all that is deleted is closed", || {
+        deleted(&process, &sandbox) == 0
+    });
+    evidence(&format!("deleted: {files} files, {held} held open, all closed"));
+    sandbox.exactly_once(&series);
+    assert!(process.terminate().success());
+}

@@ -378,6 +378,66 @@ fn a_chat_that_is_gone_is_told_to_another_one_and_so_is_its_return() {
     assert_eq!(sandbox.api.journal().messages(OPS).len(), 1);
 }
 
+/// The state as if all that was told had been told long ago: what waits now may be told.
+fn age_what_was_told(sandbox: &Sandbox) {
+    let mut opened = Store::open(&sandbox.path("state")).unwrap();
+    let mut notices = opened.state.notices.clone();
+    for row in &mut notices {
+        row.pause = None;
+    }
+    let ledger = LedgerDelta {
+        notices,
+        ..LedgerDelta::default()
+    };
+    let delta = Delta {
+        ledger,
+        ..Delta::default()
+    };
+    opened.store.commit(opened.state.turn, &delta).unwrap();
+}
+
+#[test]
+fn what_a_chat_that_is_gone_for_the_retention_is_owed_is_given_up_and_its_return_is_told() {
+    let sandbox = sandbox();
+    rules(&sandbox, "start = \"beginning\"", "");
+    let text = fs::read_to_string(sandbox.path("rules.toml")).unwrap();
+    sandbox.rules_toml(&format!("retention = \"2s\"\n{text}"));
+    sandbox.api.chats().state(OPS, ChatState::Kicked);
+    sandbox.append("a.log", "ERROR one\nERROR two\n");
+    let running = sandbox.start(&[]);
+    told(&sandbox, "chat ops takes no messages");
+    let account = || {
+        let state = Store::peek(&sandbox.path("state")).unwrap();
+        let account = state.accounts.first().map(|row| row.account);
+        account.map(|account| (account.matched, account.shown + account.counted, account.failed))
+    };
+    until("what it is owed is failed", || account() == Some((2, 0, 2)));
+    // What comes later waits, now for longer, and is told when the chat is back.
+    sandbox.rules_toml(&format!("retention = \"1h\"\n{text}"));
+    told(&sandbox, "rules reloaded: ~retention");
+    sandbox.api.chats().state(OPS, ChatState::Ok);
+    sandbox.append("a.log", "ERROR three\n");
+    heard(&sandbox, OPS, "ERROR three");
+    until("it is booked", || account() == Some((3, 1, 2)));
+    assert!(running.terminate().success());
+    assert!(
+        sandbox
+            .stderr()
+            .contains("the chat was gone for longer than `retention`")
+    );
+    age_what_was_told(&sandbox);
+    let running = sandbox.start(&[]);
+    let texts = told(&sandbox, "chat ops has been gone for ");
+    let notice = texts.iter().find(|text| text.contains("has been gone")).unwrap();
+    assert!(
+        notice.contains(" s; 2 matches given up and counted as failed\n")
+            && notice.contains("chat ops takes messages again"),
+        "{notice}"
+    );
+    assert_eq!(account(), Some((3, 1, 2)));
+    assert!(running.terminate().success());
+}
+
 #[test]
 fn a_text_that_telegram_refuses_is_sent_with_less_and_told_when_nothing_helps() {
     let sandbox = sandbox();

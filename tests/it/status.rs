@@ -101,7 +101,7 @@ fn the_account_of_a_removed_rule_is_still_shown_and_marked() {
 /// What scripts rely on: every field with the kind of value it has. A list shows what its entries are.
 const SHAPE: &str = r#"{"version": "", "pid": 0, "uptime_s": 0, "healthy": true, "reasons": [],
  "logs": [{"name": "", "files": [{"path": "", "state": "", "offset": 0, "size": 0, "lag_bytes": 0}]}],
- "descriptors": {"open": 0, "most": 0, "waiting": 0},
+ "descriptors": {"open": 0, "most": 0, "waiting": 0, "deleted_bytes": 0},
  "incidents": [{"rule": "", "by": {}, "state": "", "opened_at": "", "last_at": "", "total": 0, "shapes": 0}],
  "chats": [{"name": "", "id": 0, "topic": null, "state": "", "reason": null, "retry_at": null}],
  "mutes": [],

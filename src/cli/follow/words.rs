@@ -52,6 +52,7 @@ fn about(note: &Note) -> String {
         // Where the unit is bytes no file is too compressed.
         // No pipe is followed here.
         Note::Unreadable { .. }
+        | Note::Deleted { .. }
         | Note::Terminal
         | Note::StdinIsFile
         | Note::Packed { .. }

@@ -423,6 +423,14 @@ fn the_fence_stands_where_it_can_unless_rules_toml_says_otherwise() {
 }
 
 #[test]
+fn retention_is_a_week_or_what_is_written() {
+    assert_eq!(right(&plain()).incident.retention, Duration::from_hours(7 * 24));
+    let text = format!("retention = \"${{DAYS}}d\"\n{}", plain());
+    let settings = with_env(&text, [("DAYS", "30")]);
+    assert_eq!(settings.incident.retention, Duration::from_hours(30 * 24));
+}
+
+#[test]
 fn health_has_the_defaults_of_the_contract_and_takes_others() {
     let health = right(&plain()).health;
     assert_eq!(

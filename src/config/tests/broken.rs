@@ -2192,3 +2192,37 @@ fn what_can_be_attached_is_named() {
     1 problem
     "#);
 }
+
+#[test]
+fn retention_says_its_bounds_and_that_it_is_a_length_of_time() {
+    let told = wrong(&format!("retention = ¦\"0s\"\n{}", plain()));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:1:13: "0s" is out of bounds for `retention`
+      |
+    1 | retention = "0s"
+      |             ^^^^
+      = help: write a value between "1s" and "400d"
+
+    1 problem
+    "#);
+    let told = wrong(&format!("retention = ¦\"a week\"\n{}", plain()));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:1:13: "a week" is not a length of time
+      |
+    1 | retention = "a week"
+      |             ^^^^^^^^
+      = help: write one number and one unit: "500ms", "30s", "10m", "4h" or "2d"
+
+    1 problem
+    "#);
+    let told = wrong(&format!("retention = ¦7\n{}", plain()));
+    insta::assert_snapshot!(told, @r#"
+    rules.toml:1:13: `retention` must be a string in quotes
+      |
+    1 | retention = 7
+      |             ^
+      = help: this is a number; write retention = "7d"
+
+    1 problem
+    "#);
+}

@@ -210,6 +210,7 @@ fn everything(n: u64, text: &str) -> Delta {
     let parked = Some(Parked {
         why: text.to_owned(),
         since: Timestamp(2),
+        until: Some(timer()),
     });
     let chat = ChatState {
         target: Some(crate::model::ChatTarget::Username("@ops".into())),

@@ -35,6 +35,8 @@ pub struct Descriptors {
     pub most: usize,
     /// Files that could not be opened since the last sweep because too many are.
     pub waiting: usize,
+    /// Bytes of the disk that deleted files took at the last sweep because they are held open.
+    pub deleted_bytes: u64,
 }
 
 /// A file that lost its path while it was closed.
@@ -53,6 +55,7 @@ impl Tailer {
             open: self.open,
             most: self.budget.most,
             waiting: self.waiting,
+            deleted_bytes: self.deleted,
         }
     }
 

@@ -266,16 +266,23 @@ impl Tailer {
         }
     }
 
-    /// Asks the files that are held open, between two sweeps that are far from each other.
+    /// Asks the files that are held open, between two sweeps that are far from each other. The sweep that is to find out
+    /// that one was deleted is not waited for: until then its time does not run.
     pub(super) fn glance(&mut self, now: Now, turn: &mut Turn) {
         self.next_glance = now.moment + self.settings.sweep;
-        let open = self.followers.iter_mut().filter(|follower| follower.is_open());
-        let failed = open.filter_map(|follower| {
-            let error = follower.look(now).err()?;
-            Some(failed(follower, &error))
-        });
-        for note in failed.collect::<Vec<_>>() {
+        let mut deleted = false;
+        let mut unseen = Vec::new();
+        for follower in self.followers.iter_mut().filter(|follower| follower.is_open()) {
+            deleted |= follower.unlinked.is_none() && follower.kept().is_some();
+            if let Err(error) = follower.look(now) {
+                unseen.push(failed(follower, &error));
+            }
+        }
+        for note in unseen {
             self.say(note, turn);
+        }
+        if deleted {
+            self.look_soon();
         }
     }
 
