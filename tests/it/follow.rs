@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::rotation::{can_trace, strace};
-use crate::support::{Running, Sandbox, eventually, evidence, seed, soak, until};
+use crate::support::{
+    NO_EVENTS, Running, Sandbox, asked_for_events, events_can_be_forbidden, eventually, evidence, seed, soak,
+    until,
+};
 
 /// Larger than any process id that Linux gives.
 const NOBODY: &str = "2147483647";
@@ -444,35 +446,33 @@ fn nothing_is_lost_or_doubled_over_rotations_with_late_writers() {
 
 #[test]
 fn with_poll_nothing_is_lost_over_rotations_and_no_inotify_call_is_made() {
-    if !can_trace() {
-        eprintln!("SKIP: follow: no strace that may trace here");
+    if !events_can_be_forbidden("follow") {
         return;
     }
-    let traced = |sandbox: &Sandbox, args: &[&str]| {
-        let trace = sandbox.path("trace");
-        let (tracer, plain) = (strace(trace.to_str().unwrap()), follow(sandbox, args));
-        let mut command = Command::new(tracer[0]);
+    let without_events = |sandbox: &Sandbox, args: &[&str]| {
+        let plain = follow(sandbox, args);
+        let mut command = Command::new(NO_EVENTS[0]);
         command
-            .args(&tracer[1..])
+            .args(&NO_EVENTS[1..])
             .arg(plain.get_program())
             .args(plain.get_args());
         command.current_dir(sandbox.path("logs")).stdin(Stdio::null());
         command.stderr(append_to(&sandbox.path("stderr")));
-        (Shown::of(sandbox, command), trace)
+        Shown::of(sandbox, command)
     };
-    let calls = |trace: &Path| fs::read_to_string(trace).unwrap_or_default();
-    // First that the trace would show it.
+    // First that asking for them would end it.
     let sandbox = Sandbox::new();
-    let (shown, trace) = traced(&sandbox, &["app.log"]);
-    until("a watch is seen", || calls(&trace).contains("inotify_add_watch"));
-    shown.end();
+    let mut shown = without_events(&sandbox, &["app.log"]);
+    let mut ended = None;
+    until("it is ended", || {
+        ended = shown.running.exited();
+        ended.is_some()
+    });
+    assert!(ended.is_some_and(asked_for_events), "{ended:?}");
 
     let sandbox = Sandbox::new();
-    let (shown, trace) = traced(&sandbox, &["--poll", "-s", "0.1", "-n", "+1", "app.log"]);
-    until("it is traced", || trace.exists());
-    rename_under_writers(&sandbox, shown, "--poll, traced");
-    until("the trace is whole", || calls(&trace).contains("exited with 0"));
-    assert!(!calls(&trace).contains("inotify_"), "{}", calls(&trace));
+    let shown = without_events(&sandbox, &["--poll", "-s", "0.1", "-n", "+1", "app.log"]);
+    rename_under_writers(&sandbox, shown, "--poll");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Keys of `[[logs]]` and `[[rules]]` at work that no other theme has for its own. tests/keys.txt says where each of
 //! the keys has its test.
 
+use std::process::{Command, Stdio};
+
 use botapi::{ChatConfig, ChatKind, Config, LimitConfig, Message};
 
-use crate::rotation::can_trace;
 use crate::support::{ME, Sandbox, until};
 
 const OPS: i64 = -1_001_234_567_890;
@@ -182,6 +183,16 @@ fn plain_lines_have_no_fields_even_where_they_look_like_json() {
         sandbox.once();
         assert_eq!(!told(&sandbox, ME).is_empty(), found, "{format}");
     }
+}
+
+/// Whether there is an strace that may trace here.
+fn can_trace() -> bool {
+    let mut probe = Command::new("strace");
+    let probe = probe
+        .args(["-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status();
+    probe.is_ok_and(|status| status.success())
 }
 
 #[test]

@@ -11,8 +11,10 @@ use rustix::fs::{CWD, FileType, OFlags, fcntl_setfl, mknodat};
 
 use tailgram::store::Store;
 
-use crate::rotation::{asked_for_no_events, can_trace, start_traced};
-use crate::support::{Back, ME, Namespace, Running, Sandbox, Series, Terminal, total, until};
+use crate::rotation::start_without_events;
+use crate::support::{
+    Back, ME, Namespace, Running, Sandbox, Series, Terminal, events_can_be_forbidden, total, until,
+};
 
 /// A log `app` over these files, with more keys, each line of which that holds ERROR or CANARY is forwarded.
 fn forwarding(files: &[&str], log: &str) -> Sandbox {
@@ -217,20 +219,19 @@ fn writers_of_a_fifo_come_and_go_inside_the_fence_and_a_fifo_that_is_met_by_the_
 
 #[test]
 fn with_poll_a_fifo_is_heard_and_no_inotify_call_is_made() {
-    if !can_trace() {
-        return eprintln!("SKIP: rotation: no strace that may trace here");
+    if !events_can_be_forbidden("rotation") {
+        return;
     }
     let sandbox = forwarding(&["app.pipe"], "watch = \"poll\"");
     let fifo = sandbox.log("app.pipe");
     make_fifo(&fifo);
-    let running = start_traced(&sandbox);
+    let running = start_without_events(&sandbox);
     let mut series = Series::new(1);
     for _ in 0..5 {
         write_to(&fifo, &series.next(2));
         sandbox.all_told(std::slice::from_ref(&series));
     }
     assert!(running.terminate().success(), "{}", sandbox.stderr());
-    asked_for_no_events(&sandbox);
     all_came_once(&sandbox, &[series]);
 }
 

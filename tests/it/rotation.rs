@@ -7,8 +7,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -16,7 +14,8 @@ use rustix::process::Signal;
 use tailgram::store::Store;
 
 use crate::support::{
-    Back, ME, Missing, Running, Sandbox, Series, Writers, eventually, evidence, seed, soak, until,
+    Back, ME, Missing, NO_EVENTS, Running, Sandbox, Series, Writers, asked_for_events,
+    events_can_be_forbidden, eventually, evidence, seed, soak, until,
 };
 
 /// How many rotations.
@@ -163,104 +162,46 @@ fn nothing_is_lost_or_doubled_where_a_log_is_rotated_twice_in_a_row() {
     });
 }
 
-/// Writes down every call with which inotify begins. `-D` leaves our child to be the traced process.
-pub fn strace(to: &str) -> [&str; 8] {
-    [
-        "strace",
-        "-D",
-        "-f",
-        // Other calls are not stopped at.
-        "--seccomp-bpf",
-        "-e",
-        "trace=inotify_init,inotify_init1,inotify_add_watch",
-        "-o",
-        to,
-    ]
-}
-
-/// Whether there is an strace that may trace here.
-pub fn can_trace() -> bool {
-    let mut probe = Command::new("strace");
-    let probe = probe
-        .args(["-o", "/dev/null", "true"])
-        .stderr(Stdio::null())
-        .status();
-    probe.is_ok_and(|status| status.success())
-}
-
-/// Where inotify calls are written down.
-fn trace(sandbox: &Sandbox) -> PathBuf {
-    sandbox.path("trace")
-}
-
-/// Starts `run` with every inotify call written down.
-pub fn start_traced(sandbox: &Sandbox) -> Running {
-    let trace = trace(sandbox);
-    let running = sandbox.start_under(&strace(trace.to_str().unwrap()));
-    until("it is traced", || trace.exists());
-    running
-}
-
-/// A traced process that ended well made no inotify call.
-#[track_caller]
-pub fn asked_for_no_events(sandbox: &Sandbox) {
-    let trace = fs::read_to_string(trace(sandbox)).unwrap();
-    assert!(!trace.contains("inotify_"), "{trace}");
-    assert!(trace.contains("exited with 0"), "the trace is not whole");
-}
-
-/// Says that nothing can be traced here.
-fn cannot_trace() -> bool {
-    let cannot = !can_trace();
-    if cannot {
-        eprintln!("SKIP: rotation: no strace that may trace here");
-    }
-    cannot
+/// Starts `run`, which does not outlive its first call for events.
+pub fn start_without_events(sandbox: &Sandbox) -> Running {
+    sandbox.start_under(&NO_EVENTS)
 }
 
 #[test]
 fn with_poll_nothing_is_lost_over_rotations_and_no_inotify_call_is_made() {
-    if cannot_trace() {
+    if !events_can_be_forbidden("rotation") {
         return;
     }
-    // First that the trace would show it.
+    // First that asking for them would end it.
     let events = sandbox("auto");
-    let running = start_traced(&events);
-    until("a watch is seen", || {
-        fs::read_to_string(trace(&events))
-            .unwrap_or_default()
-            .contains("inotify_")
+    let mut running = start_without_events(&events);
+    let mut ended = None;
+    until("it is ended", || {
+        ended = running.exited();
+        ended.is_some()
     });
-    assert!(running.terminate().success());
+    assert!(ended.is_some_and(asked_for_events), "{ended:?}");
 
     let polled = sandbox("poll");
-    let running = start_traced(&polled);
-    let what = format!(
-        "rename rotations, watch = \"poll\", traced: {} rotations",
-        rotations()
-    );
+    let running = start_without_events(&polled);
+    let what = format!("rename rotations, watch = \"poll\": {} rotations", rotations());
     rename_under_writers(&polled, running, &what, |random| {
         rotate(&polled, Names::Counted, random);
         Vec::new()
     });
-    asked_for_no_events(&polled);
 }
 
 #[test]
 fn with_poll_nothing_is_lost_or_doubled_where_a_log_is_rotated_twice_in_a_row() {
-    if cannot_trace() {
+    if !events_can_be_forbidden("rotation") {
         return;
     }
     let polled = sandbox("poll");
-    let running = start_traced(&polled);
-    let what = format!(
-        "double rotations, watch = \"poll\", traced: {} times",
-        harder_rotations()
-    );
+    let running = start_without_events(&polled);
+    let what = format!("double rotations, watch = \"poll\": {} times", harder_rotations());
     rename_under_writers(&polled, running, &what, |random| {
         rotate_twice(&polled, Names::Counted, random)
     });
-    asked_for_no_events(&polled);
 }
 
 /// Whether no thread of a process runs any more.
@@ -340,13 +281,12 @@ fn a_log_that_is_cut_and_grows_past_where_it_was_is_read_from_its_start_and_told
 
 #[test]
 fn with_poll_a_log_that_is_cut_and_grows_past_where_it_was_is_read_from_its_start_and_told() {
-    if cannot_trace() {
+    if !events_can_be_forbidden("rotation") {
         return;
     }
     let polled = sandbox("poll");
-    let running = start_traced(&polled);
-    cut_and_regrow(&polled, running, "watch = \"poll\", traced");
-    asked_for_no_events(&polled);
+    let running = start_without_events(&polled);
+    cut_and_regrow(&polled, running, "watch = \"poll\"");
 }
 
 /// Every line that still stands in a file.

@@ -12,9 +12,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
-use crate::rotation::{asked_for_no_events, can_trace, start_traced, told_gaps};
+use crate::rotation::{start_without_events, told_gaps};
 use crate::support::{
-    Back, ME, Missing, Running, Sandbox, Series, Writers, evidence, is_there, seed, soak, until,
+    Back, ME, Missing, Running, Sandbox, Series, Writers, events_can_be_forbidden, evidence, is_there, seed,
+    soak, until,
 };
 
 /// How often each of them rotates.
@@ -60,8 +61,7 @@ fn each_way(tools: &[&str], files: &[&str], what: &str, trial: impl Fn(&mut Tria
         eprintln!("SKIP: rotators: no {tool}");
         return;
     }
-    if !can_trace() {
-        eprintln!("SKIP: rotators: no strace that may trace here");
+    if !events_can_be_forbidden("rotators") {
         return;
     }
     let seed = seed();
@@ -76,7 +76,7 @@ fn each_way(tools: &[&str], files: &[&str], what: &str, trial: impl Fn(&mut Tria
         // The last event of a file that others write to is not waited for, and its lines come in their order here.
         let sandbox = Sandbox::forwarding_all(&files, watch, "multiline = \"off\"");
         let running = if watch == "poll" {
-            start_traced(&sandbox)
+            start_without_events(&sandbox)
         } else {
             sandbox.start(&[])
         };
@@ -147,9 +147,6 @@ impl Trial {
         let (destroyed, told) = (back.lost(written).len(), told_gaps(&sandbox));
         let ended = running.terminate();
         assert!(ended.success(), "{ended}");
-        if watch == "poll" {
-            asked_for_no_events(&sandbox);
-        }
         let lines = back.first.len();
         if kept.is_some() {
             // Each cut of a log that was read is told: nobody can know what was written just before it.

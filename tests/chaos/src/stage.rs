@@ -24,8 +24,7 @@ use crate::subject::{Binaries, Subject, Under, code, environment};
 use crate::tools::Tools;
 use crate::verdict::Verdict;
 
-/// What was written must be told within this after the last fault, or since the last time that less was owed than ever
-/// since then.
+/// What was written must be told within this after the last fault, or since more was last read or told than ever before.
 const DRAIN_WITHIN: Duration = Duration::from_mins(3);
 /// The same where Telegram's limits are in force.
 const DRAIN_WITHIN_POLITE: Duration = Duration::from_mins(6);
@@ -231,20 +230,17 @@ impl Stage {
             (ONCE_MORE, DRAIN_WITHIN)
         };
         let (end, mut again) = (Instant::now() + within * LONGEST_DRAIN, Instant::now() + every);
-        let (mut least, mut deadline) = (u64::MAX, Instant::now() + within);
+        let (mut farthest, mut deadline) = (0, Instant::now() + within);
         while Instant::now() < deadline.min(end) {
             if Instant::now() > again {
                 again += every;
                 self.generator.canary()?;
             }
             let status = self.ask_status()?;
-            if let Some(pending) = status
-                .as_ref()
-                .map(Status::pending)
-                .filter(|pending| *pending < least)
-            {
-                // A backlog of thousands takes its time on a slow machine.
-                (least, deadline) = (pending, Instant::now() + within);
+            let progress = status.as_ref().map(Status::progress);
+            if let Some(progress) = progress.filter(|progress| *progress > farthest) {
+                // A backlog of thousands takes its time on a slow machine, which may read it only now.
+                (farthest, deadline) = (progress, Instant::now() + within);
             }
             let quiet = status.is_some_and(|status| status.owes_nothing());
             if quiet && checker::read(&self.site)?.is_settled() {

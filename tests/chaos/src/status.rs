@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::line::Rule;
+
 /// `status --json`.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Status {
@@ -64,9 +66,11 @@ impl Status {
         files.filter(|file| file.offset > 0).count()
     }
 
-    /// How many matches are not told, over all accounts.
-    pub fn pending(&self) -> u64 {
-        self.ledger.iter().map(|row| row.pending).sum()
+    /// How far it has come: it grows with what is read and with what is told, as long as something is owed. Canaries
+    /// do not count, since somebody goes on writing them.
+    pub fn progress(&self) -> u64 {
+        let owed = self.ledger.iter().filter(|row| row.rule != Rule::Canary.name());
+        owed.map(|row| 2 * row.matched - row.pending).sum()
     }
 
     /// Whether it thinks that all is read and told.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod delivered;
+mod events;
 mod forwarded;
 mod namespace;
 mod nobody;
@@ -16,6 +17,7 @@ mod total;
 mod writers;
 
 pub use calls::{FailingCalls, TRACEABLE};
+pub use events::{NO_EVENTS, asked_for_events, events_can_be_forbidden};
 pub use forwarded::is_there;
 pub use namespace::{Namespace, Served, ext4};
 pub use nobody::{as_nobody, folder_of_nobody};
