@@ -548,7 +548,7 @@ fn a_process_that_hangs_does_not_take_status_with_it() {
     until("status.json is there", || {
         sandbox.path("state/status.json").exists()
     });
-    running.signal(rustix::process::Signal::STOP);
+    running.stop();
     let asked = sandbox.finish(&["status", "--log-level", "debug"]);
     assert!(asked.status.success(), "{}", said(&asked));
     assert!(said(&asked).contains("not asked"), "{}", said(&asked));

@@ -49,7 +49,7 @@ fn a_process_that_hangs_is_red_until_it_goes_on() {
     let sandbox = sandbox();
     let running = sandbox.start(&[]);
     until("it is green", || is_green(&sandbox));
-    running.signal(Signal::STOP);
+    running.stop();
     until("it is red", || is_red(&sandbox, "gave no sign of life for"));
     running.signal(Signal::CONT);
     until("it is green again", || is_green(&sandbox));

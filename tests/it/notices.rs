@@ -276,7 +276,7 @@ fn bytes_that_were_destroyed_unread_are_told_with_the_file() {
             .is_ok_and(|status| status["logs"][0]["files"][0]["offset"] == 200)
     });
     // What is written and cut while nobody looks is lost, and nobody can know how much it was.
-    running.signal(Signal::STOP);
+    running.stop();
     sandbox.append("a.log", &"a line that nobody reads\n".repeat(10));
     sandbox.open("a.log").set_len(0).unwrap();
     sandbox.append("a.log", "short\n");

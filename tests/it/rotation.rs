@@ -204,16 +204,6 @@ fn with_poll_nothing_is_lost_or_doubled_where_a_log_is_rotated_twice_in_a_row() 
     });
 }
 
-/// Whether no thread of a process runs any more.
-fn is_stopped(pid: u32) -> bool {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    threads.into_iter().all(|thread| {
-        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default();
-        let state = status.lines().find_map(|line| line.strip_prefix("State:\t"));
-        state.is_some_and(|state| state.starts_with(['T', 't']))
-    })
-}
-
 /// How many gaps were told; the store keeps the newest ones alone.
 pub fn told_gaps(sandbox: &Sandbox) -> usize {
     sandbox
@@ -244,8 +234,7 @@ fn cut_and_regrow(sandbox: &Sandbox, running: Running, how: &str) {
         if count == harder_rotations() {
             break;
         }
-        running.signal(Signal::STOP);
-        until("it stands still", || is_stopped(running.pid()));
+        running.stop();
         let unread = random.u64(1..4);
         log.write_all(Series::new(90_000).next(unread).as_bytes())
             .unwrap();

@@ -143,7 +143,7 @@ fn status_json_has_every_field_that_scripts_rely_on() {
     let running = sandbox.start(&[]);
     until("it is told", || sandbox.last_text_of_first().contains("1 match"));
     // A cut while nobody looks makes a gap.
-    running.signal(Signal::STOP);
+    running.stop();
     sandbox.append("app.log", "a line that nobody reads\n");
     sandbox.open("app.log").set_len(0).unwrap();
     running.signal(Signal::CONT);

@@ -88,7 +88,7 @@ fn a_queue_of_events_that_overflows_loses_nothing() {
         .trim()
         .parse()
         .unwrap();
-    running.signal(Signal::STOP);
+    running.stop();
     // Equal events one after the other are one: two files in turn.
     let mut files = [sandbox.open("0.log"), sandbox.open("1.log")];
     for _ in 0..longest / 2 + 1000 {

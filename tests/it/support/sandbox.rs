@@ -261,6 +261,21 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// SIGSTOP, and waits until no thread runs any more.
+    pub fn stop(&self) {
+        self.signal(rustix::process::Signal::STOP);
+        let stands = |thread: std::io::Result<fs::DirEntry>| {
+            let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default();
+            let state = status.lines().find_map(|line| line.strip_prefix("State:\t"));
+            state.is_some_and(|state| state.starts_with(['T', 't']))
+        };
+        until("it stands still", || {
+            fs::read_dir(format!("/proc/{}/task", self.pid()))
+                .unwrap()
+                .all(stands)
+        });
+    }
+
     /// A figure of `/proc/PID/status` in KiB: `VmHWM`, the most memory that was ever resident, or `VmRSS`.
     pub fn memory(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
