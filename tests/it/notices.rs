@@ -8,7 +8,7 @@ use botapi::{ChatConfig, ChatKind, ChatState, Config, Fault, FaultKind, LimitCon
 use rustix::process::Signal;
 
 use tailgram::model::{Delta, LedgerDelta, Notice, State};
-use tailgram::store::Store;
+use tailgram::store::{Opened, Store};
 
 use crate::support::{ME, Sandbox, as_nobody, until};
 
@@ -60,9 +60,18 @@ fn heard(sandbox: &Sandbox, chat: i64, text: &str) -> Vec<String> {
     texts
 }
 
+/// Changes a state between two runs.
+fn commit(mut opened: Opened, ledger: LedgerDelta) {
+    let delta = Delta {
+        ledger,
+        ..Delta::default()
+    };
+    opened.store.commit(opened.state.turn, &delta).unwrap();
+}
+
 /// The state as if an outage had begun two minutes earlier, so that nobody has to wait that long.
 fn age_the_outage(sandbox: &Sandbox) {
-    let mut opened = Store::open(&sandbox.path("state")).unwrap();
+    let opened = Store::open(&sandbox.path("state")).unwrap();
     let mut gate = opened.state.token_gate;
     let outage = gate.outage.as_mut().unwrap();
     outage.since.0 -= 120_000;
@@ -71,11 +80,7 @@ fn age_the_outage(sandbox: &Sandbox) {
         token_gate: Some(gate),
         ..LedgerDelta::default()
     };
-    let delta = Delta {
-        ledger,
-        ..Delta::default()
-    };
-    opened.store.commit(opened.state.turn, &delta).unwrap();
+    commit(opened, ledger);
 }
 
 #[test]
@@ -380,7 +385,7 @@ fn a_chat_that_is_gone_is_told_to_another_one_and_so_is_its_return() {
 
 /// The state as if all that was told had been told long ago: what waits now may be told.
 fn age_what_was_told(sandbox: &Sandbox) {
-    let mut opened = Store::open(&sandbox.path("state")).unwrap();
+    let opened = Store::open(&sandbox.path("state")).unwrap();
     let mut notices = opened.state.notices.clone();
     for row in &mut notices {
         row.pause = None;
@@ -389,11 +394,7 @@ fn age_what_was_told(sandbox: &Sandbox) {
         notices,
         ..LedgerDelta::default()
     };
-    let delta = Delta {
-        ledger,
-        ..Delta::default()
-    };
-    opened.store.commit(opened.state.turn, &delta).unwrap();
+    commit(opened, ledger);
 }
 
 #[test]

@@ -448,6 +448,13 @@ mod tests {
         assert_eq!(whole(b"GET /x HTTP/1.1\r\n\r\n"), Some(19));
     }
 
+    /// A proxy before this machine, which writes its notes there.
+    fn before(upstream: &TcpListener, notes: &std::path::Path) -> Proxy {
+        let (notes, random) = (Journal::open(notes).unwrap(), fastrand::Rng::with_seed(1));
+        let upstream = upstream.local_addr().unwrap();
+        Proxy::start(Ipv4Addr::LOCALHOST, upstream, 0, notes, random).unwrap()
+    }
+
     fn until(what: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while !what() {
@@ -459,18 +466,10 @@ mod tests {
     #[test]
     fn a_message_whose_client_died_was_in_flight_though_its_conversation_is_over() {
         let folder = tempfile::tempdir().unwrap();
-        let notes = Journal::open(&folder.path().join("notes")).unwrap();
+        let path = folder.path().join("notes");
         // A machine that takes connections and never answers.
         let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let random = fastrand::Rng::with_seed(1);
-        let proxy = Proxy::start(
-            Ipv4Addr::LOCALHOST,
-            upstream.local_addr().unwrap(),
-            0,
-            notes,
-            random,
-        )
-        .unwrap();
+        let proxy = before(&upstream, &path);
         let begins = || {
             let mut client = TcpStream::connect(proxy.addr).unwrap();
             client
@@ -497,15 +496,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes");
         let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (random, notes) = (fastrand::Rng::with_seed(1), Journal::open(&path).unwrap());
-        let proxy = Proxy::start(
-            Ipv4Addr::LOCALHOST,
-            upstream.local_addr().unwrap(),
-            0,
-            notes,
-            random,
-        )
-        .unwrap();
+        let proxy = before(&upstream, &path);
         let mut client = TcpStream::connect(proxy.addr).unwrap();
         client
             .write_all(b"POST /botX/sendMessage HTTP/1.1\r\ncontent-length: 0\r\n\r\n")
