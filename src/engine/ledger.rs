@@ -31,11 +31,12 @@ use super::counts::Counts;
 use super::status::{Books, Found, OpenIncident};
 
 mod adopt;
+mod pace;
 
 pub(super) use adopt::{Adoption, Due, Places};
 
-/// After a commit the next one waits this long, gathering what arrives. A lone match commits at once.
-const PACE: Duration = Duration::from_millis(50);
+use self::pace::Pace;
+
 /// So many turns of the reader may wait for the ledger; then the reader waits, and the log file is the
 /// buffer.
 pub(super) const BATCHES: usize = 4;
@@ -231,7 +232,7 @@ impl Ledger {
     pub(super) fn run(mut self) -> Result<Closed, LedgerError> {
         let mut reading = true;
         let mut drained: Vec<oneshot::Sender<()>> = Vec::new();
-        let mut last_commit: Option<Instant> = None;
+        let mut pace = Pace::default();
         // What a restart changed (attempts that may have arrived, removed rules) is the first turn.
         self.commit(&HostDelta::default())?;
         loop {
@@ -239,10 +240,8 @@ impl Ledger {
             // Read before anything is taken: a batch lets time pass too, and what ended by that is news.
             let before = self.incidents.next_tick();
             self.wait(&mut turn, &mut reading, &mut drained, self.next_turn());
-            let gather_until = last_commit
-                .map(|at| at + PACE)
-                .filter(|until| *until > Instant::now());
-            while let Some(until) = gather_until.filter(|until| !turn.stop && *until > Instant::now()) {
+            // What arrives until the next commit may be made is in it.
+            while let Some(until) = pace.wait_until(Instant::now()).filter(|_| !turn.stop) {
                 self.wait(&mut turn, &mut reading, &mut drained, Some(until));
             }
             self.incidents.tick(self.clock.now());
@@ -254,7 +253,7 @@ impl Ledger {
             }
             if self.commit(&host)? {
                 std::mem::take(&mut turn.points).reach();
-                last_commit = Some(Instant::now());
+                pace.committed(Instant::now());
             }
             if self.unwritten.is_some() && !was_unwritten {
                 self.withdraw_messages(&mut turn);

@@ -4,7 +4,6 @@
 //! Not here: which archive is read, and from where; that is `tailer`'s. The trap: whatever an archive claims about
 //! itself costs nothing until the bytes are there, but a window of zstd does.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::handle::Handle;
 use super::identity;
 use super::window::Window;
 
@@ -60,7 +60,8 @@ impl Archive {
         let mut magic = [0; 4];
         let read = identity::read_at(&file, &mut magic, 0)?;
         let failed = Arc::new(AtomicBool::new(false));
-        let input = BufReader::new(Input(file, Arc::clone(&failed)));
+        let failure = Arc::clone(&failed);
+        let input = BufReader::new(Input { file, at: 0, failure });
         let decoder: Box<dyn Read + Send> = match &magic[..read] {
             [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(input)),
             [0x28, 0xb5, 0x2f, 0xfd] => Box::new(Frames::new(input)),
@@ -76,7 +77,7 @@ impl Archive {
     }
 
     /// What was unpacked, as a file.
-    pub(super) fn file(&self) -> &File {
+    pub(super) fn file(&self) -> &Handle {
         self.window.file()
     }
 
@@ -111,14 +112,18 @@ impl Archive {
 }
 
 /// The packed bytes. Decoders hide in their own errors whether it was reading that failed.
-struct Input(File, Arc<AtomicBool>);
+struct Input {
+    file: Handle,
+    at: u64,
+    failure: Arc<AtomicBool>,
+}
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read(buffer);
-        let failed = |error: &io::Error| error.kind() != io::ErrorKind::Interrupted;
-        if read.as_ref().is_err_and(failed) {
-            self.1.store(true, Ordering::Relaxed);
+        let read = identity::read_at(&self.file, buffer, self.at);
+        match &read {
+            Ok(read) => self.at += *read as u64,
+            Err(_) => self.failure.store(true, Ordering::Relaxed),
         }
         read
     }

@@ -6,16 +6,15 @@
 //! The trap: while it is closed its inode is free to be used for another file. So a path is believed only if all that
 //! is known agrees, and what was written and deleted in between can only be guessed at.
 
-use std::fs::File;
 use std::io;
 use std::ops::Deref;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::Settings;
+use super::handle::Handle;
 use super::identity::{self, FileId, Seen};
 
 /// So many files are held open for as long as nothing is written to them.
@@ -83,19 +82,19 @@ pub(super) struct Descriptor {
     pub(super) id: FileId,
     /// When the file was born, where the filesystem knows.
     pub(super) born: Option<i128>,
-    file: Option<File>,
+    file: Option<Handle>,
 }
 
 /// A descriptor to ask: the one that is held, or one for just this question.
 pub(super) enum Opened<'a> {
-    Held(&'a File),
-    Lent(File),
+    Held(&'a Handle),
+    Lent(Handle),
 }
 
 impl Deref for Opened<'_> {
-    type Target = File;
+    type Target = Handle;
 
-    fn deref(&self) -> &File {
+    fn deref(&self) -> &Handle {
         match self {
             Self::Held(file) => file,
             Self::Lent(file) => file,
@@ -104,7 +103,7 @@ impl Deref for Opened<'_> {
 }
 
 impl Descriptor {
-    pub(super) fn new(file: File, seen: &Seen) -> Self {
+    pub(super) fn new(file: Handle, seen: &Seen) -> Self {
         Self {
             id: seen.id,
             born: seen.born,
@@ -112,7 +111,7 @@ impl Descriptor {
         }
     }
 
-    pub(super) fn held(&self) -> Option<&File> {
+    pub(super) fn held(&self) -> Option<&Handle> {
         self.file.as_ref()
     }
 
@@ -135,8 +134,7 @@ impl Descriptor {
 
     /// The path that leads to it now, whatever it was opened under; none if there is none, or nobody knows.
     pub(super) fn whereabouts(&self) -> Option<PathBuf> {
-        let file = self.file.as_ref()?;
-        let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+        let path = self.file.as_ref()?.path().ok()?;
         Seen::at(&path)
             .is_ok_and(|seen| self.id == seen.id)
             .then_some(path)
@@ -153,7 +151,7 @@ impl Descriptor {
         self.id == seen.id && (self.file.is_some() || !reborn())
     }
 
-    fn open(&self, path: &Path) -> io::Result<File> {
+    fn open(&self, path: &Path) -> io::Result<Handle> {
         let file = identity::open(path)?;
         let same = self.is(&Seen::held(&file)?);
         same.then_some(file).ok_or(io::ErrorKind::NotFound.into())

@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::distant::{self, Entry};
 use super::identity::{FileId, Seen};
 use super::own::Own;
 use super::seam;
@@ -102,7 +102,7 @@ impl Globs {
         let never = settings
             .never
             .iter()
-            .map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+            .map(|path| distant::real(path).unwrap_or_else(|_| path.clone()));
         Self {
             plans: plans.collect(),
             exclude: settings.logs.iter().map(|log| log.exclude.clone()).collect(),
@@ -131,17 +131,20 @@ impl Globs {
         reached
     }
 
-    /// Every folder that is opened, or whose files are, when the globs are followed; links as they lead now.
+    /// Every folder that is opened, or whose files are, when the globs are followed; links as they lead now. What asked
+    /// for them may be given fewer rights then, and leaves no threads behind that had more.
     pub(super) fn folders(&self) -> BTreeSet<PathBuf> {
         let roots = self.plans.iter().map(Plan::folder).map(Path::to_owned);
         let reached = self.walk();
-        let real = |path: &Path| path.canonicalize().ok();
+        let real = |path: &Path| distant::real(path).ok();
         let files = reached
             .files
             .keys()
             .filter_map(|path| Some(real(path)?.parent()?.to_owned()));
         let links = reached.folders.keys().filter_map(|path| real(path));
-        roots.chain(files).chain(links).collect()
+        let folders = roots.chain(files).chain(links).collect();
+        distant::begin_anew();
+        folders
     }
 
     /// Whether a path with its links resolved is out of reach.
@@ -246,8 +249,14 @@ impl Walk<'_> {
     fn start(&mut self) {
         let plan = self.plan;
         if plan.steps.is_empty() {
-            self.file(&plan.root, None, plan.root.is_symlink());
-            if let Some(folder) = plan.root.ancestors().skip(1).find(|folder| folder.is_dir()) {
+            let is_link = distant::ask(&plan.root, |path| Ok(path.is_symlink()));
+            self.file(&plan.root, None, is_link.unwrap_or(false));
+            if let Some(folder) = plan
+                .root
+                .ancestors()
+                .skip(1)
+                .find(|folder| distant::is_folder(folder))
+            {
                 self.remember(folder);
             }
             return;
@@ -260,7 +269,7 @@ impl Walk<'_> {
             return;
         }
         seam::pass();
-        let entries = match std::fs::read_dir(folder) {
+        let entries = match distant::list(folder) {
             Ok(entries) => entries,
             Err(error) => return self.failed(folder, error),
         };
@@ -269,24 +278,24 @@ impl Walk<'_> {
         }
         for entry in entries {
             match entry {
-                Ok(entry) => self.entry(&entry, level, depth),
+                Ok(entry) => self.entry(entry, level, depth),
                 Err(error) => return self.failed(folder, error),
             }
         }
     }
 
-    fn entry(&mut self, entry: &DirEntry, level: usize, depth: usize) {
+    fn entry(&mut self, entry: Entry, level: usize, depth: usize) {
         let path = match entry.path().strip_prefix(".") {
             Ok(relative) if !self.plan.glob.source().starts_with("./") => relative.to_owned(),
             _ => entry.path(),
         };
         let last = level + 1 == self.plan.steps.len();
-        let name = entry.file_name();
+        let name = entry.name();
         if is_silly(&name) {
             return;
         }
-        let kind = entry.file_type();
-        let is_link = kind.as_ref().is_ok_and(std::fs::FileType::is_symlink);
+        let kind = entry.kind();
+        let is_link = kind.is_some_and(|kind| kind.is_symlink());
         let deeper = match &self.plan.steps[level] {
             Step::Name(glob) if !glob.matches(Path::new(&name)) => return,
             Step::Name(_) if last => return self.file(&path, Some(entry), is_link),
@@ -298,12 +307,12 @@ impl Walk<'_> {
                 level
             }
         };
-        if kind.is_ok_and(|kind| kind.is_dir()) || (is_link && path.is_dir()) {
+        if kind.is_some_and(|kind| kind.is_dir()) || (is_link && distant::is_folder(&path)) {
             self.folder(&path, deeper, depth + 1);
         }
     }
 
-    fn file(&mut self, path: &Path, entry: Option<&DirEntry>, is_link: bool) {
+    fn file(&mut self, path: &Path, entry: Option<Entry>, is_link: bool) {
         let log = self.plan.log;
         if self.globs.excludes(log, path) {
             return;
@@ -315,16 +324,8 @@ impl Walk<'_> {
             }
             return;
         }
-        // Asked through the folder, a file costs less than by its whole path.
         seam::pass();
-        let seen = match entry.filter(|_| !is_link) {
-            Some(entry) => match entry.metadata() {
-                Ok(meta) if !meta.is_symlink() => Ok(Seen::of(&meta)),
-                Ok(_) => Seen::at(path),
-                Err(error) => Err(error),
-            },
-            None => Seen::at(path),
-        };
+        let seen = entry.map_or_else(|| Seen::at(path), Entry::seen);
         match seen {
             Ok(seen) => {
                 self.reached.present.insert(log);
@@ -339,7 +340,7 @@ impl Walk<'_> {
 
     /// What is written to a file is told where the file lies, and not where a link to it does.
     fn remember_target(&mut self, link: &Path) {
-        let Ok(real) = link.canonicalize() else { return };
+        let Ok(real) = distant::real(link) else { return };
         let Some(folder) = real.parent() else { return };
         if let Ok(seen) = Seen::at(folder) {
             self.reached.folders.insert(folder.to_owned(), seen.id);

@@ -6,13 +6,13 @@
 mod reading;
 mod zeros;
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Source;
 use super::descriptor::{Descriptor, Opened};
+use super::handle::Handle;
 use super::identity::{self, FileId, Seen};
 use super::lookout::Lookout;
 use super::packed::Packed;
@@ -91,6 +91,8 @@ pub(super) struct Follower {
     pub(super) pipe: Option<Box<Pipe>>,
     /// It is not text after all, and is to be let go.
     pub(super) refused: bool,
+    /// Looking at it or reading it failed, and that was told.
+    pub(super) failed: bool,
     /// There is, or may be, something to read.
     pub(super) hot: bool,
     /// The position was not handed out since it changed.
@@ -101,7 +103,7 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Begins at `at`. `taken` bytes of the line there are behind it already.
-    pub(super) fn new(file: File, source: Source, at: u64, taken: usize, now: Now) -> io::Result<Self> {
+    pub(super) fn new(file: Handle, source: Source, at: u64, taken: usize, now: Now) -> io::Result<Self> {
         let seen = Seen::held(&file)?;
         let head = Head::of(&identity::first_bytes(&file)?);
         let before = identity::before(&file, at)?;
@@ -137,6 +139,7 @@ impl Follower {
             packed: None,
             pipe: None,
             refused: false,
+            failed: false,
             hot: true,
             dirty: true,
             moved: now.wall,
@@ -145,7 +148,7 @@ impl Follower {
 
     /// Goes on where a stored position ends.
     pub(super) fn resume(
-        file: File,
+        file: Handle,
         source: Source,
         stored: &Position,
         max_line: usize,
@@ -167,7 +170,7 @@ impl Follower {
     }
 
     /// Goes on in the same file under another descriptor, which a path leads to again.
-    pub(super) fn reopen(&mut self, file: File, seen: &Seen) {
+    pub(super) fn reopen(&mut self, file: Handle, seen: &Seen) {
         (self.descriptor, self.hidden) = (Descriptor::new(file, seen), None);
         (self.unlinked, self.stamp, self.hollow) = (None, None, None);
         (self.hot, self.dirty) = (true, true);
@@ -370,7 +373,7 @@ impl Follower {
     /// Whether no name leads to the file any more.
     pub(super) fn is_deleted(&self) -> bool {
         // A closed file whose path leads elsewhere may still lie somewhere.
-        let meta = self.descriptor.held().map(File::metadata);
+        let meta = self.descriptor.held().map(Handle::metadata);
         meta.is_some_and(|meta| meta.is_ok_and(|meta| Seen::of(&meta).links == 0))
     }
 
@@ -505,7 +508,7 @@ impl Follower {
     }
 
     /// If `file` is a copy of this one: how far it was read already, together with this one.
-    pub(super) fn copied_to(&self, file: &File) -> io::Result<Option<u64>> {
+    pub(super) fn copied_to(&self, file: &Handle) -> io::Result<Option<u64>> {
         let marks = self.trail.marks();
         let known = Original {
             head: self.head,

@@ -3,16 +3,15 @@
 //! Not for deciding what follows from it; that is `tailer`'s. The trap: a path says nothing about the bytes
 //! behind it, so everything that decides about a held file asks its descriptor.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::Metadata;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::seam;
+use super::handle::Handle;
+use super::{distant, seam};
 use crate::model::{Head, LineEnd, Position};
 
 /// Clocks of filesystems lag, those of other machines more: times this close, in nanoseconds, are the same.
@@ -71,7 +70,7 @@ impl Seen {
     }
 
     /// Looks at what is open, wherever it lies by now.
-    pub(super) fn held(file: &File) -> io::Result<Self> {
+    pub(super) fn held(file: &Handle) -> io::Result<Self> {
         seam::pass();
         file.metadata().map(|meta| Self::of(&meta))
     }
@@ -79,26 +78,17 @@ impl Seen {
     /// Looks at whatever the path leads to, symlinks followed.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         seam::pass();
-        std::fs::metadata(path).map(|meta| Self::of(&meta))
+        distant::ask(path, |path| std::fs::metadata(path).map(|meta| Self::of(&meta)))
     }
 }
 
 /// Opens for reading without ever waiting for a writer or becoming a terminal's owner, whatever the path
 /// turned into since it was looked at.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<Handle> {
     #[cfg(test)]
     heed_mode(path)?;
     seam::pass();
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.cast_signed())
-        .open(path)
-}
-
-/// Where an open file lies, as the kernel knows it; of one that was deleted, where it lay.
-pub(super) fn path_of(file: &File) -> io::Result<PathBuf> {
-    std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+    Handle::open(path)
 }
 
 /// Tests may run as root, whom no mode keeps out: here the owner's bit speaks for everyone.
@@ -116,30 +106,22 @@ pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| full.contains(&code))
 }
 
-/// Whether the system failed, which says nothing about the file.
+/// Whether the system failed, or gave no answer, which says nothing about the file.
 pub(super) fn may_pass(error: &io::Error) -> bool {
-    let failed = [Errno::IO, Errno::STALE, Errno::NOMEM, Errno::TIMEDOUT].map(Errno::raw_os_error);
-    error.raw_os_error().is_some_and(|code| failed.contains(&code))
+    let failed = [Errno::IO, Errno::STALE, Errno::NOMEM].map(Errno::raw_os_error);
+    let failed = error.raw_os_error().is_some_and(|code| failed.contains(&code));
+    failed || error.kind() == io::ErrorKind::TimedOut
 }
 
 /// Reads at `offset` until `buffer` is full or the file ends.
-pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(super) fn read_at(file: &Handle, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     seam::pass();
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
+    file.read_at(buffer, offset)
 }
 
 /// The first bytes, as far as a head reaches. NULs at their end are left out: they are space that a writer
 /// reserved, and will be something else once it is written to.
-pub(super) fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
+pub(super) fn first_bytes(file: &Handle) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; Head::FULL as usize];
     let read = read_at(file, &mut bytes, 0)?;
     bytes.truncate(written(&bytes[..read]));
@@ -147,12 +129,12 @@ pub(super) fn first_bytes(file: &File) -> io::Result<Vec<u8>> {
 }
 
 /// The hash of the (at most) last KiB before `offset`.
-pub(super) fn before(file: &File, offset: u64) -> io::Result<Head> {
+pub(super) fn before(file: &Handle, offset: u64) -> io::Result<Head> {
     last_kib(file, offset).map(|bytes| Head::of(&bytes))
 }
 
 /// The same without the NULs at its end: what stays when the space they hold is written to.
-pub(super) fn solid_before(file: &File, offset: u64) -> io::Result<Head> {
+pub(super) fn solid_before(file: &Handle, offset: u64) -> io::Result<Head> {
     last_kib(file, offset).map(|bytes| solid(&bytes))
 }
 
@@ -161,7 +143,7 @@ pub(super) fn solid(bytes: &[u8]) -> Head {
     Head::of(&bytes[..written(bytes)])
 }
 
-fn last_kib(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+fn last_kib(file: &Handle, offset: u64) -> io::Result<Vec<u8>> {
     let len = offset.min(u64::from(Head::FULL));
     let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
     let read = read_at(file, &mut bytes, offset - len)?;
@@ -178,7 +160,7 @@ pub(super) fn written(bytes: &[u8]) -> usize {
 }
 
 /// Whether a file can be one that began with `head` and had `before` ahead of `offset`.
-pub(super) fn fits(file: &File, head: Head, before_offset: Head, offset: u64) -> io::Result<bool> {
+pub(super) fn fits(file: &Handle, head: Head, before_offset: Head, offset: u64) -> io::Result<bool> {
     Ok(Seen::held(file)?.size >= offset
         && head.fits(&first_bytes(file)?)
         && (offset == 0 || before(file, offset)? == before_offset))
@@ -186,7 +168,7 @@ pub(super) fn fits(file: &File, head: Head, before_offset: Head, offset: u64) ->
 
 /// [`fits`], for a stored position. A file that was never opened has shown no bytes to compare: it is known by
 /// its inode, and by not being younger than its position.
-pub(super) fn fits_position(file: &File, position: &Position) -> io::Result<bool> {
+pub(super) fn fits_position(file: &Handle, position: &Position) -> io::Result<bool> {
     if was_never_opened(position) {
         let seen = Seen::held(file)?;
         let stored = i128::from(position.at.0) * 1_000_000 + CLOCK_SLACK;
@@ -211,7 +193,7 @@ pub(super) fn was_never_opened(position: &Position) -> bool {
 }
 
 /// How many bytes of the line that holds `offset` lie before it, at most `limit`.
-pub(super) fn line_before(file: &File, offset: u64, limit: usize, end: LineEnd) -> io::Result<usize> {
+pub(super) fn line_before(file: &Handle, offset: u64, limit: usize, end: LineEnd) -> io::Result<usize> {
     let limit = end.floor(limit);
     let len = offset.min(limit as u64);
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(limit)];

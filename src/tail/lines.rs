@@ -4,18 +4,18 @@
 //! The trap: the file goes on growing, or is cut, under our hands. A count speaks of the bytes that were seen, and what
 //! the file has become since then is the follower's to find out.
 
-use std::fs::File;
 use std::io;
 
 use memchr::{memchr_iter, memrchr_iter};
 
+use super::handle::Handle;
 use super::identity;
 
 /// How much is read at once.
 const BLOCK: usize = 64 * 1024;
 
 /// Where the last `count` lines of the first `size` bytes begin. What stands behind the last newline is a line.
-pub(super) fn last(file: &File, size: u64, count: u64) -> io::Result<u64> {
+pub(super) fn last(file: &Handle, size: u64, count: u64) -> io::Result<u64> {
     let mut block = vec![0; BLOCK];
     let (mut end, mut left) = (size, count);
     if count == 0 {
@@ -42,7 +42,7 @@ pub(super) fn last(file: &File, size: u64, count: u64) -> io::Result<u64> {
 }
 
 /// Where the line with this number begins, counted from 1; the end, if there are fewer lines.
-pub(super) fn line(file: &File, number: u64) -> io::Result<u64> {
+pub(super) fn line(file: &Handle, number: u64) -> io::Result<u64> {
     let mut block = vec![0; BLOCK];
     let (mut at, mut left) = (0, number.saturating_sub(1));
     if left == 0 {
@@ -72,10 +72,10 @@ mod tests {
 
     use super::*;
 
-    fn file(bytes: &[u8]) -> File {
+    fn file(bytes: &[u8]) -> Handle {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        file
+        file.into()
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::Source;
 use super::archive::{Archive, End, STEP};
+use super::handle::Handle;
 use super::identity::{self, FileId};
 use super::recover;
 use crate::model::{FileKey, Gap, GapKind, Now, Position, Timestamp};
@@ -165,8 +166,8 @@ pub(super) struct Packed {
 
 impl Packed {
     /// What was unpacked, as a file.
-    pub(super) fn file(&self) -> io::Result<std::fs::File> {
-        self.archive.file().try_clone()
+    pub(super) fn file(&self) -> Handle {
+        self.archive.file().clone()
     }
 
     /// Unpacks a little more than was read.

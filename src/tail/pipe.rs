@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::identity::{self, FileId, Seen};
+use super::distant;
+use super::handle::{self, Handle};
+use super::identity::{FileId, Seen};
 use super::lookout::Lookout;
 use super::window::Window;
 
@@ -110,7 +112,7 @@ impl Pipe {
         longest: usize,
         once: bool,
     ) -> io::Result<Option<Self>> {
-        let file = identity::open(path)?;
+        let file = distant::ask(path, handle::open)?;
         let seen = Seen::of(&file.metadata()?);
         if !seen.fifo || seen.id != id {
             return Ok(None);
@@ -141,8 +143,8 @@ impl Pipe {
     }
 
     /// What was read, as a file.
-    pub(super) fn file(&self) -> io::Result<File> {
-        self.window.file().try_clone()
+    pub(super) fn file(&self) -> Handle {
+        self.window.file().clone()
     }
 
     /// Whether what was read from `from` on can be read again.
@@ -268,5 +270,5 @@ fn most(longest: usize) -> u64 {
 
 /// Opens what is open once more, for us alone, and so that reading never waits.
 fn again(file: &File) -> io::Result<File> {
-    identity::open(&PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())))
+    handle::open(&PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())))
 }

@@ -8,12 +8,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::handle::Handle;
 use super::identity::{self, FileId, Seen};
-use super::seam;
+use super::{distant, seam};
 use crate::model::{Head, Position};
 
 /// A file in the folder of a followed path.
@@ -35,7 +35,9 @@ const MOST_LINKS: usize = 40;
 fn target(path: &Path) -> PathBuf {
     let mut at = path.to_owned();
     for _ in 0..MOST_LINKS {
-        let Ok(next) = std::fs::read_link(&at) else { break };
+        let Ok(next) = distant::ask(&at, Path::read_link) else {
+            break;
+        };
         at = folder(&at).join(next);
     }
     at
@@ -100,7 +102,7 @@ fn beside(paths: &[&Path]) -> io::Result<Vec<Sibling>> {
     };
     let mut found = Vec::new();
     seam::pass();
-    for entry in std::fs::read_dir(folder(paths[0]))? {
+    for entry in distant::list(folder(paths[0]))? {
         let entry = entry?;
         let path = entry.path();
         if identity::has_compressed_name(&path) {
@@ -113,7 +115,7 @@ fn beside(paths: &[&Path]) -> io::Result<Vec<Sibling>> {
             Err(_) => continue,
         };
         if seen.regular {
-            let name = entry.file_name();
+            let name = entry.name();
             let generation = bases().any(|base| identity::is_generation(&name.to_string_lossy(), &base));
             found.push(Sibling {
                 path,
@@ -132,7 +134,7 @@ pub(super) struct Listings(HashMap<PathBuf, Vec<Sibling>>);
 impl Listings {
     /// The generations of `path`, and whatever has this inode.
     pub(super) fn siblings(&mut self, path: &Path, ino: u64) -> io::Result<Vec<Sibling>> {
-        if path.is_symlink() {
+        if distant::ask(path, |path| Ok(path.is_symlink()))? {
             // Where it leads is another folder, and has other names.
             return siblings(path);
         }
@@ -212,7 +214,7 @@ pub(super) fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
 fn archives_of(path: &Path) -> io::Result<Vec<(i128, PathBuf)>> {
     let base = path.file_name().unwrap_or_default().to_string_lossy();
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder(path))? {
+    for entry in distant::list(folder(path))? {
         let entry = entry?;
         let path = entry.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -233,7 +235,7 @@ fn archives_of(path: &Path) -> io::Result<Vec<(i128, PathBuf)>> {
 pub(super) fn find<'a>(
     position: &Position,
     siblings: &'a [Sibling],
-) -> Result<Option<File>, (&'a Sibling, io::Error)> {
+) -> Result<Option<Handle>, (&'a Sibling, io::Error)> {
     let is_same = |sibling: &&Sibling| sibling.seen.id.ino == position.identity.ino;
     let same = siblings.iter().filter(is_same);
     // A copy of next to nothing proves nothing.
@@ -254,7 +256,7 @@ pub(super) fn find<'a>(
     closed.map_or(Ok(None), Err)
 }
 
-fn open_fitting(sibling: &Sibling, position: &Position) -> io::Result<Option<File>> {
+fn open_fitting(sibling: &Sibling, position: &Position) -> io::Result<Option<Handle>> {
     let opened = identity::open(&sibling.path);
     let file = opened.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => moved(),
@@ -294,7 +296,7 @@ pub(super) fn is_for_now(error: &io::Error) -> bool {
 
 /// Opens a file that was listed. An error says that it cannot be known now: also if its name leads elsewhere since then,
 /// as while a rotator counts its old files up.
-pub(super) fn open_listed(sibling: &Sibling) -> io::Result<Option<File>> {
+pub(super) fn open_listed(sibling: &Sibling) -> io::Result<Option<Handle>> {
     let file = open_regular(&sibling.path)?;
     let seen = match &file {
         Some(file) => Seen::held(file),
@@ -321,7 +323,7 @@ pub(super) fn is_moved(error: &io::Error) -> bool {
 }
 
 /// Opens what is a regular file and may be read, and nothing else. An error says that it cannot be known now.
-pub(super) fn open_regular(path: &Path) -> io::Result<Option<File>> {
+pub(super) fn open_regular(path: &Path) -> io::Result<Option<Handle>> {
     let opened = identity::open(path).and_then(|file| Ok(Seen::held(&file)?.regular.then_some(file)));
     match opened {
         Err(error) if !is_for_now(&error) => Ok(None),

@@ -13,7 +13,7 @@ use super::discover::Globs;
 use super::identity::{self, Seen};
 use super::pipe;
 use super::settings::WILD;
-use super::{Glob, LogSettings, Settings};
+use super::{Glob, LogSettings, Settings, distant};
 use crate::model::{Format, LogName, Manner};
 
 /// What one log's globs reach.
@@ -110,7 +110,10 @@ impl Surveyed {
             ..settings.clone()
         });
         let reached = globs.walk();
-        let files = reached.files.into_iter().filter(|(path, _)| !path.is_dir());
+        let files = reached
+            .files
+            .into_iter()
+            .filter(|(path, _)| !distant::is_folder(path));
         let files = files.map(|(path, (seen, _))| {
             let standing = Standing::of(&path, &seen, &globs, log);
             (path, standing)
@@ -134,7 +137,9 @@ impl Empty {
         let wild = |folder: &Path| folder.to_string_lossy().contains(WILD);
         let folders = path.ancestors().skip(1);
         let literal = folders.filter(|folder| !folder.as_os_str().is_empty() && !wild(folder));
-        let missing = literal.take_while(|folder| !folder.exists()).last();
+        let missing = literal
+            .take_while(|folder| !distant::ask(folder, |folder| Ok(folder.exists())).unwrap_or(true))
+            .last();
         Self {
             glob: glob.source().to_owned(),
             missing: missing.map(PathBuf::from),
@@ -152,12 +157,12 @@ impl Standing {
         if !seen.regular && !named {
             return Self::NotRegular;
         }
-        match path.canonicalize() {
+        match distant::real(path) {
             Ok(real) if globs.forbids(&real) => Self::Forbidden,
             // Opening it would let a writer begin, and then make it fail.
-            Ok(_) if named => match rustix::fs::access(path, rustix::fs::Access::READ_OK) {
+            Ok(_) if named => match distant::ask(path, may_read) {
                 Ok(()) => Self::Pipe,
-                Err(error) => Self::Unreadable(Refusal::of(path, error.into())),
+                Err(error) => Self::Unreadable(Refusal::of(path, error)),
             },
             Ok(_) => Self::opened(path, seen.size, log)
                 .unwrap_or_else(|error| Self::Unreadable(Refusal::of(path, error))),
@@ -184,6 +189,10 @@ impl Standing {
     }
 }
 
+fn may_read(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::READ_OK)?)
+}
+
 impl Refusal {
     /// The nearest thing on the way to `path` that can be looked at is what refuses.
     fn of(path: &Path, error: io::Error) -> Self {
@@ -191,7 +200,7 @@ impl Refusal {
         let mut way = path
             .ancestors()
             .map(|step| if step.as_os_str().is_empty() { here } else { step });
-        let looked_at = way.find_map(|step| Some((step, std::fs::metadata(step).ok()?)));
+        let looked_at = way.find_map(|step| Some((step, distant::ask(step, Path::metadata).ok()?)));
         let (refuses, about) = looked_at.map_or((path, None), |(step, about)| (step, Some(about)));
         let needs = match &about {
             Some(about) if about.is_dir() && refuses == path => 5,

@@ -19,7 +19,6 @@ mod unpack;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +35,7 @@ use self::sweep::Vacant;
 use super::descriptor::Budget;
 use super::discover::Globs;
 use super::follow::{Follower, Progress, READ, Reading};
+use super::handle::Handle;
 use super::identity::{self, FileId, Seen};
 use super::lookout::Lookout;
 use super::packed::Search;
@@ -87,6 +87,8 @@ pub struct Tailer {
     strays: HashMap<FileKey, Stray>,
     /// Files that could not be opened, by id, with the log they belong to.
     unreadable: HashMap<FileId, (PathBuf, usize)>,
+    /// Paths and folders that could not be looked at in the last sweep.
+    hidden: HashSet<PathBuf>,
     /// Files that are left alone although a glob reaches them.
     refused: HashSet<FileId>,
     /// Cuts noticed in this turn, whose rest may stand in a copy.
@@ -157,6 +159,7 @@ impl Tailer {
             deleted: 0,
             strays: HashMap::new(),
             unreadable: HashMap::new(),
+            hidden: HashSet::new(),
             refused: HashSet::new(),
             cuts: Vec::new(),
             searches: VecDeque::new(),
@@ -488,7 +491,7 @@ impl Tailer {
 
     /// How a file's lines end, which its first bytes tell. The rest is learned once it is read: a file that nobody
     /// writes to is not looked into.
-    fn manner(&self, file: &File, log: usize) -> io::Result<Manner> {
+    fn manner(&self, file: &Handle, log: usize) -> io::Result<Manner> {
         let mut manner = Manner::default();
         if let Some(joints) = &self.settings.logs[log].joints {
             let mut first = [0; 4];
@@ -524,6 +527,9 @@ impl Tailer {
 
     fn note_progress(&mut self, index: usize, progress: io::Result<Progress>, now: Now, turn: &mut Turn) {
         let path = self.followers[index].path().to_owned();
+        if progress.is_ok() && std::mem::take(&mut self.followers[index].failed) {
+            self.say(Note::Readable { path: path.clone() }, turn);
+        }
         match progress {
             Ok(Progress::Idle | Progress::More) => {}
             Ok(Progress::Truncated { lost }) => self.cut(index, lost, now, turn),
@@ -535,13 +541,8 @@ impl Tailer {
             }
             Err(error) => {
                 self.followers[index].cool_down();
-                self.say(
-                    Note::Failed {
-                        path,
-                        error: error.to_string(),
-                    },
-                    turn,
-                );
+                let note = failed(&mut self.followers[index], &error);
+                self.say(note, turn);
             }
         }
     }
@@ -582,6 +583,15 @@ impl Tailer {
 fn longest(settings: &Settings) -> usize {
     let longest = |log: &LogSettings| log.max_line * (1 + usize::from(log.joints.is_some()));
     settings.logs.iter().map(longest).max().unwrap_or_default()
+}
+
+/// What is told of a held file that cannot be looked at or read right now.
+fn failed(follower: &mut Follower, error: &io::Error) -> Note {
+    follower.failed = true;
+    Note::Failed {
+        path: follower.path().to_owned(),
+        error: error.to_string(),
+    }
 }
 
 fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {

@@ -9,9 +9,9 @@
 //! The trap: equal bytes are no proof by themselves where logs repeat themselves. A shorter copy was also *written*
 //! before its original was read past its end, and nothing that came later can have been.
 
-use std::fs::File;
 use std::io;
 
+use super::handle::Handle;
 use super::identity::{self, Seen};
 use crate::model::{Head, Mark, Position, Timestamp};
 
@@ -105,7 +105,7 @@ impl<'a> Original<'a> {
     /// If `file` is a copy of this one: how far it was read already, together with its original.
     ///
     /// An error says that it cannot be known now.
-    pub(super) fn copied_to(&self, file: &File) -> io::Result<Option<u64>> {
+    pub(super) fn copied_to(&self, file: &Handle) -> io::Result<Option<u64>> {
         let seen = Seen::held(file)?;
         if self.at == 0 || seen.size == 0 {
             return Ok(None);
@@ -129,8 +129,8 @@ impl<'a> Original<'a> {
 }
 
 /// Whether both files begin alike and have the same (at most) last KiB before `offset`.
-pub(super) fn agree(one: &File, other: &File, offset: u64) -> io::Result<bool> {
-    let reach = |file: &File| Ok::<_, io::Error>(Seen::held(file)?.size >= offset);
+pub(super) fn agree(one: &Handle, other: &Handle, offset: u64) -> io::Result<bool> {
+    let reach = |file: &Handle| Ok::<_, io::Error>(Seen::held(file)?.size >= offset);
     let shared = |bytes: Vec<u8>| {
         let len = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         Head::of(&bytes[..len])
@@ -150,10 +150,10 @@ mod tests {
 
     use super::*;
 
-    fn file(bytes: &[u8]) -> File {
+    fn file(bytes: &[u8]) -> Handle {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        file
+        file.into()
     }
 
     /// The trail of a file that came in reads of these lengths.

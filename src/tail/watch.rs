@@ -3,14 +3,18 @@
 //! The contract says which lie is allowed: a lost hint costs time, never data; a false one costs a look. The
 //! sweep in `tailer` is what is relied on.
 //!
+//! Where a mount may never answer ([`distant`]), its threads do the asking, with an instance for that mount alone: if they
+//! hang, that instance is given up, and the others go on.
+//!
 //! The trap: the notify callback runs on a foreign thread that must never wait for us, or the kernel's queue
 //! overflows. It puts a path into a bounded set and rings.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::distant::{self, Distant, Subject};
 use super::identity::FileId;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
 
@@ -114,6 +118,8 @@ pub(super) struct Watcher {
     waker: Waker,
     /// Absent until a folder is to be watched, and after the kernel refused.
     kernel: Option<RecommendedWatcher>,
+    /// One for each mount that may never answer, by where it is mounted.
+    far: HashMap<PathBuf, RecommendedWatcher>,
     /// What is watched, and which folder that was: a folder made anew under its old name is another one.
     watched: BTreeMap<PathBuf, FileId>,
     /// The kernel gave no instance; it is not asked again.
@@ -125,6 +131,7 @@ impl Watcher {
         Self {
             waker,
             kernel: None,
+            far: HashMap::new(),
             watched: BTreeMap::new(),
             refused: false,
         }
@@ -140,14 +147,20 @@ impl Watcher {
             .watched
             .extract_if(.., |path, id| wanted.get(path) != Some(id));
         for (path, _) in stale {
-            if let Some(kernel) = &mut self.kernel {
-                // It fails when the folder is gone, and then nothing is left to do.
+            for kernel in self.kernel.iter_mut().chain(self.far.values_mut()) {
+                // It fails when the folder is gone, or is another one's, and then nothing is left to do.
                 let _ = kernel.unwatch(&path);
             }
         }
         for (path, id) in wanted {
-            if !self.watched.contains_key(path) {
-                self.add(path)?;
+            if self.watched.contains_key(path) {
+                continue;
+            }
+            let watched = match distant::of(path) {
+                None => self.add(path).map(|()| true)?,
+                Some(mount) => self.add_far(path, &mount)?,
+            };
+            if watched {
                 self.watched.insert(path.clone(), *id);
             }
         }
@@ -157,24 +170,50 @@ impl Watcher {
     /// Whether the kernel was asked for anything.
     #[cfg(test)]
     pub(super) fn is_asked(&self) -> bool {
-        self.kernel.is_some()
+        self.kernel.is_some() || !self.far.is_empty()
     }
 
     fn add(&mut self, path: &Path) -> Result<(), String> {
-        let kernel = match &mut self.kernel {
+        let mut kernel = match self.kernel.take() {
             Some(kernel) => kernel,
-            none => {
-                let waker = self.waker.clone();
-                let made = notify::recommended_watcher(move |event| waker.notice(event));
-                none.insert(made.map_err(|error| {
-                    self.refused = true;
-                    error.to_string()
-                })?)
-            }
+            None => self.instance()?,
         };
-        kernel
-            .watch(path, RecursiveMode::NonRecursive)
-            .map_err(|error| error.to_string())
+        let added = kernel.watch(path, RecursiveMode::NonRecursive);
+        self.kernel = Some(kernel);
+        added.map_err(|error| error.to_string())
+    }
+
+    /// Whether a folder is watched that may not answer; what does not is told of by the sweep, and tried again.
+    fn add_far(&mut self, path: &Path, mount: &Arc<Distant>) -> Result<bool, String> {
+        let subject = Subject::Path(path.to_owned());
+        if mount.is_silent(&subject) {
+            return Ok(false);
+        }
+        let mut kernel = match self.far.remove(mount.root()) {
+            Some(kernel) => kernel,
+            None => self.instance()?,
+        };
+        let folder = path.to_owned();
+        let answer = mount.ask(subject, move || {
+            let added = kernel.watch(&folder, RecursiveMode::NonRecursive);
+            Ok((kernel, added))
+        });
+        let Ok((kernel, added)) = answer else {
+            // The instance is away, and with it all that it watched.
+            let other = |folder: &PathBuf| distant::of(folder).is_none_or(|at| !Arc::ptr_eq(&at, mount));
+            self.watched.retain(|folder, _| other(folder));
+            return Ok(false);
+        };
+        self.far.insert(mount.root().to_owned(), kernel);
+        added.map(|()| true).map_err(|error| error.to_string())
+    }
+
+    fn instance(&mut self) -> Result<RecommendedWatcher, String> {
+        let waker = self.waker.clone();
+        notify::recommended_watcher(move |event| waker.notice(event)).map_err(|error| {
+            self.refused = true;
+            error.to_string()
+        })
     }
 }
 

@@ -9,9 +9,11 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, MemfdFlags};
 
+use super::handle::Handle;
 use super::identity;
 use crate::model::Head;
 
@@ -27,7 +29,9 @@ const FIRST: u64 = 4096;
 /// The file.
 #[derive(Debug)]
 pub(super) struct Window {
-    file: File,
+    file: Arc<File>,
+    /// The same, for whoever reads it.
+    shown: Handle,
     /// How much was appended.
     size: u64,
     /// Up to here all but the first bytes was given back.
@@ -39,8 +43,10 @@ pub(super) struct Window {
 impl Window {
     /// An empty one. `name` is for whoever looks at this process from outside.
     pub(super) fn new(name: &str, longest: usize) -> io::Result<Self> {
+        let file = Arc::new(File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?));
         Ok(Self {
-            file: rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into(),
+            shown: Handle::from(Arc::clone(&file)),
+            file,
             size: 0,
             freed: FIRST,
             longest: longest as u64,
@@ -48,8 +54,8 @@ impl Window {
     }
 
     /// The file to read from.
-    pub(super) fn file(&self) -> &File {
-        &self.file
+    pub(super) fn file(&self) -> &Handle {
+        &self.shown
     }
 
     /// How much was appended.

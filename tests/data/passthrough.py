@@ -3,8 +3,9 @@ inode numbers of what it serves. Speaks the kernel's protocol itself, so that no
 
     passthrough.py FOLDER MOUNTPOINT FAULTS
 
-Reads of the file NAME hang while FAULTS/hang-NAME is there, and fail with ESTALE while FAULTS/stale-NAME is; the first
-one that does leaves a file of that name with .hit behind it. It ends with its stdin.
+Reads of the file NAME hang while FAULTS/hang-NAME is there, and fail with ESTALE while FAULTS/stale-NAME is; while
+FAULTS/hang-EVERYTHING is there, every request does. The first one that does leaves a file of that name with .hit behind
+it. It ends with its stdin.
 """
 
 import ctypes
@@ -54,6 +55,8 @@ class Server:
             threading.Thread(target=self.answer, args=(opcode, unique, node, body), daemon=True).start()
 
     def answer(self, opcode, unique, node, body):
+        if opcode != INIT:
+            self.hang("EVERYTHING")
         try:
             error, answer = 0, self.act(opcode, node, body)
         except OSError as failed:
@@ -78,10 +81,7 @@ class Server:
         if opcode == READ:
             handle, offset, size = struct.unpack_from("<QQI", body)
             self.fail("stale", node)
-            # Not for ever: who waits for this cannot even be killed.
-            give_up = time.monotonic() + 90
-            while self.is_ordered("hang", node) and time.monotonic() < give_up:
-                time.sleep(0.02)
+            self.hang(self.names[node])
             return os.pread(self.handles[handle], size, offset)
         if opcode == OPENDIR:
             return self.handle(self.lists, sorted(os.listdir(f"/proc/self/fd/{self.nodes[node]}")))
@@ -131,15 +131,21 @@ class Server:
             answer += entry
         return answer
 
-    def is_ordered(self, fault, node):
-        order = os.path.join(self.faults, f"{fault}-{self.names[node]}")
+    def hang(self, name):
+        # Not for ever: who waits for this cannot even be killed.
+        give_up = time.monotonic() + 90
+        while self.is_ordered("hang", name) and time.monotonic() < give_up:
+            time.sleep(0.02)
+
+    def is_ordered(self, fault, name):
+        order = os.path.join(self.faults, f"{fault}-{name}")
         ordered = os.path.exists(order)
         if ordered:
             open(order + ".hit", "w").close()
         return ordered
 
     def fail(self, fault, node):
-        if self.is_ordered(fault, node):
+        if self.is_ordered(fault, self.names[node]):
             raise OSError(errno.ESTALE, "ordered")
 
 

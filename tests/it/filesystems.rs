@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::support::{ME, Namespace, Sandbox, Series, Served, ext4, until};
@@ -275,36 +275,66 @@ fn a_handle_that_went_stale_is_told_and_read_again_and_stops_no_other_file() {
     sandbox.exactly_once(&written);
 }
 
-#[test]
-fn a_read_that_hangs_turns_health_red_and_loses_nothing() {
+/// Two logs behind FUSE and one on the disk are followed; then something of what is behind FUSE hangs.
+fn beside_what_hangs(hangs: &str, behind_too: bool) {
     let sandbox = Sandbox::unlimited();
     let (outside, inside) = (folder(&sandbox, "outside"), folder(&sandbox, "inside"));
-    sandbox.deliver(&[inside.join("*.log")], "[health]\nread_within = \"3s\"\n");
+    // By way of a link, too: where a path leads must be found out without asking who does not answer.
+    symlink(&inside, sandbox.path("link")).unwrap();
+    let logs = [sandbox.path("link").join("app.log"), inside.join("be*.log")];
+    sandbox.deliver(&logs, "[health]\nread_within = \"15s\"\n");
     let Some(namespace) = Namespace::new("filesystems") else {
         return;
     };
     let Some(server) = Served::new(&namespace, &sandbox, &outside, &inside, "filesystems") else {
         return;
     };
-    let log = outside.join("app.log");
-    let mut written = vec![Series::new(1), Series::new(2)];
-    write(&log, &mut written[0], 3);
-    sandbox.log_lines("other.log", &mut written[1], 3);
-    let _running = namespace.start(&sandbox);
+    let (app, beside) = (outside.join("app.log"), outside.join("beside.log"));
+    let mut written = vec![Series::new(1), Series::new(2), Series::new(3)];
+    let last = |series: &Series| format!("{:05}-{:06}", series.series, series.count - 1);
+    write(&app, &mut written[0], 3);
+    write(&beside, &mut written[1], 3);
+    sandbox.log_lines("near.log", &mut written[2], 3);
+    let running = namespace.start(&sandbox);
     sandbox.all_told(&written);
-    let health = || sandbox.finish(&["health"]);
-    until("it is green", || health().status.success());
-    server.order("hang", "app.log");
-    write(&log, &mut written[0], 3);
-    server.hit("hang", "app.log");
-    until("it is red", || {
-        let said = health();
-        said.status.code() == Some(1) && String::from_utf8_lossy(&said.stderr).contains("logs")
-    });
-    sandbox.log_lines("other.log", &mut written[1], 3);
-    server.heal("hang", "app.log");
-    until("it is green again", || health().status.success());
+    for round in 1..=3 {
+        server.order("hang", hangs);
+        write(&app, &mut written[0], 3);
+        server.hit("hang", hangs);
+        // What is read now is read beside what hangs.
+        write(&beside, &mut written[1], 3);
+        sandbox.log_lines("near.log", &mut written[2], 3);
+        for series in &written[if behind_too { 1 } else { 2 }..] {
+            sandbox.told(&last(series));
+        }
+        let told = |what: &str| sandbox.stderr().matches(what).count();
+        until("it is told", || told("gives no answer") >= round);
+        let health = sandbox.finish(&["health"]);
+        assert!(
+            health.status.success(),
+            "{}",
+            String::from_utf8_lossy(&health.stderr)
+        );
+        assert!(
+            !sandbox.all_texts().contains(&last(&written[0])),
+            "it did not hang"
+        );
+        server.heal("hang", hangs);
+        sandbox.all_told(&written);
+        until("it is told that it goes on", || told("can be read now") >= round);
+    }
+    assert!(running.memory("Threads") < 20);
     sandbox.exactly_once(&written);
+}
+
+#[test]
+fn a_read_that_hangs_keeps_no_other_file_waiting_and_loses_nothing() {
+    beside_what_hangs("app.log", true);
+}
+
+#[test]
+fn a_file_system_that_answers_nothing_keeps_no_other_waiting_and_loses_nothing() {
+    beside_what_hangs("EVERYTHING", false);
 }
 
 #[test]

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use rustix::fs::SeekFrom;
-
 use super::super::identity;
 use super::Follower;
 use super::reading::{Progress, READ, Reading};
@@ -58,13 +56,7 @@ impl Follower {
     /// Where the next byte before `end` is that may not be a NUL; holes are jumped over.
     fn next_data(&self, end: u64) -> Option<u64> {
         let from = self.at.max(self.zeros_to);
-        let file = self.file().ok()?;
-        let data = match rustix::fs::seek(&*file, SeekFrom::Data(from)) {
-            Ok(data) => data,
-            Err(rustix::io::Errno::NXIO) => return None,
-            // A filesystem that knows no holes.
-            Err(_) => from,
-        };
+        let data = self.file().ok()?.next_data(from).ok()??;
         (data < end).then_some(data)
     }
 }

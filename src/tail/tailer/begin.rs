@@ -4,14 +4,14 @@
 //! the head and the last KiB before the offset all agree.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
+use super::super::handle::Handle;
 use super::super::identity::{self, FileId, Seen};
 use super::super::trail::Original;
-use super::super::{Mode, Note, Source, Start, Turn, Unit, lines, recover, seam};
+use super::super::{Mode, Note, Source, Start, Turn, Unit, distant, lines, recover, seam};
 use super::cuts::Cut;
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
@@ -91,7 +91,7 @@ impl Tailer {
         self.make_room()?;
         let file = identity::open(path)?;
         // A link may have been swapped since; what was opened says where it leads.
-        if identity::path_of(&file).is_ok_and(|opened| self.globs.forbids(&opened)) {
+        if file.path().is_ok_and(|opened| self.globs.forbids(&opened)) {
             return Ok(None);
         }
         let seen = Seen::held(&file)?;
@@ -115,16 +115,16 @@ impl Tailer {
     /// The path with its links resolved. Many files lie in few folders: those are resolved once per sweep.
     fn real_path(&mut self, path: &Path) -> io::Result<PathBuf> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return path.canonicalize();
+            return distant::real(path);
         };
         seam::pass();
-        if path.symlink_metadata()?.is_symlink() {
-            return path.canonicalize();
+        if distant::ask(path, Path::symlink_metadata)?.is_symlink() {
+            return distant::real(path);
         }
         if let Some(real) = self.real_folders.get(folder) {
             return Ok(real.join(name));
         }
-        let real = path.canonicalize()?;
+        let real = distant::real(path)?;
         if let Some(parent) = real.parent() {
             self.real_folders.insert(folder.to_owned(), parent.to_owned());
         }
@@ -135,7 +135,7 @@ impl Tailer {
     /// inode, the path and the bytes agree, and the path had lost its file.
     ///
     /// An error says that it cannot be known now.
-    fn mounted_anew(&self, file: &File, seen: &Seen, group: &Group) -> io::Result<Option<usize>> {
+    fn mounted_anew(&self, file: &Handle, seen: &Seen, group: &Group) -> io::Result<Option<usize>> {
         for index in group.paths.iter().flat_map(|path| self.related(path)) {
             let held = &self.followers[index];
             let lost = held.unlinked.is_some() && group.paths.iter().any(|path| path == held.path());
@@ -148,7 +148,13 @@ impl Tailer {
     }
 
     /// Decides where reading begins: known identity, rotator's copy, `start`, or the beginning.
-    pub(super) fn place(&mut self, file: File, seen: &Seen, group: &Group, now: Now) -> io::Result<Follower> {
+    pub(super) fn place(
+        &mut self,
+        file: Handle,
+        seen: &Seen,
+        group: &Group,
+        now: Now,
+    ) -> io::Result<Follower> {
         let path = &group.paths[0];
         let logs: Vec<usize> = group.logs.iter().copied().collect();
         let (log, max_line) = (logs[0], self.settings.logs[logs[0]].max_line);
@@ -237,7 +243,7 @@ impl Tailer {
     /// The stored position of this very file. The device number is a hint only: it changes with a remount.
     ///
     /// An error says that it cannot be known now; a file that is taken for a new one then is read twice.
-    pub(super) fn shelved(&self, file: &File, id: FileId) -> io::Result<Option<FileKey>> {
+    pub(super) fn shelved(&self, file: &Handle, id: FileId) -> io::Result<Option<FileKey>> {
         let mut same: Vec<&Position> = self.shelf.with_inode(id.ino).collect();
         same.sort_by_key(|stored| (stored.identity.dev != id.dev, std::cmp::Reverse(stored.at)));
         for stored in same {
@@ -250,7 +256,7 @@ impl Tailer {
 
     /// The stored position of the file that was written anew at this path, with what stood there kept. A KiB has to agree
     /// before that is believed.
-    fn rewritten(&self, file: &File, path: &Path) -> io::Result<Option<FileKey>> {
+    fn rewritten(&self, file: &Handle, path: &Path) -> io::Result<Option<FileKey>> {
         let full = u64::from(Head::FULL);
         let owed = self.shelf.at_path(path).filter(|stored| !stored.finished);
         for stored in owed.filter(|stored| stored.offset >= full) {
@@ -265,7 +271,7 @@ impl Tailer {
     /// itself.
     ///
     /// An error says that it cannot be known now.
-    pub(super) fn original(&self, file: &File, path: &Path) -> io::Result<Option<(FileKey, u64, bool)>> {
+    pub(super) fn original(&self, file: &Handle, path: &Path) -> io::Result<Option<(FileKey, u64, bool)>> {
         for cut in self.cuts.iter().filter(|cut| is_named_after(path, &cut.path)) {
             if let Some(at) = cut.original().copied_to(file)? {
                 return Ok(Some((cut.old, at, false)));

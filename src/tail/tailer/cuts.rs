@@ -6,18 +6,18 @@
 //! 4. What no copy has is a gap.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::super::follow::Follower;
+use super::super::handle::Handle;
 use super::super::identity::Seen;
 use super::super::packed::Loss;
 use super::super::trail::{self, Original};
-use super::super::{Mode, Note, Source, Turn, identity, recover};
+use super::super::{Mode, Source, Turn, identity, recover};
 use super::lost::Beside;
-use super::{HINTED_SWEEP, Tailer, text};
+use super::{HINTED_SWEEP, Tailer, failed, text};
 use crate::model::{FileKey, Gap, GapKind, Head, Identity, Mark, Moment, Now, Position, Timestamp};
 
 /// So often copies are looked at again that could not be looked at.
@@ -83,10 +83,7 @@ impl Tailer {
         let (trail, inside_line) = (follower.marks(), follower.is_inside_line());
         if let Err(error) = follower.restart(new, now) {
             follower.cool_down();
-            let note = Note::Failed {
-                path: follower.path().to_owned(),
-                error: error.to_string(),
-            };
+            let note = failed(follower, &error);
             return self.say(note, turn);
         }
         self.cuts.push(Cut {
@@ -280,10 +277,10 @@ impl Tailer {
     }
 
     /// The bytes of a file that is held; none if it is not.
-    fn file_of(&self, key: FileKey) -> io::Result<Option<File>> {
+    fn file_of(&self, key: FileKey) -> io::Result<Option<Handle>> {
         let mut followers = self.followers.iter();
         let follower = followers.find(|follower| follower.source.key == key);
-        follower.map(|held| held.file()?.try_clone()).transpose()
+        follower.map(|held| Ok(held.file()?.clone())).transpose()
     }
 
     /// What `file` waited for until now comes before all that it is to wait for.
@@ -324,7 +321,7 @@ impl Tailer {
         } else {
             i128::from(cut.since.0) * 1_000_000
         };
-        let fits = |file: &File| match cut.at {
+        let fits = |file: &Handle| match cut.at {
             0 if cut.head.len == 0 => Ok(false),
             0 => identity::fits(file, cut.head, cut.before, 0),
             // It may end before bytes that the head was taken from, and that nobody was told of yet.

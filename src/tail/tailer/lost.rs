@@ -5,11 +5,11 @@
 //! makes a gap; a file in it that cannot be opened is tried again at every sweep.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::follow::Follower;
+use super::super::handle::Handle;
 use super::super::identity::{self, FileId, Seen};
 use super::super::packed::Loss;
 use super::super::trail::{self, Original};
@@ -26,7 +26,7 @@ pub(super) struct Beside<'a> {
     pub(super) since: Timestamp,
     /// What lies at the path, if something was read of it before: copies of it are no generations. A file that was
     /// read and cut in place is the same.
-    pub(super) current: Option<File>,
+    pub(super) current: Option<Handle>,
 }
 
 impl Tailer {
@@ -299,14 +299,14 @@ impl Tailer {
         })
     }
 
-    fn is_held(&self, file: &File) -> io::Result<bool> {
+    fn is_held(&self, file: &Handle) -> io::Result<bool> {
         let id = Seen::held(file)?.id;
         Ok(self.holds(id))
     }
 
     /// Whether a stored position goes on in this file, which is then a copy of the file it speaks of: that position
     /// says where reading begins.
-    fn is_owed(&self, file: &File) -> io::Result<bool> {
+    fn is_owed(&self, file: &Handle) -> io::Result<bool> {
         let owed = self.shelf.values();
         for position in owed.filter(|position| !position.finished && position.offset > 0) {
             if identity::fits_position(file, position)? {

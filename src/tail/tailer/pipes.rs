@@ -14,7 +14,7 @@ use super::super::discover::Reached;
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
 use super::super::pipe::{self, Kind, Pipe, STDIN};
-use super::super::{Chunk, Mode, Note, Source, Turn};
+use super::super::{Chunk, Mode, Note, Source, Turn, distant};
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
 use crate::model::{FileKey, Now};
@@ -146,7 +146,7 @@ impl Tailer {
         now: Now,
         turn: &mut Turn,
     ) -> io::Result<Option<Follower>> {
-        let real = path.canonicalize()?;
+        let real = distant::real(path)?;
         if self.globs.forbids(&real) {
             self.refused.insert(id);
             self.say(Note::Forbidden { path: real }, turn);
@@ -162,7 +162,7 @@ impl Tailer {
     }
 
     fn pipe_follower(&mut self, pipe: Pipe, path: &Path, logs: Vec<usize>, now: Now) -> io::Result<Follower> {
-        let file = pipe.file()?;
+        let file = pipe.file();
         let source = Source {
             key: FileKey::draw(&mut self.random),
             path: text(path),

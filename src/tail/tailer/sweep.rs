@@ -4,15 +4,14 @@
 //! marked, then new ones are begun. Any other order takes a renamed file for a new one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::discover::Reached;
 use super::super::follow::Follower;
 use super::super::identity::{self, FileId, Seen};
-use super::super::{Mode, Note, Settings, Source, Turn, Unit, Watch, recover};
+use super::super::{Mode, Note, Settings, Source, Turn, Unit, Watch, distant, recover};
 use super::names::Names;
-use super::{Tailer, text, unreadable};
+use super::{Tailer, failed, text, unreadable};
 use crate::model::{FileKey, Moment, Now, Timestamp};
 
 /// All paths that lead to one file.
@@ -57,6 +56,7 @@ pub(super) struct Vacant {
 impl Tailer {
     /// Walks the globs, and looks at every file.
     pub(super) fn sweep(&mut self, now: Now, turn: &mut Turn) {
+        distant::look_again();
         let mut reached = self.globs.walk();
         self.pace = Settings::pace(reached.files.len());
         let (mut groups, fifos) = self.group(&mut reached, turn);
@@ -113,15 +113,32 @@ impl Tailer {
                 Group::add(&mut groups, path, &seen, &logs);
             } else if !named.is_empty() {
                 Group::add(&mut fifos, path, &seen, &named);
-            } else if !path.is_dir() || self.is_meant(&path, &logs) {
+            } else if !distant::is_folder(&path) || self.is_meant(&path, &logs) {
                 self.say(Note::NotRegular { path }, turn);
             }
         }
+        let hidden: HashSet<PathBuf> = reached.errors.iter().map(|(path, _)| path.clone()).collect();
+        let shown = self.hidden.extract_if(|path| !hidden.contains(path));
+        for path in shown.collect::<Vec<_>>() {
+            self.show_again(&path, turn);
+        }
+        self.hidden = hidden;
         for (path, error) in &reached.errors {
             let seen = Seen::at(path).ok();
             self.say(unreadable(path, seen.as_ref(), error), turn);
         }
         (groups, fifos)
+    }
+
+    /// Tells of a path or a folder that it can be looked at again, if it is still there, and it was told that it could not.
+    fn show_again(&mut self, path: &Path, turn: &mut Turn) {
+        let note = Note::Readable {
+            path: path.to_owned(),
+        };
+        let told = matches!(self.said.get(&note.subject()), Some(Note::Unreadable { .. }));
+        if told && Seen::at(path).is_ok() {
+            self.say(note, turn);
+        }
     }
 
     /// The logs among these that name this path, if it leads to a FIFO: one that is met by the way is left alone.
@@ -327,12 +344,5 @@ impl Tailer {
                 self.say(Note::NoHints { error, asked }, turn);
             }
         }
-    }
-}
-
-fn failed(follower: &Follower, error: &io::Error) -> Note {
-    Note::Failed {
-        path: follower.path().to_owned(),
-        error: error.to_string(),
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! The trap: until a search is over, whatever comes after what it looks for has to wait, as for a file that is held.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::super::archive::End;
@@ -74,15 +75,7 @@ impl Tailer {
 
     fn take_up_packed(&mut self, search: Search, packed: Packed, now: Now, turn: &mut Turn) {
         let path = packed.path.clone();
-        let resumed = packed.file().and_then(|file| {
-            let source = Source {
-                manner: self.manner(&file, search.source.logs[0])?,
-                ..search.source
-            };
-            let max_line = self.settings.logs[source.logs[0]].max_line;
-            Follower::resume(file, source, &search.owed, max_line, now)
-        });
-        match resumed {
+        match self.resume_packed(&search, &packed, now) {
             Ok(mut follower) => {
                 follower.packed = Some(Box::new(packed));
                 (follower.unlinked, follower.after) = (Some(now.moment), search.after);
@@ -90,6 +83,16 @@ impl Tailer {
             }
             Err(error) => self.shelve(search.owed, path, error.to_string(), turn),
         }
+    }
+
+    fn resume_packed(&self, search: &Search, packed: &Packed, now: Now) -> io::Result<Follower> {
+        let file = packed.file();
+        let source = Source {
+            manner: self.manner(&file, search.source.logs[0])?,
+            ..search.source.clone()
+        };
+        let max_line = self.settings.logs[source.logs[0]].max_line;
+        Follower::resume(file, source, &search.owed, max_line, now)
     }
 
     /// What could not be read is looked for again.

@@ -151,8 +151,8 @@ impl Served {
         Some(Self { server, faults })
     }
 
-    /// Every read of a file with this name hangs (`hang`), or fails with ESTALE (`stale`), until it is healed. Says when
-    /// the first one does.
+    /// Every read of a file with this name hangs (`hang`), or fails with ESTALE (`stale`), until it is healed; `hang` for
+    /// `EVERYTHING` leaves every question without an answer. Says when the first one does.
     pub fn order(&self, fault: &str, name: &str) {
         let order = self.faults.join(format!("{fault}-{name}"));
         fs::write(&order, "").unwrap();
