@@ -362,6 +362,12 @@ const LOG: &[Key] = &[
         "How letters are written: \"euc-kr\", \"gbk\", \"shift_jis\", \"utf-16le\" and all other names that browsers know. A byte order mark of UTF-16 is heeded.",
     )
     .default("utf-8"),
+    Key::new(
+        "carriage_return",
+        Kind::Choice(&["show", "overwrite"]),
+        "What a carriage return within a line does: it is shown as a character, or what stands before it is left out, as a terminal shows a progress bar.",
+    )
+    .default("show"),
 ];
 
 const RULE: &[Key] = &[

@@ -209,6 +209,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("format", "format = \"docker\""),
     ("multiline", "multiline = \"auto\""),
     ("encoding", "encoding = \"utf-8\""),
+    ("carriage_return", "carriage_return = \"show\""),
     ("logs", "logs = [\"app\"]"),
     ("match", "match = 'panicked at'"),
     ("all", "all = ['payments', 'timeout']"),

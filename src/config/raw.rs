@@ -118,6 +118,8 @@ pub(super) struct Log {
     pub(super) format: Option<Word>,
     pub(super) multiline: Option<Multiline>,
     pub(super) encoding: Option<Word>,
+    /// For progress bars.
+    pub(super) carriage_return: Option<Word>,
 }
 
 /// One `[[rules]]` entry.
@@ -445,6 +447,7 @@ impl Log {
             format: table.word("format", report),
             multiline: Multiline::read(table, report),
             encoding: table.word("encoding", report),
+            carriage_return: table.word("carriage_return", report),
         }
     }
 }

@@ -15,6 +15,9 @@ pub struct Settings {
     pub multiline: Multiline,
     /// How letters are written. A container runtime's own lines are always in UTF-8.
     pub encoding: Encoding,
+    /// Of a line that was written over, as progress bars are, only what stands behind its last carriage return is its
+    /// text.
+    pub overwrite: bool,
     /// Bytes of a text that are looked at; the rest is cut and the event marked.
     pub max_line: usize,
 }
@@ -70,6 +73,7 @@ impl Settings {
             format,
             line_end: manner.line_end,
             encoding: self.encoding.with(manner.line_end),
+            overwrite: self.overwrite,
         }
     }
 }

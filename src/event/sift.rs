@@ -73,7 +73,7 @@ impl Events {
 /// Whether texts stand in their lines in UTF-8, as they are or as JSON strings.
 pub(super) fn is_searchable(decoder: &Decoder) -> bool {
     let utf8 = decoder.format == Format::Docker || decoder.encoding.is_utf8();
-    decoder.format.is_wrapped() && decoder.line_end == LineEnd::Byte && utf8
+    decoder.format.is_wrapped() && decoder.line_end == LineEnd::Byte && utf8 && !decoder.overwrite
 }
 
 struct Sieve<'c> {

@@ -54,6 +54,8 @@ pub(super) struct Decoder {
     pub(super) line_end: LineEnd,
     /// How letters are written.
     pub(super) encoding: Encoding,
+    /// Whether what a carriage return overwrites is left out.
+    pub(super) overwrite: bool,
 }
 
 /// Who wrote an entry.
@@ -97,7 +99,8 @@ type Tell<'t> = dyn FnMut(Slot, Range<usize>, &Text<'_>, bool) + 't;
 impl Decoder {
     /// Whether lines are searched as they stand.
     pub(super) fn is_idle(&self) -> bool {
-        !self.format.is_wrapped() && self.line_end == LineEnd::Byte && self.encoding.is_utf8()
+        let plain = self.line_end == LineEnd::Byte && self.encoding.is_utf8();
+        plain && !self.format.is_wrapped() && !self.overwrite
     }
 
     /// The line in UTF-8; Docker's always is.
@@ -108,12 +111,36 @@ impl Decoder {
         self.encoding.decode(line)
     }
 
+    /// Appends a text as the rules are shown it.
+    fn put(&self, text: &Text<'_>, out: &mut Vec<u8>) {
+        let begin = out.len();
+        text.push_to(out);
+        if self.overwrite && memchr::memchr(b'\r', &out[begin..]).is_some() {
+            overwrite(out, begin);
+        }
+    }
+
     /// The line without its newline.
     fn strip<'l>(&self, line: &'l [u8]) -> &'l [u8] {
         match self.line_end.last(line) {
             Some(end) => &line[..end - self.line_end.width()],
             None => line,
         }
+    }
+}
+
+/// Leaves of each line from `begin` on what a terminal would still show: what stands behind its last carriage return.
+/// Those at the end of a line move to a beginning where nothing is written any more.
+fn overwrite(out: &mut Vec<u8>, begin: usize) {
+    let text = out.split_off(begin);
+    for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
+        if number > 0 {
+            out.push(b'\n');
+        }
+        let end = line.iter().rposition(|&byte| byte != b'\r');
+        let line = &line[..end.map_or(0, |last| last + 1)];
+        let shown = memchr::memrchr(b'\r', line).map_or(0, |at| at + 1);
+        out.extend_from_slice(&line[shown..]);
     }
 }
 
@@ -171,7 +198,7 @@ impl Scratch {
         all: bool,
     ) -> usize {
         let mut tell = |_, raw: Range<usize>, text: &Text<'_>, cut: bool| {
-            text.push_to(&mut self.bytes);
+            decoder.put(text, &mut self.bytes);
             self.bytes.push(b'\n');
             let end = self.bytes.len();
             self.origins.push(Origin {
@@ -202,7 +229,7 @@ impl Scratch {
         let mut line = Vec::new();
         let mut tell = |slot, raw: Range<usize>, text: &Text<'_>, cut: bool| {
             line.clear();
-            text.push_to(&mut line);
+            decoder.put(text, &mut line);
             gather.take(slot, &raw, &line, cut, &mut told);
         };
         walk(decoder, chunk, joints.longest, &mut tell).end(false, &mut tell);
@@ -297,7 +324,7 @@ pub(super) fn last_gap_of(decoder: &Decoder, joints: Decoded<'_>, lines: &[u8], 
             return;
         }
         line.clear();
-        text.push_to(&mut line);
+        decoder.put(text, &mut line);
         gather.take(slot, &raw, &line, cut, &mut |record| {
             spans.push(record.raw.clone());
         });
@@ -328,7 +355,7 @@ pub(super) fn habit(decoder: &Decoder, first: &[u8], full: bool) -> Option<Habit
     let mut texts = Vec::new();
     let mut tell = |_, raw: Range<usize>, text: &Text<'_>, _| {
         let mut line = Vec::new();
-        text.push_to(&mut line);
+        decoder.put(text, &mut line);
         texts.push((raw.end as u64, line));
     };
     walk(decoder, &first[..whole], usize::MAX, &mut tell);
@@ -580,6 +607,17 @@ mod tests {
         Decoder {
             format,
             ..Decoder::default()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn of_a_line_that_was_written_over_what_stands_last_is_shown(text in "[ab\r\n]{0,40}", before in "[a\r]{0,3}") {
+            let mut out = format!("{before}{text}").into_bytes();
+            overwrite(&mut out, before.len());
+            let last = |line: &str| line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default().to_owned();
+            let expected: Vec<String> = text.split('\n').map(last).collect();
+            prop_assert_eq!(String::from_utf8(out).unwrap(), format!("{before}{}", expected.join("\n")));
         }
     }
 

@@ -237,6 +237,33 @@ fn a_progress_bar_is_one_line_and_windows_line_ends_are_none_of_the_text() {
 }
 
 #[test]
+fn what_a_progress_bar_overwrote_is_neither_found_nor_shown_where_that_is_asked_for() {
+    let sandbox = Sandbox::delivering(&[], "carriage_return = \"overwrite\"");
+    let _running = sandbox.start(&[]);
+    let bar = "\rERROR overwritten 1 %\rERROR overwritten 2 %\r";
+    let write = |file: &str, line: &str| sandbox.open(file).write_all(line.as_bytes()).unwrap();
+    write("plain.log", &format!("{bar}CANARY plain\r\n"));
+    write("plain.log", "CANARY whole\n");
+    let docker = |text: &str| {
+        let text = serde_json::Value::from(text);
+        format!("{{\"log\":{text},\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05.678901234Z\"}}\n")
+    };
+    write("docker.log", &docker(bar));
+    write("docker.log", &docker("CANARY docker\r\r\n"));
+    let cri = |tag: &str, text: &str| format!("2026-01-02T03:04:05.678901234Z stdout {tag} {text}\n");
+    write("cri.log", &cri("P", bar));
+    write("cri.log", &cri("F", "CANARY cri"));
+    for text in ["CANARY plain", "CANARY whole", "CANARY docker", "CANARY cri"] {
+        sandbox.told(text);
+    }
+    assert!(
+        !sandbox.all_texts().contains("overwritten"),
+        "{}",
+        sandbox.all_texts()
+    );
+}
+
+#[test]
 fn lines_that_writers_tear_from_each_other_arrive_as_they_stand_and_files_are_never_mixed() {
     let sandbox = Sandbox::delivering(&[], "");
     let _running = sandbox.start(&[]);

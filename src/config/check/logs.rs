@@ -48,6 +48,7 @@ fn check_one(log: &raw::Log, report: &mut Report<'_>) -> Log {
         format: format(log.format.as_ref(), report),
         multiline: multiline(log.multiline.as_ref(), report),
         encoding: encoding(log, report),
+        overwrite: overwrite(log.carriage_return.as_ref(), report),
         max_line,
     };
     let flush = word::duration(log.flush.as_ref(), "flush", &PARTIAL_BOUNDS, report).unwrap_or(FLUSH);
@@ -228,6 +229,12 @@ fn start(word: Option<&Word>, report: &mut Report<'_>) -> Start {
         report,
     )
     .unwrap_or_default()
+}
+
+fn overwrite(word: Option<&Word>, report: &mut Report<'_>) -> bool {
+    let choices = [("show", false), ("overwrite", true)];
+    let slips = [("keep", "show"), ("collapse", "overwrite"), ("last", "overwrite")];
+    word::choice(word, "carriage_return", &choices, &slips, report).unwrap_or_default()
 }
 
 fn watch(word: Option<&Word>, report: &mut Report<'_>) -> Watch {

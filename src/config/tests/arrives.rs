@@ -72,6 +72,7 @@ fn a_plain_log_has_the_defaults_of_the_contract() {
         format: event::Format::Auto,
         multiline: event::Multiline::Auto,
         encoding: event::Encoding::default(),
+        overwrite: false,
         max_line: 65_536,
     };
     assert_eq!(settings.logs[0].event, expected);
@@ -194,7 +195,8 @@ fn chats_arrive_in_their_order_short_or_long() {
 #[test]
 fn the_keys_of_a_log_arrive() {
     let keys = "exclude = \"*.gz\"\nstart = \"beginning\"\nmax_line = \"1KiB\"\npartial = \"500ms\"\nwatch = \"poll\"\n\
-        ignore = ['health', 'probe']\nformat = \"plain\"\nmultiline = \"off\"\nencoding = \"UTF-8\"\n[[rules]]";
+        ignore = ['health', 'probe']\nformat = \"plain\"\nmultiline = \"off\"\nencoding = \"UTF-8\"\n\
+        carriage_return = \"overwrite\"\n[[rules]]";
     let settings = right(&plain().replace("[[rules]]", keys));
     let log = &settings.tail.logs[0];
     assert_eq!(
@@ -206,6 +208,7 @@ fn the_keys_of_a_log_arrive() {
         (Start::Beginning, 1024, Duration::from_millis(500), Watch::Poll)
     );
     assert_eq!(settings.logs[0].event.max_line, 1024);
+    assert!(settings.logs[0].event.overwrite);
     assert_eq!(sources(&settings.logs[0].scan.ignore), ["health", "probe"]);
 }
 
