@@ -161,6 +161,9 @@ fn a_single_pass_reads_stdin_to_its_end_and_so_does_a_run_whose_stdin_is_a_file(
 #[test]
 fn a_stop_while_a_writer_holds_stdin_open_comes_in_time_and_what_was_written_is_told() {
     let sandbox = forwarding(&["-"], "");
+    // A stop waits for what is due, and not for what is due later.
+    let rules = fs::read_to_string(sandbox.path("rules.toml")).unwrap();
+    sandbox.rules_toml(&rules.replace("every = \"50ms\"", "every = \"1ms\""));
     let mut series = Series::new(1);
     let (running, mut writer) = piped(&sandbox, &[]);
     writer.write_all(series.next(3).as_bytes()).unwrap();
