@@ -111,7 +111,7 @@ impl Trial {
     fn writers(&mut self, log: &Path, missing: Missing) -> Writers {
         let writers = Writers::start(log, missing, &mut self.random);
         until("the log is followed", || {
-            !self.sandbox.api.journal().messages(ME).is_empty()
+            self.sandbox.api.journal().last_message(ME).is_some()
         });
         writers
     }

@@ -197,12 +197,8 @@ impl Sandbox {
 
     /// The current text of the last message of `me`.
     pub fn last_text(&self) -> String {
-        self.api
-            .journal()
-            .messages(ME)
-            .last()
-            .map(|message| message.text.clone())
-            .unwrap_or_default()
+        let last = self.api.journal().last_message(ME);
+        last.map(|message| message.text).unwrap_or_default()
     }
 
     /// The current text of the first message of `me`: the live one of the first incident.
