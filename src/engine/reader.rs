@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::failpoint::{self, Point};
 use crate::model::{LogName, Notice, Position, Row, RuleName};
-use crate::tail::{self, Chunk, FileState, FileStatus, Mode, Note, Source, Tailer, Turn, Waker};
+use crate::tail::{self, Chunk, FileState, Mode, Note, Source, Tailer, Turn, Waker};
 
 use super::around::Surroundings;
 use super::clock::Clock;
@@ -132,9 +132,9 @@ impl Reader {
                 failpoint::reach(Point::AfterMatch);
             }
             if let Some(start) = start.take() {
-                batch
-                    .notices
-                    .insert(0, start.notice(&tailer.files(), turn.at_end));
+                let files = followed(&tailer);
+                tracing::info!(files, at_end = turn.at_end, "following");
+                batch.notices.insert(0, start.notice(files, turn.at_end));
             }
             // What is sent is committed with its positions or not at all; a send that fails means that the
             // ledger is gone, and then these bytes are read again at the next start.
@@ -192,10 +192,7 @@ fn batch(turn: &mut Turn, rows: Vec<Row>, found: BTreeMap<RuleName, u64>) -> Bat
 
 impl Start {
     /// What is told once everything was looked at for the first time.
-    fn notice(self, files: &[FileStatus], at_end: usize) -> Notice {
-        let followed = files.iter().filter(|file| file.state == FileState::Following);
-        let files = followed.count() as u64;
-        tracing::info!(files, at_end, "following");
+    fn notice(self, files: u64, at_end: usize) -> Notice {
         Notice::Started {
             files,
             rules: self.rules as u64,
@@ -205,6 +202,13 @@ impl Start {
             earlier: 0,
         }
     }
+}
+
+/// How many files are followed now.
+fn followed(tailer: &Tailer) -> u64 {
+    let files = tailer.files();
+    let followed = files.iter().filter(|file| file.state == FileState::Following);
+    followed.count() as u64
 }
 
 /// What of a turn is told to people beyond the log.

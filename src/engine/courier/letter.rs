@@ -125,8 +125,10 @@ impl Letter {
             });
             return false;
         }
+        // A moment is not worth a word.
+        let short = until < Instant::now() + MUCH;
         self.fate.send_if_modified(|fate| {
-            let told = matches!(fate, Fate::Held { until: told, .. } if until < *told + MUCH);
+            let told = short || matches!(fate, Fate::Held { until: told, .. } if until < *told + MUCH);
             if !told {
                 let why = held.why.map(str::to_owned);
                 *fate = Fate::Held { until, why };

@@ -21,11 +21,11 @@ impl Tailer {
             .iter()
             .filter(|follower| follower.unlinked.is_some());
         let kept: Vec<u64> = lost.filter_map(Follower::kept).collect();
+        self.deleted = kept.iter().sum();
         let note = Note::Deleted {
             files: kept.len(),
-            bytes: kept.iter().sum(),
+            bytes: self.deleted,
         };
-        self.deleted = kept.iter().sum();
         if self.deleted <= self.settings.deleted {
             self.said.remove(&note.subject());
         } else if !self.said.contains_key(&note.subject()) {
