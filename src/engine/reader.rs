@@ -232,6 +232,10 @@ fn notice(note: &Note) -> Option<Notice> {
             path: path(file),
             why: error.clone(),
         }),
+        Note::Silent { mount, .. } => Some(Notice::Unreadable {
+            path: path(mount),
+            why: "what is mounted there gives no answer".to_owned(),
+        }),
         Note::Readable { path: file } => Some(Notice::Readable { path: path(file) }),
         Note::TooManyOpen => Some(Notice::TooManyOpen),
         Note::Deleted { files, bytes } => Some(Notice::Deleted {

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use super::distant::{self, Entry};
 use super::identity::{FileId, Seen};
 use super::own::Own;
-use super::seam;
 use super::settings::WILD;
 use super::{Glob, Settings, Watch};
 
@@ -33,8 +32,8 @@ pub(super) struct Reached {
     pub(super) folders: BTreeMap<PathBuf, FileId>,
     /// Where files lie whose last name is a link, and that link, for logs that want hints: events tell of the files.
     pub(super) links: HashMap<PathBuf, PathBuf>,
-    /// Folders and paths that could not be looked at.
-    pub(super) errors: Vec<(PathBuf, io::Error)>,
+    /// Folders and paths that could not be looked at, and for which logs.
+    pub(super) errors: BTreeMap<PathBuf, (io::Error, BTreeSet<usize>)>,
     /// Logs with a glob that could not even be begun to walk.
     pub(super) dark: HashSet<usize>,
     /// Logs with a folder or a path among the errors, the dark ones included.
@@ -52,7 +51,7 @@ impl Reached {
 
     /// Whether nothing can be known of this path, because of a folder or a file that could not be looked at.
     pub(super) fn hides(&self, path: &Path) -> bool {
-        self.errors.iter().any(|(dark, _)| path.starts_with(dark))
+        !self.errors.is_empty() && path.ancestors().any(|above| self.errors.contains_key(above))
     }
 }
 
@@ -255,7 +254,7 @@ impl Walk<'_> {
                 .root
                 .ancestors()
                 .skip(1)
-                .find(|folder| distant::is_folder(folder))
+                .find(|folder| distant::is_folder(folder).unwrap_or(false))
             {
                 self.remember(folder);
             }
@@ -268,7 +267,6 @@ impl Walk<'_> {
         if depth > DEEPEST || self.globs.forbids(folder) {
             return;
         }
-        seam::pass();
         let entries = match distant::list(folder) {
             Ok(entries) => entries,
             Err(error) => return self.failed(folder, error),
@@ -307,8 +305,15 @@ impl Walk<'_> {
                 level
             }
         };
-        if kind.is_some_and(|kind| kind.is_dir()) || (is_link && distant::is_folder(&path)) {
-            self.folder(&path, deeper, depth + 1);
+        let is_folder = if is_link {
+            distant::is_folder(&path)
+        } else {
+            Ok(kind.is_some_and(|kind| kind.is_dir()))
+        };
+        match is_folder {
+            Ok(true) => self.folder(&path, deeper, depth + 1),
+            Ok(false) => {}
+            Err(error) => self.failed(&path, error),
         }
     }
 
@@ -324,7 +329,6 @@ impl Walk<'_> {
             }
             return;
         }
-        seam::pass();
         let seen = entry.map_or_else(|| Seen::at(path), Entry::seen);
         match seen {
             Ok(seen) => {
@@ -355,7 +359,13 @@ impl Walk<'_> {
         } else {
             folder
         };
-        let Ok(seen) = Seen::at(folder) else { return false };
+        let seen = match Seen::at(folder) {
+            Ok(seen) => seen,
+            Err(error) => {
+                self.failed(folder, error);
+                return false;
+            }
+        };
         if self.plan.hints {
             self.reached.folders.insert(folder.to_owned(), seen.id);
         }
@@ -368,7 +378,9 @@ impl Walk<'_> {
             error.kind(),
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
         ) {
-            self.reached.errors.push((path.to_owned(), error));
+            let empty = || (error, BTreeSet::new());
+            let (_, logs) = self.reached.errors.entry(path.to_owned()).or_insert_with(empty);
+            logs.insert(self.plan.log);
             self.reached.blind.insert(self.plan.log);
             if path == self.plan.root {
                 self.reached.dark.insert(self.plan.log);

@@ -2,7 +2,7 @@
 //!
 //! What somebody else serves (another machine over a network, or a process through FUSE) may leave a question open for
 //! as long as it likes, and who asked hangs in the kernel. So such a mount is asked by threads of its own, a few at
-//! most, and waited for no longer than [`PATIENCE`]; what has no answer by then is an error of the kind `TimedOut`. As
+//! most, and waited for no longer than a second or a few; what has no answer by then is an error of the kind `TimedOut`. As
 //! long as a question is open, nothing is asked about the same file or path; what it brings in the end is thrown away,
 //! and asked once more. All others are asked where the question arises.
 //!
@@ -20,15 +20,29 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::identity::Seen;
+use super::seam;
 
-/// For so long an answer is waited for.
+/// For so long an answer is waited for, at first.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// And for no longer than this, however long answers took that came too late: a slow mount is not a dead one.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Of so many times the patience, [`SHARE`] times it may be spent on waiting; then the rest of it passes without a
+/// question. So one mount takes a fifth of the time of all others at most.
+const SPAN: u32 = 20;
+
+/// See [`SPAN`].
+const SHARE: u32 = 4;
+
+/// An answer that comes within this was not waited for.
+const PROMPT: Duration = Duration::from_millis(100);
 
 /// So many questions to one mount may be open; then it is asked nothing more.
 const MOST: usize = 4;
@@ -69,6 +83,7 @@ pub(super) fn ask<T: Send + 'static>(
     path: &Path,
     question: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
+    seam::pass()?;
     let Some(distant) = of(path) else {
         return question(path);
     };
@@ -81,9 +96,9 @@ pub(super) fn real(path: &Path) -> io::Result<PathBuf> {
     ask(path, Path::canonicalize)
 }
 
-/// Whether a path leads to a folder. What gives no answer does not.
-pub(super) fn is_folder(path: &Path) -> bool {
-    ask(path, |path| Ok(path.is_dir())).unwrap_or(false)
+/// Whether a path leads to a folder. An error says that there is no answer.
+pub(super) fn is_folder(path: &Path) -> io::Result<bool> {
+    ask(path, |path| Ok(path.is_dir()))
 }
 
 fn mounts() -> MutexGuard<'static, Mounts> {
@@ -150,6 +165,8 @@ impl Mounts {
         }
         let earlier = std::mem::take(&mut self.distant);
         let served = bytes.split(|&byte| byte == b'\n').filter_map(served);
+        // Where the root itself may not answer, nothing here goes on without it.
+        let served = served.filter(|(_, root)| root != Path::new("/"));
         self.distant = served
             .map(|(id, root)| {
                 let known = earlier.iter().find(|known| known.id == id && known.root == root);
@@ -164,7 +181,7 @@ impl Mounts {
         }
         let path = std::path::absolute(path).ok()?;
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return self.at_root(&path);
+            return None;
         };
         let known = self.folders.get(folder).cloned();
         let place = known.unwrap_or_else(|| {
@@ -174,7 +191,8 @@ impl Mounts {
         });
         let place = match place {
             Place::Near(folder) => self.walk(folder, Path::new(name), 0),
-            far @ Place::Far(_) => far,
+            // Something may be mounted at the very name.
+            Place::Far(_) => self.walk(PathBuf::from("/"), &path, 0),
         };
         match place {
             Place::Near(_) => None,
@@ -182,22 +200,32 @@ impl Mounts {
         }
     }
 
-    /// The mount that this path lies in, if it is one of them. What is mounted beneath one of them is reached through it.
-    fn at_root(&self, real: &Path) -> Option<Arc<Distant>> {
-        let mut distant = self.distant.iter();
-        distant.find(|distant| real.starts_with(&distant.root)).cloned()
+    /// The mount that a path lies in which begins with `real` and goes on with names `ahead`, if `real` lies in one of
+    /// them. Of mounts within mounts the innermost: a dead one says nothing about what it is mounted in.
+    fn at_root(&self, real: &Path, ahead: &Path) -> Option<Arc<Distant>> {
+        let begins = |distant: &&Arc<Distant>| real.starts_with(&distant.root);
+        self.distant.iter().find(begins)?;
+        let whole = real.join(ahead);
+        let around = self
+            .distant
+            .iter()
+            .filter(|distant| whole.starts_with(&distant.root));
+        around
+            .max_by_key(|distant| distant.root.as_os_str().len())
+            .cloned()
     }
 
     /// Goes on from a folder without links.
     fn walk(&self, mut real: PathBuf, ahead: &Path, links: usize) -> Place {
-        for name in ahead.components() {
+        let mut names = ahead.components();
+        while let Some(name) = names.next() {
             match name {
                 Component::RootDir => real = PathBuf::from("/"),
                 Component::ParentDir => _ = real.pop(),
                 Component::CurDir | Component::Prefix(_) => {}
                 Component::Normal(name) => real.push(name),
             }
-            if let Some(distant) = self.at_root(&real) {
+            if let Some(distant) = self.at_root(&real, names.as_path()) {
                 return Place::Far(distant);
             }
             // The kernel follows no further either.
@@ -206,10 +234,9 @@ impl Mounts {
             }
             if let Ok(target) = std::fs::read_link(&real) {
                 real.pop();
-                match self.walk(real, &target, links + 1) {
-                    Place::Near(there) => real = there,
-                    far @ Place::Far(_) => return far,
-                }
+                // What comes behind the link is part of where it leads.
+                let rest = target.join(names.as_path());
+                return self.walk(real, &rest, links + 1);
             }
         }
         Place::Near(real)
@@ -247,6 +274,19 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// What no answer is as an error.
+#[derive(Debug, thiserror::Error)]
+#[error("what is mounted at {} gives no answer", .mount.display())]
+struct NoAnswer {
+    mount: PathBuf,
+}
+
+/// Where that is mounted that gave no answer, if that is the error.
+pub(super) fn silent(error: &io::Error) -> Option<&Path> {
+    let error = error.get_ref()?.downcast_ref::<NoAnswer>()?;
+    Some(&error.mount)
+}
+
 /// What a question is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
@@ -270,13 +310,39 @@ pub(super) struct Distant {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    /// For how long an answer is waited for now.
+    patience: Duration,
+    /// When the span began in which waiting is counted, and how much of it there was.
+    since: Instant,
+    waited: Duration,
     threads: usize,
     /// Jobs that are waiting or under way.
     busy: usize,
     /// What has no answer yet, and nobody waits for any more.
     open: Vec<Subject>,
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            patience: PATIENCE,
+            since: Instant::now(),
+            waited: Duration::ZERO,
+            threads: 0,
+            busy: 0,
+            open: Vec::new(),
+        }
+    }
+
+    /// Whether it was waited for long enough of late.
+    fn is_tiring(&mut self) -> bool {
+        if self.since.elapsed() >= self.patience * SPAN {
+            (self.since, self.waited) = (Instant::now(), Duration::ZERO);
+        }
+        self.waited >= self.patience * SHARE
+    }
 }
 
 impl Distant {
@@ -285,7 +351,7 @@ impl Distant {
         Self {
             id,
             root,
-            state: Mutex::default(),
+            state: Mutex::new(State::new()),
             jobs,
             waiting,
         }
@@ -296,10 +362,11 @@ impl Distant {
         &self.root
     }
 
-    /// Whether a question about this would be refused, since an earlier one has no answer yet.
+    /// Whether a question about this would be refused, since an earlier one has no answer yet, or answers were waited for
+    /// too much.
     pub(super) fn is_silent(&self, subject: &Subject) -> bool {
-        let state = self.state();
-        state.open.len() >= MOST || state.open.contains(subject)
+        let mut state = self.state();
+        state.open.len() >= MOST || state.open.contains(subject) || state.is_tiring()
     }
 
     /// Asks, and waits for the answer as long as is bearable.
@@ -313,24 +380,35 @@ impl Distant {
         }
         let (sender, answer) = bounded(1);
         let (own, about) = (Arc::downgrade(self), subject.clone());
+        let begun = Instant::now();
+        let patience = self.state().patience;
         self.begin(Box::new(move || {
             let said = question();
             let Some(distant) = own.upgrade() else { return };
             let mut state = distant.state();
-            state.busy -= 1;
             let unheard = sender.send(said);
             if unheard.is_err() {
                 state.open.retain(|open| *open != about);
+                state.patience = state.patience.max(2 * begun.elapsed()).min(LONGEST);
             }
-            // What nobody waited for may be a file, and then dropping it asks again.
             drop(state);
+            // What nobody waited for may be a file, and then letting go of it is a question, too.
             drop(unheard);
+            distant.state().busy -= 1;
         }))?;
-        if let Ok(said) = answer.recv_timeout(PATIENCE) {
+        let said = answer.recv_timeout(patience);
+        let took = begun.elapsed();
+        if took < PROMPT
+            && let Ok(said) = said
+        {
             return said;
         }
         // While this is held no answer comes; so it is either here by now, or finds nobody.
         let mut state = self.state();
+        state.waited += took;
+        if let Ok(said) = said {
+            return said;
+        }
         if let Ok(said) = answer.try_recv() {
             return said;
         }
@@ -362,7 +440,7 @@ impl Distant {
                 .spawn(move || jobs.iter().for_each(|job| job()));
             match spawned {
                 Ok(_) => state.threads += 1,
-                Err(error) if state.threads == 0 => return Err(error),
+                Err(_) if state.threads == 0 => return Err(self.no_answer()),
                 // Those that are there will do.
                 Err(_) => {}
             }
@@ -374,8 +452,8 @@ impl Distant {
     }
 
     fn no_answer(&self) -> io::Error {
-        let text = format!("what is mounted at {} gives no answer", self.root.display());
-        io::Error::new(io::ErrorKind::TimedOut, text)
+        let mount = self.root.clone();
+        io::Error::new(io::ErrorKind::TimedOut, NoAnswer { mount })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -391,23 +469,36 @@ pub(super) enum Entries {
 }
 
 /// One name in a folder.
-pub(super) struct Entry {
-    asked: DirEntry,
-    kind: Option<FileType>,
-    far: Option<Arc<Distant>>,
+pub(super) enum Entry {
+    Near(DirEntry),
+    /// Without the open folder, since closing that is a question, too.
+    Far {
+        path: PathBuf,
+        name: OsString,
+        kind: Option<FileType>,
+        mount: Arc<Distant>,
+    },
 }
 
 /// Lists a folder.
 pub(super) fn list(folder: &Path) -> io::Result<Entries> {
+    seam::pass()?;
     let Some(distant) = of(folder) else {
         return std::fs::read_dir(folder).map(Entries::Near);
     };
     let subject = Subject::Path(folder.to_owned());
-    let (folder, far) = (folder.to_owned(), Arc::clone(&distant));
+    let (folder, mount) = (folder.to_owned(), Arc::clone(&distant));
     let listed = distant.ask(subject, move || {
+        let far = |entry: DirEntry| Entry::Far {
+            path: entry.path(),
+            name: entry.file_name(),
+            kind: entry.file_type().ok(),
+            mount: Arc::clone(&mount),
+        };
         let entries = std::fs::read_dir(folder)?;
-        let entry = |entry: io::Result<DirEntry>| entry.map(|entry| Entry::new(entry, Some(&far)));
-        entries.map(entry).collect::<io::Result<Vec<_>>>()
+        entries
+            .map(|entry| entry.map(far))
+            .collect::<io::Result<Vec<_>>>()
     })?;
     Ok(Entries::Far(listed.into_iter()))
 }
@@ -417,44 +508,47 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Near(entries) => Some(entries.next()?.map(|entry| Entry::new(entry, None))),
+            Self::Near(entries) => Some(entries.next()?.map(Entry::Near)),
             Self::Far(entries) => entries.next().map(Ok),
         }
     }
 }
 
 impl Entry {
-    /// Asks what kind it is, which most file systems say with the name.
-    fn new(entry: DirEntry, far: Option<&Arc<Distant>>) -> Self {
-        Self {
-            kind: entry.file_type().ok(),
-            asked: entry,
-            far: far.cloned(),
+    pub(super) fn path(&self) -> PathBuf {
+        match self {
+            Self::Near(entry) => entry.path(),
+            Self::Far { path, .. } => path.clone(),
         }
     }
 
-    pub(super) fn path(&self) -> PathBuf {
-        self.asked.path()
-    }
-
     pub(super) fn name(&self) -> OsString {
-        self.asked.file_name()
+        match self {
+            Self::Near(entry) => entry.file_name(),
+            Self::Far { name, .. } => name.clone(),
+        }
     }
 
     /// Links not followed; absent where it could not be told.
     pub(super) fn kind(&self) -> Option<FileType> {
-        self.kind
+        match self {
+            Self::Near(entry) => entry.file_type().ok(),
+            Self::Far { kind, .. } => *kind,
+        }
     }
 
     /// Looks at what it leads to. Asked through the folder, a file costs less than by its whole path.
     pub(super) fn seen(self) -> io::Result<Seen> {
-        let path = self.path();
-        if self.kind.is_some_and(|kind| kind.is_symlink()) {
-            return Seen::at(&path);
+        if self.kind().is_some_and(|kind| kind.is_symlink()) {
+            return Seen::at(&self.path());
         }
-        let meta = match self.far {
-            None => self.asked.metadata(),
-            Some(distant) => distant.ask(Subject::Path(path.clone()), move || self.asked.metadata()),
+        seam::pass()?;
+        let path = self.path();
+        let meta = match self {
+            Self::Near(entry) => entry.metadata(),
+            Self::Far { path, mount, .. } => {
+                mount.ask(Subject::Path(path.clone()), move || path.symlink_metadata())
+            }
         }?;
         if meta.is_symlink() {
             return Seen::at(&path);
@@ -580,6 +674,24 @@ mod tests {
         }
         assert_eq!(mount.ask(about("another"), || Ok(5)).unwrap(), 5);
         assert_eq!(mount.state().threads, MOST);
+    }
+
+    #[test]
+    fn a_slow_mount_is_not_waited_for_all_the_time_and_one_that_answered_late_is_waited_for_longer() {
+        let mount = mount(Path::new("/far"));
+        let slow = || thread::sleep(2 * PROMPT);
+        let answered = (0..1_000)
+            .take_while(|_| mount.ask(about("slow"), move || Ok(slow())).is_ok())
+            .count();
+        // Each was waited for at least so long.
+        assert!((1..=20).contains(&answered), "{answered}");
+        assert!(mount.is_silent(&about("another")));
+        mount.state().since = Instant::now().checked_sub(PATIENCE * SPAN).unwrap();
+        drop(leave_open(&mount, "late"));
+        while mount.is_silent(&about("late")) {
+            thread::yield_now();
+        }
+        assert!(mount.state().patience >= 2 * PATIENCE);
     }
 
     #[test]

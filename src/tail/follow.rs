@@ -371,10 +371,14 @@ impl Follower {
     }
 
     /// Whether no name leads to the file any more.
-    pub(super) fn is_deleted(&self) -> bool {
+    ///
+    /// An error says that it cannot be known now.
+    pub(super) fn is_deleted(&self) -> io::Result<bool> {
         // A closed file whose path leads elsewhere may still lie somewhere.
-        let meta = self.descriptor.held().map(Handle::metadata);
-        meta.is_some_and(|meta| meta.is_ok_and(|meta| Seen::of(&meta).links == 0))
+        let Some(held) = self.descriptor.held() else {
+            return Ok(false);
+        };
+        Ok(Seen::of(&held.metadata()?).links == 0)
     }
 
     /// So much of the disk is free once its descriptor is closed; absent while a name leads to it.

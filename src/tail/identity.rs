@@ -37,6 +37,7 @@ pub(super) struct Seen {
     /// When it was born, where the filesystem knows.
     pub(super) born: Option<i128>,
     pub(super) regular: bool,
+    pub(super) folder: bool,
     pub(super) fifo: bool,
     pub(super) owner: u32,
     pub(super) mode: u32,
@@ -61,6 +62,7 @@ impl Seen {
             written: i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()),
             born: born.and_then(|time| i128::try_from(time.as_nanos()).ok()),
             regular: meta.is_file(),
+            folder: meta.is_dir(),
             fifo: meta.file_type().is_fifo(),
             owner: meta.uid(),
             mode: meta.mode() & 0o7777,
@@ -71,13 +73,12 @@ impl Seen {
 
     /// Looks at what is open, wherever it lies by now.
     pub(super) fn held(file: &Handle) -> io::Result<Self> {
-        seam::pass();
+        seam::pass()?;
         file.metadata().map(|meta| Self::of(&meta))
     }
 
     /// Looks at whatever the path leads to, symlinks followed.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
-        seam::pass();
         distant::ask(path, |path| std::fs::metadata(path).map(|meta| Self::of(&meta)))
     }
 }
@@ -87,7 +88,7 @@ impl Seen {
 pub(super) fn open(path: &Path) -> io::Result<Handle> {
     #[cfg(test)]
     heed_mode(path)?;
-    seam::pass();
+    seam::pass()?;
     Handle::open(path)
 }
 
@@ -108,14 +109,21 @@ pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
 
 /// Whether the system failed, or gave no answer, which says nothing about the file.
 pub(super) fn may_pass(error: &io::Error) -> bool {
-    let failed = [Errno::IO, Errno::STALE, Errno::NOMEM].map(Errno::raw_os_error);
+    let failed = [
+        Errno::IO,
+        Errno::STALE,
+        Errno::NOMEM,
+        Errno::NOTCONN,
+        Errno::HOSTDOWN,
+    ]
+    .map(Errno::raw_os_error);
     let failed = error.raw_os_error().is_some_and(|code| failed.contains(&code));
     failed || error.kind() == io::ErrorKind::TimedOut
 }
 
 /// Reads at `offset` until `buffer` is full or the file ends.
 pub(super) fn read_at(file: &Handle, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    seam::pass();
+    seam::pass()?;
     file.read_at(buffer, offset)
 }
 

@@ -1,7 +1,7 @@
 //! What the reader has to tell people: each said once, until it changes.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::LogName;
 
@@ -39,7 +39,7 @@ pub enum Note {
     },
     /// What was unreadable is read now.
     Readable {
-        /// The file.
+        /// The file, or where a mount is.
         path: PathBuf,
     },
     /// A glob reaches something that is not a regular file.
@@ -83,6 +83,13 @@ pub enum Note {
         /// What the system said.
         error: String,
     },
+    /// A mount that somebody else serves gives no answer. Its files are asked again at every sweep.
+    Silent {
+        /// Where it is mounted.
+        mount: PathBuf,
+        /// The first file that it was asked about.
+        path: PathBuf,
+    },
     /// An archive with the rest of a file ends in the middle.
     Damaged {
         /// The archive.
@@ -114,6 +121,7 @@ impl Note {
             | Self::Packed { path }
             | Self::Ended { path }
             | Self::Parked { path } => format!("file {}", path.display()),
+            Self::Silent { mount, .. } => format!("mount {}", mount.display()),
             Self::Terminal | Self::StdinIsFile => "stdin".to_owned(),
             Self::TooManyOpen => "descriptors".to_owned(),
             Self::Deleted { .. } => "deleted files".to_owned(),
@@ -132,24 +140,13 @@ impl fmt::Display for Note {
                     globs.join(", ")
                 )
             }
-            // Only where rights are the trouble is another right the cure.
-            Self::Unreadable { path, error, .. }
-                if !error.contains("denied") && !error.contains("not permitted") =>
-            {
-                write!(f, "cannot read {}: {error}; trying again", path.display())
-            }
             Self::Unreadable {
                 path,
                 owner,
                 mode,
                 uid,
                 error,
-            } => write!(
-                f,
-                "cannot read {}: {error}. It belongs to uid {owner} with mode {mode:04o}, and tailgram runs as \
-                 uid {uid}: add that user to the file's group, or `setfacl -m u:{uid}:r` it; trying again",
-                path.display()
-            ),
+            } => unreadable(f, path, (*owner, *mode, *uid), error),
             Self::TooManyOpen => write!(
                 f,
                 "more files match than this process may hold open; raise its limit (`ulimit -n`, LimitNOFILE=, \
@@ -208,6 +205,13 @@ impl fmt::Display for Note {
                     path.display()
                 )
             }
+            Self::Silent { mount, path } => write!(
+                f,
+                "what is mounted at {} gives no answer, not for {}: what it does not answer for is left alone until it does, \
+                 and all else is read",
+                mount.display(),
+                path.display()
+            ),
             Self::Damaged { path, error } => write!(
                 f,
                 "{} is damaged ({error}); what stood in it behind that place is lost",
@@ -221,4 +225,18 @@ impl fmt::Display for Note {
             ),
         }
     }
+}
+
+/// Only where rights are the trouble is another right the cure. `rights` are the owner, the mode, and our own user id.
+fn unreadable(f: &mut fmt::Formatter<'_>, path: &Path, rights: (u32, u32, u32), error: &str) -> fmt::Result {
+    let path = path.display();
+    if !error.contains("denied") && !error.contains("not permitted") {
+        return write!(f, "cannot read {path}: {error}; trying again");
+    }
+    let (owner, mode, uid) = rights;
+    write!(
+        f,
+        "cannot read {path}: {error}. It belongs to uid {owner} with mode {mode:04o}, and tailgram runs as uid {uid}: add \
+         that user to the file's group, or `setfacl -m u:{uid}:r` it; trying again"
+    )
 }

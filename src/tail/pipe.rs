@@ -112,8 +112,11 @@ impl Pipe {
         longest: usize,
         once: bool,
     ) -> io::Result<Option<Self>> {
-        let file = distant::ask(path, handle::open)?;
-        let seen = Seen::of(&file.metadata()?);
+        let (file, seen) = distant::ask(path, |path| {
+            let file = handle::open(path)?;
+            let seen = Seen::of(&file.metadata()?);
+            Ok((file, seen))
+        })?;
         if !seen.fifo || seen.id != id {
             return Ok(None);
         }

@@ -11,9 +11,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::distant;
 use super::handle::Handle;
 use super::identity::{self, FileId, Seen};
-use super::{distant, seam};
 use crate::model::{Head, Position};
 
 /// A file in the folder of a followed path.
@@ -32,15 +32,19 @@ const MOST_LISTS: usize = 5;
 const MOST_LINKS: usize = 40;
 
 /// Where the path leads when the links at its end are followed, whether anything is there or not.
-fn target(path: &Path) -> PathBuf {
+///
+/// An error says that it cannot be known now.
+fn target(path: &Path) -> io::Result<PathBuf> {
     let mut at = path.to_owned();
     for _ in 0..MOST_LINKS {
-        let Ok(next) = distant::ask(&at, Path::read_link) else {
-            break;
-        };
-        at = folder(&at).join(next);
+        match distant::ask(&at, Path::read_link) {
+            Ok(next) => at = folder(&at).join(next),
+            Err(error) if identity::may_pass(&error) => return Err(error),
+            // It is no link, or there is nothing.
+            Err(_) => break,
+        }
     }
-    at
+    Ok(at)
 }
 
 fn folder(path: &Path) -> &Path {
@@ -50,8 +54,8 @@ fn folder(path: &Path) -> &Path {
 }
 
 /// The folders that [`siblings`] lists.
-pub(super) fn folders(path: &Path) -> [PathBuf; 2] {
-    [folder(path).to_owned(), folder(&target(path)).to_owned()]
+pub(super) fn folders(path: &Path) -> io::Result<[PathBuf; 2]> {
+    Ok([folder(path).to_owned(), folder(&target(path)?).to_owned()])
 }
 
 /// All regular files beside `path`, itself included, and beside the file that it leads to; compressed ones are left out.
@@ -76,7 +80,7 @@ pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
 }
 
 fn list(path: &Path) -> io::Result<Vec<Sibling>> {
-    let target = target(path);
+    let target = target(path)?;
     if target == path {
         return beside(&[path]);
     }
@@ -101,7 +105,6 @@ fn beside(paths: &[&Path]) -> io::Result<Vec<Sibling>> {
             .map(|path| path.file_name().unwrap_or_default().to_string_lossy())
     };
     let mut found = Vec::new();
-    seam::pass();
     for entry in distant::list(folder(paths[0]))? {
         let entry = entry?;
         let path = entry.path();
@@ -196,7 +199,7 @@ pub(super) fn was_rewritten(position: &Position, siblings: &[Sibling]) -> io::Re
 /// Archives beside `path`, and beside the file that it leads to, that may have been made of a generation of it, newest
 /// first.
 pub(super) fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let target = target(path);
+    let target = target(path)?;
     let mut found = archives_of(path)?;
     if target != path {
         match archives_of(&target) {
@@ -221,10 +224,11 @@ fn archives_of(path: &Path) -> io::Result<Vec<(i128, PathBuf)>> {
         if !identity::has_compressed_name(&path) || !(name == base || identity::is_generation(&name, &base)) {
             continue;
         }
-        if let Ok(seen) = Seen::at(&path)
-            && seen.regular
-        {
-            found.push((seen.born.unwrap_or(seen.written), path));
+        match Seen::at(&path) {
+            Ok(seen) if seen.regular => found.push((seen.born.unwrap_or(seen.written), path)),
+            // It may be the one that is looked for.
+            Err(error) if identity::may_pass(&error) => return Err(error),
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(found)

@@ -110,15 +110,12 @@ impl Surveyed {
             ..settings.clone()
         });
         let reached = globs.walk();
-        let files = reached
-            .files
-            .into_iter()
-            .filter(|(path, _)| !distant::is_folder(path));
+        let files = reached.files.into_iter().filter(|(_, (seen, _))| !seen.folder);
         let files = files.map(|(path, (seen, _))| {
             let standing = Standing::of(&path, &seen, &globs, log);
             (path, standing)
         });
-        let errors = reached.errors.into_iter().map(|(path, error)| {
+        let errors = reached.errors.into_iter().map(|(path, (error, _))| {
             let refusal = Refusal::of(&path, error);
             (path, Standing::Unreadable(refusal))
         });

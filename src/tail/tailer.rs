@@ -17,7 +17,7 @@ mod sweep;
 mod unpack;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,7 @@ use self::shelf::Shelf;
 use self::sweep::Vacant;
 use super::descriptor::Budget;
 use super::discover::Globs;
+use super::distant;
 use super::follow::{Follower, Progress, READ, Reading};
 use super::handle::Handle;
 use super::identity::{self, FileId, Seen};
@@ -46,6 +47,9 @@ use crate::model::{FileKey, Head, LogName, Manner, Moment, Now, Position};
 
 /// How many full reads one turn makes, over all files.
 const MOST_READS: usize = 16;
+
+/// So many sweeps without a question that is left open, and a mount is said to answer again.
+const TRUSTED: u8 = 3;
 
 /// Sweeps that hints ask for keep this distance.
 const HINTED_SWEEP: Duration = Duration::from_millis(100);
@@ -87,6 +91,11 @@ pub struct Tailer {
     strays: HashMap<FileKey, Stray>,
     /// Files that could not be opened, by id, with the log they belong to.
     unreadable: HashMap<FileId, (PathBuf, usize)>,
+    /// Mounts that gave no answer, and how many more sweeps they have to answer all before that is believed.
+    silent: BTreeMap<PathBuf, u8>,
+    /// What could not be looked at when a log was read for the first time, per log: of what is there at the first look
+    /// `start` still speaks.
+    unseen: Vec<(LogName, PathBuf)>,
     /// Paths and folders that could not be looked at in the last sweep.
     hidden: HashSet<PathBuf>,
     /// Files that are left alone although a glob reaches them.
@@ -159,6 +168,8 @@ impl Tailer {
             deleted: 0,
             strays: HashMap::new(),
             unreadable: HashMap::new(),
+            silent: BTreeMap::new(),
+            unseen: Vec::new(),
             hidden: HashSet::new(),
             refused: HashSet::new(),
             cuts: Vec::new(),
@@ -568,7 +579,12 @@ impl Tailer {
     /// Says it once, until there is something else to say about the same subject.
     fn say(&mut self, note: Note, turn: &mut Turn) {
         let subject = note.subject();
-        if self.said.get(&subject) == Some(&note) {
+        if let Note::Silent { mount, .. } = &note {
+            // Of a whole mount it is said once, whichever of its files were asked about.
+            if self.silent.insert(mount.clone(), TRUSTED).is_some() {
+                return;
+            }
+        } else if self.said.get(&subject) == Some(&note) {
             return;
         }
         if self.said.len() >= MOST_SAID {
@@ -585,8 +601,18 @@ fn longest(settings: &Settings) -> usize {
     settings.logs.iter().map(longest).max().unwrap_or_default()
 }
 
+fn silent(mount: &Path, path: &Path) -> Note {
+    Note::Silent {
+        mount: mount.to_owned(),
+        path: path.to_owned(),
+    }
+}
+
 /// What is told of a held file that cannot be looked at or read right now.
 fn failed(follower: &mut Follower, error: &io::Error) -> Note {
+    if let Some(mount) = distant::silent(error) {
+        return silent(mount, follower.path());
+    }
     follower.failed = true;
     Note::Failed {
         path: follower.path().to_owned(),
@@ -597,6 +623,9 @@ fn failed(follower: &mut Follower, error: &io::Error) -> Note {
 fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
     if identity::is_out_of_descriptors(error) {
         return Note::TooManyOpen;
+    }
+    if let Some(mount) = distant::silent(error) {
+        return silent(mount, path);
     }
     Note::Unreadable {
         path: path.to_owned(),
@@ -609,7 +638,8 @@ fn unreadable(path: &Path, seen: Option<&Seen>, error: &io::Error) -> Note {
 
 /// Why a file is refused; the kernel's own words would name the wrong reason for a file behind the fence.
 fn why(path: &Path, error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::PermissionDenied && fence::shuts_out(path) {
+    let shut_out = |path: &Path| Ok(fence::shuts_out(path));
+    if error.kind() == io::ErrorKind::PermissionDenied && distant::ask(path, shut_out).unwrap_or(false) {
         return format!("{}; {}", fence::WHY, fence::CURE);
     }
     error.to_string()

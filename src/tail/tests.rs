@@ -54,6 +54,8 @@ struct Rig {
     chunks: Vec<String>,
     gaps: Vec<Gap>,
     notes: Vec<Note>,
+    /// Of so many questions to the file system one has no answer; 0: each has.
+    fails: usize,
 }
 
 impl Rig {
@@ -98,6 +100,7 @@ impl Rig {
             chunks: Vec::new(),
             gaps: Vec::new(),
             notes: Vec::new(),
+            fails: 0,
         }
     }
 
@@ -169,11 +172,17 @@ impl Rig {
         });
         for _ in 0..most {
             let (mut got, raw, chunks) = (Vec::new(), &mut self.raw, &mut self.chunks);
-            let turn = tailer.turn(now, &mut |source, chunk| {
+            let visit = &mut |source: &Source, chunk: Chunk<'_>| {
                 raw.extend_from_slice(chunk.bytes);
                 chunks.push(source.path.to_string());
                 got.push((source.path.to_string(), pieces(chunk)));
-            });
+            };
+            self.seed += 1;
+            let (fails, mut random) = (self.fails, fastrand::Rng::with_seed(self.seed));
+            let turn = seam::failing(
+                move || fails > 0 && random.usize(..fails) == 0,
+                || tailer.turn(now, visit),
+            );
             for (path, pieces) in got {
                 let with_path = pieces.into_iter().map(|got| Got {
                     path: path.clone(),
@@ -1254,7 +1263,10 @@ fn play(steps: Vec<Step>, rig: &mut Rig) -> Writer {
         number: 0,
     };
     writer.rotate(rig.dir.path());
+    // What was renamed before it was ever met is nobody's.
+    let fails = std::mem::take(&mut rig.fails);
     rig.turn();
+    rig.fails = fails;
     for step in steps {
         let last = writer.files.len() - 1;
         match step {
@@ -1280,8 +1292,26 @@ fn play(steps: Vec<Step>, rig: &mut Rig) -> Writer {
         }
     }
     (0..writer.files.len()).for_each(|file| writer.write(file, "\n"));
+    rig.fails = 0;
     rig.after(1).after(1);
     writer
+}
+
+/// That each generation came once, whole and in order, and nothing else did.
+fn each_came_once(rig: &Rig, writer: &Writer) -> Result<(), TestCaseError> {
+    let number = |line: &str| line.split(':').next().map(str::to_owned);
+    for text in &writer.written {
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let ours = |got: &&str| lines.contains(got) && number(got).is_some_and(|number| number != "\n");
+        let got: Vec<&str> = rig.lines().into_iter().filter(ours).collect();
+        let expected: Vec<&str> = lines.iter().copied().filter(|line| *line != "\n").collect();
+        prop_assert_eq!(got, expected);
+    }
+    let written: usize = writer.written.iter().map(String::len).sum();
+    let got: usize = rig.got.iter().map(|got| got.text.len()).sum();
+    prop_assert_eq!(got, written);
+    prop_assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+    Ok(())
 }
 
 proptest! {
@@ -1294,18 +1324,21 @@ proptest! {
         let mut rig = Rig::new(if rotated_are_reached { &["app.log*"] } else { &["app.log"] });
         rig.budget = budget;
         let writer = play(steps, &mut rig);
-        let number = |line: &str| line.split(':').next().map(str::to_owned);
-        for text in &writer.written {
-            let lines: Vec<&str> = text.split_inclusive('\n').collect();
-            let ours = |got: &&str| lines.contains(got) && number(got).is_some_and(|number| number != "\n");
-            let got: Vec<&str> = rig.lines().into_iter().filter(ours).collect();
-            let expected: Vec<&str> = lines.iter().copied().filter(|line| *line != "\n").collect();
-            prop_assert_eq!(got, expected);
-        }
-        let written: usize = writer.written.iter().map(String::len).sum();
-        let got: usize = rig.got.iter().map(|got| got.text.len()).sum();
-        prop_assert_eq!(got, written);
-        prop_assert!(rig.gaps.is_empty(), "{:?}", rig.gaps);
+        each_came_once(&rig, &writer)?;
+    }
+
+    #[test]
+    fn questions_that_have_no_answer_lose_and_double_nothing(
+        steps in prop::collection::vec(step(), 1..40),
+        rotated_are_reached in any::<bool>(),
+        fails in prop::sample::select(vec![2usize, 5, 20, 100]),
+        budget in descriptors::budget(),
+        seed in 0u64..1_000,
+    ) {
+        let mut rig = Rig::new(if rotated_are_reached { &["app.log*"] } else { &["app.log"] });
+        (rig.budget, rig.fails, rig.seed) = (budget, fails, seed);
+        let writer = play(steps, &mut rig);
+        each_came_once(&rig, &writer)?;
     }
 
     #[test]
@@ -1348,6 +1381,48 @@ fn copy_step() -> impl Strategy<Value = CopyStep> {
     ]
 }
 
+/// Copies and cuts a log, and sees that each line came once. The first look has its answers.
+fn copy_and_cut(steps: Vec<CopyStep>, rig: &mut Rig) -> Result<(), TestCaseError> {
+    let mut written = Vec::new();
+    let mut copies = 0;
+    let fails = std::mem::take(&mut rig.fails);
+    rig.append("app.log", "");
+    rig.turn();
+    rig.fails = fails;
+    for step in steps {
+        match step {
+            CopyStep::Line(length) => {
+                let line = format!("{}:{}\n", written.len(), "x".repeat(length.into()));
+                rig.append("app.log", &line);
+                written.push(line);
+            }
+            CopyStep::CopyAndCut => {
+                copies += 1;
+                fs::copy(rig.path("app.log"), rig.path(&format!("app.log.{copies}"))).unwrap();
+                let log = OpenOptions::new().write(true).open(rig.path("app.log"));
+                log.unwrap().set_len(0).unwrap();
+            }
+            CopyStep::Turn => {
+                rig.after(1);
+            }
+            CopyStep::Kill => {
+                rig.kill();
+            }
+        }
+    }
+    rig.fails = 0;
+    rig.after(1).after(1);
+    let mut got: Vec<String> = rig.got.iter().map(|got| got.text.clone()).collect();
+    let number = |line: &String| {
+        line.split(':')
+            .next()
+            .and_then(|number| number.parse::<usize>().ok())
+    };
+    got.sort_by_key(number);
+    prop_assert_eq!(got, written);
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn what_a_rotator_copies_and_cuts_is_read_exactly_once_where_a_glob_reaches_the_copies(
@@ -1356,31 +1431,19 @@ proptest! {
     ) {
         let mut rig = Rig::new(&["app.log*"]);
         rig.budget = budget;
-        let mut written = Vec::new();
-        let mut copies = 0;
-        rig.append("app.log", "");
-        rig.turn();
-        for step in steps {
-            match step {
-                CopyStep::Line(length) => {
-                    let line = format!("{}:{}\n", written.len(), "x".repeat(length.into()));
-                    rig.append("app.log", &line);
-                    written.push(line);
-                }
-                CopyStep::CopyAndCut => {
-                    copies += 1;
-                    fs::copy(rig.path("app.log"), rig.path(&format!("app.log.{copies}"))).unwrap();
-                    OpenOptions::new().write(true).open(rig.path("app.log")).unwrap().set_len(0).unwrap();
-                }
-                CopyStep::Turn => { rig.after(1); }
-                CopyStep::Kill => { rig.kill(); }
-            }
-        }
-        rig.after(1).after(1);
-        let mut got: Vec<String> = rig.got.iter().map(|got| got.text.clone()).collect();
-        let number = |line: &String| line.split(':').next().and_then(|number| number.parse::<usize>().ok());
-        got.sort_by_key(number);
-        prop_assert_eq!(got, written);
+        copy_and_cut(steps, &mut rig)?;
+    }
+
+    #[test]
+    fn questions_that_have_no_answer_lose_and_double_nothing_of_what_is_copied_and_cut(
+        steps in prop::collection::vec(copy_step(), 1..50),
+        fails in prop::sample::select(vec![2usize, 5, 20, 100]),
+        seed in 0u64..1_000,
+    ) {
+        let steps = steps.into_iter().filter(|step| !matches!(step, CopyStep::Kill)).collect();
+        let mut rig = Rig::new(&["app.log*"]);
+        (rig.fails, rig.seed) = (fails, seed);
+        copy_and_cut(steps, &mut rig)?;
     }
 }
 

@@ -152,6 +152,11 @@ impl Watcher {
                 let _ = kernel.unwatch(&path);
             }
         }
+        if !self.far.is_empty() {
+            let mounts: Vec<Arc<Distant>> = wanted.keys().filter_map(|path| distant::of(path)).collect();
+            let wanted = |root: &Path| mounts.iter().any(|mount| mount.root() == root);
+            self.far.retain(|root, _| wanted(root));
+        }
         for (path, id) in wanted {
             if self.watched.contains_key(path) {
                 continue;
@@ -176,7 +181,7 @@ impl Watcher {
     fn add(&mut self, path: &Path) -> Result<(), String> {
         let mut kernel = match self.kernel.take() {
             Some(kernel) => kernel,
-            None => self.instance()?,
+            None => self.instance().inspect_err(|_| self.refused = true)?,
         };
         let added = kernel.watch(path, RecursiveMode::NonRecursive);
         self.kernel = Some(kernel);
@@ -208,12 +213,10 @@ impl Watcher {
         added.map(|()| true).map_err(|error| error.to_string())
     }
 
-    fn instance(&mut self) -> Result<RecommendedWatcher, String> {
+    fn instance(&self) -> Result<RecommendedWatcher, String> {
         let waker = self.waker.clone();
-        notify::recommended_watcher(move |event| waker.notice(event)).map_err(|error| {
-            self.refused = true;
-            error.to_string()
-        })
+        let made = notify::recommended_watcher(move |event| waker.notice(event));
+        made.map_err(|error| error.to_string())
     }
 }
 

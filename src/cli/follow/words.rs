@@ -59,6 +59,7 @@ fn about(note: &Note) -> String {
         | Note::Ended { .. }
         | Note::Parked { .. }
         | Note::Readable { .. }
+        | Note::Silent { .. }
         | Note::Compressed { .. }
         | Note::Damaged { .. }
         | Note::Failed { .. } => note.to_string(),

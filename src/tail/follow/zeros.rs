@@ -15,7 +15,7 @@ impl Follower {
     pub(super) fn pass_zeros(&mut self, end: u64, with: &mut Reading<'_>) -> io::Result<Progress> {
         let end = self.line_end().floor_offset(end);
         for _ in 0..MOST_ZEROS / READ {
-            let Some(from) = self.next_data(end) else { break };
+            let Some(from) = self.next_data(end)? else { break };
             let wanted = usize::try_from(end - from)
                 .unwrap_or(usize::MAX)
                 .min(with.buffer.len());
@@ -23,8 +23,9 @@ impl Follower {
             let run = self.line_end().zeros(&with.buffer[..read]);
             self.zeros_to = from + run as u64;
             if run < read {
-                self.at = self.zeros_to;
-                self.before = identity::before(&*self.file()?, self.at)?;
+                // What can fail comes first: a place and the KiB before it belong together.
+                let before = identity::before(&*self.file()?, self.zeros_to)?;
+                (self.at, self.before) = (self.zeros_to, before);
                 (self.half, self.open) = (0, 0);
                 (self.dirty, self.moved) = (true, with.now.wall);
                 return Ok(self.settle(true));
@@ -33,7 +34,7 @@ impl Follower {
                 break;
             }
         }
-        let more = self.next_data(end).is_some();
+        let more = self.next_data(end)?.is_some();
         if !more && self.pipe.is_some() {
             return self.skip_zeros(end, with.now);
         }
@@ -46,17 +47,18 @@ impl Follower {
 
     /// What came through a pipe is not filled in later.
     fn skip_zeros(&mut self, end: u64, now: Now) -> io::Result<Progress> {
-        self.before = identity::before(&*self.file()?, end)?;
+        let before = identity::before(&*self.file()?, end)?;
         self.solid = identity::solid_before(&*self.file()?, end)?;
+        self.before = before;
         (self.at, self.half, self.open, self.zeros_to) = (end, 0, 0, 0);
         (self.dirty, self.moved) = (true, now.wall);
         Ok(self.settle(false))
     }
 
     /// Where the next byte before `end` is that may not be a NUL; holes are jumped over.
-    fn next_data(&self, end: u64) -> Option<u64> {
+    fn next_data(&self, end: u64) -> io::Result<Option<u64>> {
         let from = self.at.max(self.zeros_to);
-        let data = self.file().ok()?.next_data(from).ok()??;
-        (data < end).then_some(data)
+        let data = self.file()?.next_data(from)?;
+        Ok(data.filter(|data| *data < end))
     }
 }

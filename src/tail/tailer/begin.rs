@@ -11,12 +11,12 @@ use super::super::follow::Follower;
 use super::super::handle::Handle;
 use super::super::identity::{self, FileId, Seen};
 use super::super::trail::Original;
-use super::super::{Mode, Note, Source, Start, Turn, Unit, distant, lines, recover, seam};
+use super::super::{Mode, Note, Source, Start, Turn, Unit, distant, lines, recover};
 use super::cuts::Cut;
 use super::sweep::Group;
 use super::{Tailer, text, unreadable};
 use crate::failpoint::{self, Point};
-use crate::model::{FileKey, Head, Identity, Now, Position};
+use crate::model::{FileKey, Head, Identity, LogName, Now, Position};
 
 impl Tailer {
     /// Takes up a file that is not held yet.
@@ -42,7 +42,7 @@ impl Tailer {
                 if self.unreadable.remove(&group.seen.id).is_some() && told {
                     self.say(readable, turn);
                 }
-                turn.at_end += usize::from(self.start_of(follower.source.logs[0]) == Start::End);
+                turn.at_end += usize::from(self.start_of(follower.source.logs[0], path) == Start::End);
                 follower.after = follower.after.or_else(|| self.predecessor(path, queue));
                 self.put_before_younger(&mut follower);
                 if follower.after.is_some() {
@@ -61,7 +61,7 @@ impl Tailer {
             Err(error) if error.kind() == io::ErrorKind::NotFound || recover::is_moved(&error) => {}
             Err(error) => {
                 let log = group.logs.first().copied().unwrap_or_default();
-                if self.start_of(log) == Start::End {
+                if self.start_of(log, path) == Start::End {
                     self.store_end(group, log, now, turn);
                 }
                 self.unreadable.insert(group.seen.id, (path.clone(), log));
@@ -117,7 +117,6 @@ impl Tailer {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return distant::real(path);
         };
-        seam::pass();
         if distant::ask(path, Path::symlink_metadata)?.is_symlink() {
             return distant::real(path);
         }
@@ -172,7 +171,12 @@ impl Tailer {
                 logs,
                 manner,
             };
-            return Follower::resume(file, source, &stored, max_line, now);
+            let resumed = Follower::resume(file, source, &stored, max_line, now);
+            if resumed.is_err() {
+                // It is neither held nor forgotten, and looked for again.
+                self.shelf.insert(stored);
+            }
+            return resumed;
         }
         let source = Source {
             key: FileKey::draw(&mut self.random),
@@ -194,7 +198,7 @@ impl Tailer {
             }
             return Ok(follower);
         }
-        let at = match self.start_of(log) {
+        let at = match self.start_of(log, path) {
             Start::Beginning => 0,
             Start::End => seen.size,
             Start::Last(count) => lines::last(&file, seen.size, count)?,
@@ -207,8 +211,10 @@ impl Tailer {
 
     /// Where to begin in a file that is met now: `start` speaks only of those that were there before their log was
     /// ever read.
-    fn start_of(&self, log: usize) -> Start {
-        if self.fresh[log] {
+    fn start_of(&self, log: usize, path: &Path) -> Start {
+        let name = &self.settings.logs[log].name;
+        let unseen = |(of, dark): &(LogName, PathBuf)| of == name && path.starts_with(dark);
+        if self.fresh[log] || self.unseen.iter().any(unseen) {
             self.settings.from.unwrap_or(self.settings.logs[log].start)
         } else {
             Start::Beginning
@@ -284,12 +290,12 @@ impl Tailer {
                 // Nobody copies what comes through a pipe.
                 continue;
             }
-            let deleted = || live.unlinked.is_some() && live.is_deleted();
             // Who renames a log does not copy it.
-            let copied = is_named_after(path, &live.source.path) && (live.unlinked.is_none() || deleted());
+            let copied =
+                is_named_after(path, &live.source.path) && (live.unlinked.is_none() || live.is_deleted()?);
             // A whole KiB that agrees, of a file that was deleted: it was written anew under its old name.
-            let rewritten = || path == live.path() && live.at >= full && live.is_deleted();
-            if !copied && !rewritten() {
+            let rewritten = path == live.path() && live.at >= full;
+            if !copied && !(rewritten && live.is_deleted()?) {
                 continue;
             }
             let empty = Seen::held(file)?.size == 0;

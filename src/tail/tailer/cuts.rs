@@ -23,6 +23,9 @@ use crate::model::{FileKey, Gap, GapKind, Head, Identity, Mark, Moment, Now, Pos
 /// So often copies are looked at again that could not be looked at.
 const MOST_TRIES: u8 = 10;
 
+/// So often nothing is learned about the place of a copy, ten minutes long, before that counts as a try.
+const MOST_UNANSWERED: u16 = 6_000;
+
 /// A file that was cut.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
@@ -44,6 +47,8 @@ pub(super) struct Cut {
     packed: bool,
     /// How often nothing could be learned about its copies, because the system failed.
     tries: u8,
+    /// How often its place could not be looked at.
+    unanswered: u16,
     /// When it is tried again.
     again: Moment,
 }
@@ -100,6 +105,7 @@ impl Tailer {
             copy: None,
             packed: false,
             tries: 0,
+            unanswered: 0,
             again: now.moment,
         });
     }
@@ -132,8 +138,18 @@ impl Tailer {
             self.begin_anew(&cut, now);
             let tied = self.followers.iter().any(|copy| copy.copy_of == Some(cut.old));
             let known = !tied || cut.is_hollow();
-            let settled = known && self.settle(&mut cut, now, turn).is_ok();
-            cut.tries += 1;
+            let settled = if known {
+                self.settle(&mut cut, now, turn)
+            } else {
+                Err(recover::moved())
+            };
+            // A place that gives no answer says nothing, however often it is asked.
+            if settled.as_ref().is_err_and(identity::may_pass) && cut.unanswered < MOST_UNANSWERED {
+                cut.unanswered += 1;
+            } else {
+                cut.tries += 1;
+            }
+            let settled = settled.is_ok();
             let over = settled || cut.tries == MOST_TRIES;
             if !cut.is_hollow() && (over || cut.copy.is_some()) {
                 // Until now a new process would have looked for the copy; from now on that has a position of its own.
@@ -180,7 +196,7 @@ impl Tailer {
             // Where nothing had been read, all copies since are read from their beginnings, in their order.
             if before.is_none() && !cut.is_hollow() {
                 cut.copy = self.copy_beside(cut, &beside, now)?;
-                cut.packed = cut.copy.is_none() && self.search_copy(cut, turn);
+                cut.packed = cut.copy.is_none() && self.search_copy(cut, turn)?;
             }
             before = self.cut_again(cut, &beside, now, turn)?.or(cut.copy);
         }
@@ -203,10 +219,12 @@ impl Tailer {
     }
 
     /// The copy may have been compressed already: what is owed of it is stored, and looked for in archives.
-    fn search_copy(&mut self, cut: &mut Cut, turn: &mut Turn) -> bool {
+    ///
+    /// An error says that it cannot be known now.
+    fn search_copy(&mut self, cut: &mut Cut, turn: &mut Turn) -> io::Result<bool> {
         let mut followers = self.followers.iter();
         let Some(current) = followers.find(|follower| follower.source.key == cut.new) else {
-            return false;
+            return Ok(false);
         };
         let source = Source {
             key: FileKey::draw(&mut self.random),
@@ -233,12 +251,12 @@ impl Tailer {
             bytes: cut.lost,
             doubtful: false,
         };
-        let sought = !cut.is_hollow() && self.search_archives(&owed, &source, loss);
+        let sought = !cut.is_hollow() && self.search_archives(&owed, &source, loss)?;
         if sought {
             cut.copy = Some(owed.key);
             turn.positions.push(owed);
         }
-        sought
+        Ok(sought)
     }
 
     fn tell_gap(cut: &Cut, bytes: u64, now: Now, turn: &mut Turn) {
@@ -414,16 +432,19 @@ impl Tailer {
             .filter(|follower| follower.copy_of == Some(cut.old))
         {
             let max_line = self.settings.logs[follower.source.logs[0]].max_line;
-            let copied = follower.file().and_then(|file| cut.original().copied_to(&file));
-            let skipped = match copied {
-                Ok(Some(at)) => follower.skip_to(at, max_line),
-                // It goes on where it was last found to be a copy.
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
-            if skipped.is_ok() {
+            let copied = follower.file().and_then(|file| {
+                // One that ends before that place is older, and another one may have the rest.
+                let older = Seen::held(&file)?.size < cut.at;
+                Ok((older, cut.original().copied_to(&file)?))
+            });
+            let skipped = copied.and_then(|(older, at)| {
+                // Without a place it goes on where it was last found to be a copy.
+                at.map_or(Ok(()), |at| follower.skip_to(at, max_line))?;
+                Ok(older)
+            });
+            if let Ok(older) = skipped {
                 (follower.copy_of, follower.hot) = (None, true);
-                cut.copy = cut.copy.or(Some(follower.source.key));
+                cut.copy = cut.copy.or((!older).then_some(follower.source.key));
             }
         }
     }
@@ -466,13 +487,12 @@ impl Tailer {
             // In this order: a copy that is longer than its original is none any more, and the original may only grow in
             // between. What was seen of both in one look is not in this order.
             let size = copy.size();
-            let holds = |original: &&Follower| {
-                size <= original.size() || original.stat().is_ok_and(|seen| size <= seen.size)
-            };
             let original = original.filter(|original| original.unlinked.is_none());
-            let followed = original
-                .filter(holds)
-                .map(|original| Self::same_up_to(original, copy));
+            let followed = original.and_then(|original| match original.stat() {
+                Ok(seen) if size <= seen.size.max(original.size()) => Some(Self::same_up_to(original, copy)),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            });
             // One that was cut since it was looked at says nothing any more; that it was is noticed soon.
             let whole = original.is_none_or(|original| original.is_whole().is_ok_and(|whole| whole));
             let copy = &mut self.followers[index];

@@ -16,24 +16,25 @@ impl Tailer {
         let Some(after) = self.followers[index].after else {
             return;
         };
-        let before = self
-            .followers
-            .iter()
-            .find(|follower| follower.source.key == after);
+        let before = self.held(after);
         let gone = before.is_none() && !self.is_sought(after);
-        if gone || before.is_some_and(Follower::lets_go) || self.waits_for_itself(after) {
+        // A copy that is tied to its original has nothing that is not read there.
+        let original = before.and_then(|copy| self.held(copy.copy_of?));
+        let lets_go = original.or(before).is_some_and(Follower::lets_go);
+        if gone || lets_go || self.waits_for_itself(after) {
             let follower = &mut self.followers[index];
             follower.older = follower.after.take();
         }
     }
 
-    /// Whether a chain of waiting files leads back to this one: then nobody would ever be read.
+    /// Whether a chain of waiting files leads back to this one: then nobody would ever be read. A copy waits for its
+    /// original, too.
     fn waits_for_itself(&self, key: FileKey) -> bool {
         let mut at = key;
         for _ in 0..self.followers.len() {
             let mut followers = self.followers.iter();
             let next = followers.find(|follower| follower.source.key == at);
-            match next.and_then(|follower| follower.after) {
+            match next.and_then(|follower| follower.after.or(follower.copy_of)) {
                 Some(next) if next == key => return true,
                 Some(next) => at = next,
                 None => return false,
@@ -109,9 +110,13 @@ impl Tailer {
                 && follower.changed(now).is_ok()
                 && !follower.hot
                 && !follower.has_half();
-            if !over && !follower.refused {
+            let deleted = follower.refused.then_some(true);
+            let deleted = deleted.or_else(|| follower.is_deleted().ok().filter(|_| over));
+            let Some(deleted) = deleted else {
                 kept.push(follower);
-            } else if follower.refused || follower.is_deleted() {
+                continue;
+            };
+            if deleted {
                 turn.forgotten.push(follower.source.key);
             } else {
                 let log = &self.settings.logs[follower.source.logs[0]].name;

@@ -29,6 +29,16 @@ pub(super) struct Beside<'a> {
     pub(super) current: Option<Handle>,
 }
 
+/// What became of a file that a position speaks of.
+enum Reopened {
+    /// It is read on.
+    Goes(Box<Follower>),
+    /// The rest of it stands in a copy, which is read by itself.
+    Copied,
+    /// It cannot be found.
+    Nowhere,
+}
+
 impl Tailer {
     pub(super) fn recovery_is_owed(&self) -> bool {
         self.shelf.values().any(|position| !position.finished)
@@ -65,7 +75,11 @@ impl Tailer {
             };
             let path = PathBuf::from(&position.path);
             let mut resumable = true;
-            if let Some(group) = Self::reached(&position, by_inode.get(&position.identity.ino)) {
+            let Ok(reached) = Self::reached(&position, by_inode.get(&position.identity.ino)) else {
+                // Nothing can be known now, and so nothing is dropped.
+                continue;
+            };
+            if let Some(group) = reached {
                 let in_place = group.paths.contains(&path);
                 if in_place && (self.drop_contradiction(&position, group, turn) || position.offset > 0) {
                     continue;
@@ -172,20 +186,28 @@ impl Tailer {
             self.waiting += 1;
             return Err(Note::TooManyOpen);
         }
-        if let Some(mut follower) = self.reopen(position, siblings, source.clone(), now)? {
-            follower.unlinked = Some(now.moment);
-            if follower.id().ino != position.identity.ino {
-                follower.over = true;
-                // Between the copying and the cut there was time to write what nobody saw.
+        match self.reopen(position, siblings, source.clone(), now)? {
+            Reopened::Goes(mut follower) => {
+                follower.unlinked = Some(now.moment);
+                if follower.id().ino != position.identity.ino {
+                    follower.over = true;
+                    // Between the copying and the cut there was time to write what nobody saw.
+                    self.tell_lost(position, GapKind::Truncated, now, turn);
+                }
+                self.hold(*follower);
+            }
+            Reopened::Copied => {
+                turn.forgotten.push(position.key);
                 self.tell_lost(position, GapKind::Truncated, now, turn);
             }
-            self.hold(follower);
-        } else {
-            let known = Original::stored(position);
-            self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
-                .map_err(|(sibling, error)| closed(sibling, &error))?;
-            if !self.search_archives(position, source, self.loss(position, groups)) {
-                self.give_up(position, groups, now, turn);
+            Reopened::Nowhere => {
+                let known = Original::stored(position);
+                self.put_aside_copies(&known, siblings, &position.log, source, now, turn)
+                    .map_err(|(sibling, error)| closed(sibling, &error))?;
+                let sought = self.search_archives(position, source, self.loss(position, groups));
+                if !sought.map_err(|error| unreadable(Path::new(&position.path), None, &error))? {
+                    self.give_up(position, groups, now, turn);
+                }
             }
         }
         self.shelf.remove(&position.key);
@@ -252,17 +274,19 @@ impl Tailer {
         siblings: &[recover::Sibling],
         source: Source,
         now: Now,
-    ) -> Result<Option<Follower>, Note> {
+    ) -> Result<Reopened, Note> {
         let found = recover::find(position, siblings).map_err(|(sibling, error)| closed(sibling, &error))?;
         let path = PathBuf::from(&*source.path);
         let failed = |error: io::Error| Note::Failed {
             path,
             error: error.to_string(),
         };
-        let Some(file) = found else { return Ok(None) };
-        match self.is_held(&file) {
-            Ok(false) => {}
-            Ok(true) => return Ok(None),
+        let Some(file) = found else {
+            return Ok(Reopened::Nowhere);
+        };
+        match self.is_read_already(&file, position) {
+            Ok(None) => {}
+            Ok(Some(how)) => return Ok(how),
             Err(error) => return Err(failed(error)),
         }
         let manner = self.manner(&file, source.logs[0]);
@@ -272,7 +296,21 @@ impl Tailer {
         };
         let max_line = self.settings.logs[source.logs[0]].max_line;
         let resumed = Follower::resume(file, source, position, max_line, now);
-        resumed.map(Some).map_err(failed)
+        resumed
+            .map(|follower| Reopened::Goes(Box::new(follower)))
+            .map_err(failed)
+    }
+
+    /// Whether what a position goes on in is read by other means. A copy that has a position of its own was taken up
+    /// before this one could be dropped.
+    fn is_read_already(&self, file: &Handle, position: &Position) -> io::Result<Option<Reopened>> {
+        let id = Seen::held(file)?.id;
+        if self.holds(id) {
+            return Ok(Some(Reopened::Nowhere));
+        }
+        let is_copy = id.ino != position.identity.ino;
+        let known = is_copy && self.shelved(file, id)?.is_some();
+        Ok(known.then_some(Reopened::Copied))
     }
 
     /// Whether successors of a file at this path are found by other means: through the file that is there
@@ -288,15 +326,23 @@ impl Tailer {
     }
 
     /// The very file, where a glob reaches it, so that `begin` will resume it.
-    fn reached<'g>(position: &Position, same_inode: Option<&Vec<&'g Group>>) -> Option<&'g Group> {
-        let mut same_inode = same_inode.into_iter().flatten().copied();
-        same_inode.find(|group| {
-            match identity::open(&group.paths[0]) {
-                Ok(file) => identity::fits_position(&file, position).unwrap_or(true),
+    ///
+    /// An error says that it cannot be known now.
+    fn reached<'g>(
+        position: &Position,
+        same_inode: Option<&Vec<&'g Group>>,
+    ) -> io::Result<Option<&'g Group>> {
+        for group in same_inode.into_iter().flatten() {
+            let opened = identity::open(&group.paths[0]);
+            match opened.and_then(|file| identity::fits_position(&file, position)) {
+                Ok(true) => return Ok(Some(*group)),
+                Ok(false) => {}
+                Err(error) if identity::may_pass(&error) => return Err(error),
                 // Not to be read right now; that is no reason to give it up.
-                Err(_) => true,
+                Err(_) => return Ok(Some(*group)),
             }
-        })
+        }
+        Ok(None)
     }
 
     fn is_held(&self, file: &Handle) -> io::Result<bool> {

@@ -59,7 +59,10 @@ impl Tailer {
         }
         self.parked
             .retain(|parked| match parked.pipe.as_ref().map(|pipe| pipe.kind) {
-                Some(Kind::Fifo(id)) => Seen::at(parked.path()).is_ok_and(|seen| seen.id == id),
+                Some(Kind::Fifo(id)) => match Seen::at(parked.path()) {
+                    Ok(seen) => seen.id == id,
+                    Err(error) => identity::may_pass(&error),
+                },
                 _ => true,
             });
     }

@@ -32,6 +32,8 @@ impl Tailer {
         self.end_searches();
         let fresh = settings.logs.iter().map(|log| self.is_fresh(log));
         self.fresh = fresh.collect();
+        // What no glob reaches any more was not looked at again, and is nobody's trouble.
+        self.hidden.clear();
         self.globs = super::Globs::new(&settings);
         let longest = super::longest(&settings);
         self.buffer.resize(Head::FULL as usize + longest + READ, 0);
@@ -66,7 +68,7 @@ impl Tailer {
                     self.just_parked.push(follower.path().to_owned());
                     self.parked.push(follower);
                 }
-                None if follower.is_deleted() => let_go.forgotten.push(follower.source.key),
+                None if follower.is_deleted().unwrap_or(false) => let_go.forgotten.push(follower.source.key),
                 None => {
                     // It counts as read to its end: nobody owes the rest to anyone.
                     let position = follower.position(old, true);

@@ -57,6 +57,7 @@ impl Tailer {
     /// Walks the globs, and looks at every file.
     pub(super) fn sweep(&mut self, now: Now, turn: &mut Turn) {
         distant::look_again();
+        self.hear_again(turn);
         let mut reached = self.globs.walk();
         self.pace = Settings::pace(reached.files.len());
         let (mut groups, fifos) = self.group(&mut reached, turn);
@@ -86,6 +87,7 @@ impl Tailer {
         self.follow_originals();
         self.tell_logs(&reached, turn);
         self.watch(&reached, turn);
+        self.unseen.retain(|(_, path)| reached.hides(path));
         self.links = reached.links;
         let there = |id: &FileId| groups.contains_key(id) || fifos.contains_key(id);
         self.unreadable.retain(|id, _| there(id));
@@ -113,21 +115,37 @@ impl Tailer {
                 Group::add(&mut groups, path, &seen, &logs);
             } else if !named.is_empty() {
                 Group::add(&mut fifos, path, &seen, &named);
-            } else if !distant::is_folder(&path) || self.is_meant(&path, &logs) {
+            } else if !seen.folder || self.is_meant(&path, &logs) {
                 self.say(Note::NotRegular { path }, turn);
             }
         }
-        let hidden: HashSet<PathBuf> = reached.errors.iter().map(|(path, _)| path.clone()).collect();
+        let hidden: HashSet<PathBuf> = reached.errors.keys().cloned().collect();
         let shown = self.hidden.extract_if(|path| !hidden.contains(path));
         for path in shown.collect::<Vec<_>>() {
-            self.show_again(&path, turn);
+            if !reached.hides(&path) {
+                self.show_again(&path, turn);
+            }
         }
         self.hidden = hidden;
-        for (path, error) in &reached.errors {
+        for (path, (error, _)) in &reached.errors {
             let seen = Seen::at(path).ok();
             self.say(unreadable(path, seen.as_ref(), error), turn);
         }
         (groups, fifos)
+    }
+
+    /// Tells of mounts that did not answer once, and left nothing without an answer for some sweeps.
+    fn hear_again(&mut self, turn: &mut Turn) {
+        let answers = self.silent.extract_if(.., |_, left| {
+            *left -= 1;
+            *left == 0
+        });
+        for (path, _) in answers.collect::<Vec<_>>() {
+            let note = Note::Readable { path };
+            // It may have been said before: the silence in between is another subject.
+            self.said.remove(&note.subject());
+            self.say(note, turn);
+        }
     }
 
     /// Tells of a path or a folder that it can be looked at again, if it is still there, and it was told that it could not.
@@ -186,9 +204,8 @@ impl Tailer {
         let since = self.swept.map_or(now.wall, |swept| swept.wall);
         for follower in &mut self.followers {
             // In a folder that cannot be read, nothing can be seen to be gone.
-            let blind = reached.hides(follower.path());
             let gone = follower.pipe.is_none() && !groups.contains_key(&follower.id());
-            if follower.unlinked.is_none() && !blind && gone {
+            if follower.unlinked.is_none() && gone && !reached.hides(follower.path()) {
                 follower.unlinked = Some(now.moment);
                 self.vacant.push(Vacant {
                     last: follower.source.clone(),
@@ -247,7 +264,7 @@ impl Tailer {
                 .zip(swept)
                 .is_none_or(|(changed, swept)| changed + identity::CLOCK_SLACK >= swept)
         };
-        recover::folders(path).iter().any(changed)
+        recover::folders(path).map_or(true, |folders| folders.iter().any(changed))
     }
 
     /// A path that has a held file again is looked at through that; one whose last generation was let go was
@@ -275,6 +292,7 @@ impl Tailer {
                 None => continue,
             };
             if let Err(error) = looked {
+                follower.cool_down();
                 unseen.push(failed(follower, &error));
             }
         }
@@ -292,6 +310,7 @@ impl Tailer {
         for follower in self.followers.iter_mut().filter(|follower| follower.is_open()) {
             deleted |= follower.unlinked.is_none() && follower.kept().is_some();
             if let Err(error) = follower.look(now) {
+                follower.cool_down();
                 unseen.push(failed(follower, &error));
             }
         }
@@ -317,6 +336,10 @@ impl Tailer {
             // A log of which nothing could be looked at was not read yet, whatever lies there in the dark.
             let read = present.contains(&index) || !reached.dark.contains(&index);
             if read && std::mem::take(&mut self.fresh[index]) {
+                let errors = reached.errors.iter();
+                let dark = errors.filter(|(_, (_, logs))| logs.contains(&index));
+                let unseen = dark.map(|(path, _)| (log.name.clone(), path.clone()));
+                self.unseen.extend(unseen);
                 turn.logs_seen.push(log.name.clone());
                 self.seen.insert(log.name.clone());
             }

@@ -17,11 +17,19 @@ use crate::model::{FileKey, Now, Position};
 impl Tailer {
     /// Looks for what is owed in the archives beside its path. Whether there are any; then it is neither held nor
     /// shelved until the search is over.
-    pub(super) fn search_archives(&mut self, owed: &Position, source: &Source, loss: Loss) -> bool {
-        let search = Search::begin(owed.clone(), source.clone(), loss);
-        let Ok(Some(search)) = search else { return false };
+    ///
+    /// An error says that it cannot be known now.
+    pub(super) fn search_archives(
+        &mut self,
+        owed: &Position,
+        source: &Source,
+        loss: Loss,
+    ) -> io::Result<bool> {
+        let Some(search) = Search::begin(owed.clone(), source.clone(), loss)? else {
+            return Ok(false);
+        };
         self.searches.push_back(search);
-        true
+        Ok(true)
     }
 
     /// Whether a file is looked for.
