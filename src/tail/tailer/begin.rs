@@ -294,8 +294,8 @@ impl Tailer {
             let copied =
                 is_named_after(path, &live.source.path) && (live.unlinked.is_none() || live.is_deleted()?);
             // A whole KiB that agrees, of a file that was deleted: it was written anew under its old name.
-            let rewritten = path == live.path() && live.at >= full;
-            if !copied && !(rewritten && live.is_deleted()?) {
+            let rewritten = !copied && path == live.path() && live.at >= full && live.is_deleted()?;
+            if !copied && !rewritten {
                 continue;
             }
             let empty = Seen::held(file)?.size == 0;

@@ -335,11 +335,10 @@ impl Tailer {
         for group in same_inode.into_iter().flatten() {
             let opened = identity::open(&group.paths[0]);
             match opened.and_then(|file| identity::fits_position(&file, position)) {
-                Ok(true) => return Ok(Some(*group)),
                 Ok(false) => {}
                 Err(error) if identity::may_pass(&error) => return Err(error),
-                // Not to be read right now; that is no reason to give it up.
-                Err(_) => return Ok(Some(*group)),
+                // What may not be read is not given up for that.
+                Ok(true) | Err(_) => return Ok(Some(*group)),
             }
         }
         Ok(None)
