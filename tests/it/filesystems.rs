@@ -297,7 +297,7 @@ fn beside_what_hangs(hangs: &str, behind_too: bool) {
     sandbox.log_lines("near.log", &mut written[2], 3);
     let running = namespace.start(&sandbox);
     sandbox.all_told(&written);
-    for round in 1..=3 {
+    for round in 1..=2 {
         server.order("hang", hangs);
         write(&app, &mut written[0], 3);
         server.hit("hang", hangs);
