@@ -434,7 +434,10 @@ impl Reading {
             // An incident that lasts is known by its unit; others of the same unit by when they began, to the second.
             // Two of those may begin in one second, and then the sum tells whether the second was a repetition.
             let same = |other: &&Told| {
-                let again = told.is_labelled() || other.place != told.place;
+                // What was edited is known to the program, and nothing that it would send again; where a crash may have
+                // made it forget that, nobody can tell, and both stand in the sum.
+                let unknown = !self.forgetful && other.first == other.last;
+                let again = (told.is_labelled() && unknown) || other.place != told.place;
                 let began = rule.lasts() || (other.since() == told.since() && again);
                 other.unit() == told.unit() && began
             };
