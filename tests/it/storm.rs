@@ -108,16 +108,20 @@ fn idle_it_needs_next_to_nothing() {
     let sandbox = Sandbox::new();
     let running = idle(&sandbox);
     let (now, peak) = (running.memory("VmRSS"), running.memory("VmHWM"));
+    let own = running.memory("RssAnon");
     evidence(&format!(
-        "idle: 8 rules, 3 logs, one message delivered: VmRSS {:.1} MB, VmHWM {:.1} MB ({}), seed 0",
+        "idle: 8 rules, 3 logs, one message delivered: VmRSS {:.1} MB, {:.1} of them not of files, VmHWM {:.1} MB ({}), seed 0",
         megabytes(now),
+        megabytes(own),
         megabytes(peak),
         build()
     ));
     sandbox.append("a.log", "CANARY\n");
     until("the canary arrives", || sandbox.last_text().contains("2 matches"));
     assert!(running.terminate().success(), "{}", sandbox.stderr());
-    at_most("idle", peak, 15);
+    // How much of the program's own file is in memory is the kernel's affair: it reads around what is asked for.
+    at_most("idle", peak, 16);
+    at_most("idle, but for files", own, 5);
 }
 
 /// Eight rules over three logs that were read to their ends. The one message that proves it comes on top of
