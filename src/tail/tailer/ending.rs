@@ -110,8 +110,12 @@ impl Tailer {
                 && follower.changed(now).is_ok()
                 && !follower.hot
                 && !follower.has_half();
-            let deleted = follower.refused.then_some(true);
-            let deleted = deleted.or_else(|| follower.is_deleted().ok().filter(|_| over));
+            // Absent: it stays, since it is not over, or that cannot be known now.
+            let deleted = match (follower.refused, over) {
+                (true, _) => Some(true),
+                (false, true) => follower.is_deleted().ok(),
+                (false, false) => None,
+            };
             let Some(deleted) = deleted else {
                 kept.push(follower);
                 continue;
