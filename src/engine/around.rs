@@ -122,7 +122,8 @@ impl Waiting {
         }
         self.seen = read_to;
         let Some(context) = look(&self.spot, tailer) else {
-            return (None, false);
+            // What cannot be read now may be at the next look.
+            return (None, goes_on);
         };
         if context.after == self.context.after {
             return (None, goes_on);
