@@ -10,7 +10,7 @@ use std::path::Path;
 use super::identity::FileId;
 
 /// The kernel's table of mounts.
-const TABLE: &str = "/proc/self/mountinfo";
+pub(super) const TABLE: &str = "/proc/self/mountinfo";
 
 /// Files that an engine makes for each container and mounts into it. Where else the number of a container stands in
 /// the table, it is that of another one.

@@ -13,13 +13,11 @@ use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::super::own::TABLE;
 use super::Distant;
 
 /// The most links that a path is followed through, as in the kernel (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
-
-/// The kernel's table of the mounts that this process sees; see `proc_pid_mountinfo(5)`.
-const TABLE: &str = "/proc/self/mountinfo";
 
 /// Kinds of file systems that are served by somebody else, beside all that begin with `fuse.`; as they are called in
 /// the kernel's `Documentation/filesystems` and in the modules of those that are not part of it.
